@@ -1,0 +1,54 @@
+import type { LatencySketch } from '../base/latency-sketch.ts';
+
+/** How many tries of requests went to one instance, and how they ended. What the instance did, not what clients felt. */
+export interface TryCounts {
+  readonly tenant: string;
+  readonly workload: string;
+  readonly version: number;
+  readonly instance: string;
+  /** Answers below 500. */
+  readonly ok: number;
+  /** Answers from 500 up. */
+  readonly serverErrors: number;
+  /** No connection, or a connection that broke before the answer was whole. */
+  readonly connectErrors: number;
+  /** No answer within the time of a try. */
+  readonly timeouts: number;
+  /** Of answers below 500, until the head arrived. */
+  readonly latency: LatencySketch;
+}
+
+/** What one tenant's clients felt at one workload, after retries. */
+export interface RequestCounts {
+  readonly tenant: string;
+  readonly workload: string;
+  readonly ok: number;
+  /** 5xx that the client got, whoever made it. Refusals below are not among them. */
+  readonly failed: number;
+  /** 429: over the rate. */
+  readonly limited: number;
+  /** 503: over the concurrency, quarantined, not recordable, or no lawful instance. */
+  readonly refused: number;
+  readonly retries: number;
+  readonly concurrencyMax: number;
+  readonly latency: LatencySketch;
+}
+
+/** What one gateway saw since its last report. Sent at least every 500 ms, also when nothing happened: silence is a fault. */
+export interface TelemetryReport {
+  readonly gateway: number;
+  readonly pid: number;
+  /** Grows by one with each report of a process, so that a lost report is seen. */
+  readonly sequence: number;
+  readonly from: string;
+  readonly to: string;
+  readonly snapshotRevision: number;
+  readonly tries: readonly TryCounts[];
+  readonly requests: readonly RequestCounts[];
+  /** Requests in progress per instance at the end of the span. */
+  readonly inflight: Readonly<Record<string, number>>;
+  /** Instances that this gateway has ejected for itself. */
+  readonly ejected: readonly string[];
+  /** Access records that wait for the ledger. */
+  readonly recordsWaiting: number;
+}

@@ -1,0 +1,53 @@
+import type { JsonObject } from '../base/json.ts';
+
+/** Who did it. `system` is Kintsugi itself, `operator` a person, `tenant` a customer's client. */
+export interface Actor {
+  readonly kind: 'system' | 'operator' | 'tenant';
+  /** A process, a user name, or a tenant; never a person's data. */
+  readonly name: string;
+}
+
+/**
+ * One entry of the ledger. No personal data: ids, names of declared things, route templates and numbers only.
+ * `class` is the OCSF 1.8 class_uid (6003 API Activity, 2004 Detection Finding, 2005 Incident Finding,
+ * 7001 Remediation Activity, 6002 Application Lifecycle, 3004 Entity Management, 5019 Device Config State Change).
+ */
+export interface LedgerEvent {
+  /** Makes delivery exactly-once in effect: an id that is already in the log is not appended again. */
+  readonly id: string;
+  /** When it happened, ISO 8601 in UTC. */
+  readonly at: string;
+  /** Past tense with its noun: `incident.opened`, `move.applied`, `request.served`. */
+  readonly type: string;
+  readonly class: number;
+  readonly actor: Actor;
+  /** `Workload/records`, `ins_…`, `Tenant/clinic-de`. */
+  readonly subject: string;
+  readonly tenant?: string;
+  readonly data: JsonObject;
+}
+
+/** OCSF class numbers by what Kintsugi records with them. */
+export const OCSF = {
+  apiActivity: 6003,
+  detectionFinding: 2004,
+  incidentFinding: 2005,
+  remediationActivity: 7001,
+  applicationLifecycle: 6002,
+  entityManagement: 3004,
+  configurationChange: 5019,
+} as const;
+
+/** The answer to an append: where each event stands, in the order given. */
+export interface Appended {
+  readonly indices: readonly number[];
+}
+
+/**
+ * Appends events. Resolves when all of them are durable and in the tree (not yet in a signed checkpoint, which follows
+ * within a second). Rejects with `ledger.overloaded`, `ledger.unreachable` or `ledger.entry-too-large`; after the first
+ * two the same events may be sent again.
+ */
+export interface Ledger {
+  append(events: readonly LedgerEvent[], signal?: AbortSignal): Promise<Appended>;
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
+
+/** What a diagnosis may name as the cause; playbooks are chosen by it. */
+export const CAUSES = [
+  'instance-died',
+  'instance-hung',
+  'instance-degraded',
+  'version',
+  'configuration',
+  'tenant',
+  'dependency',
+  'overload',
+  'resource',
+  'observer',
+  'unknown',
+] as const;
+export type Cause = (typeof CAUSES)[number];
+
+export const MOVES = ['restart', 'replace', 'rollback', 'revert', 'throttle', 'quarantine', 'scale', 'page'] as const;
+export type MoveName = (typeof MOVES)[number];
+
+export const AUTONOMY = ['observe', 'propose', 'approve', 'auto'] as const;
+export type Autonomy = (typeof AUTONOMY)[number];
+
+/** Which incidents are answered by which ladder of moves, and how far that may go without a person. */
+export const playbookSchema = resourceSchema(
+  'Playbook',
+  z.strictObject({
+    answers: z.array(z.enum(CAUSES)).min(1).describe('Causes it is for'),
+    workloads: z.array(nameSchema).default([]).describe('Only these; all when empty'),
+    autonomy: z.enum(AUTONOMY).default('auto'),
+    ladder: z
+      .array(
+        z.strictObject({
+          move: z.enum(MOVES),
+          soakMs: durationMsSchema.default(3_000).describe('How long the independent signal must stay good'),
+          verifyWithinMs: durationMsSchema.default(30_000).describe('Until then it must have been good for that long'),
+          parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+        }),
+      )
+      .min(1),
+    limits: z
+      .strictObject({
+        attempts: z.int().min(1).default(3).describe('Repairs of one subject in the window; then a person is called'),
+        windowMs: durationMsSchema.default(600_000),
+        approvalMs: durationMsSchema.default(900_000).describe('How long an approval may be given'),
+      })
+      .prefault({}),
+  }),
+);
+
+export type Playbook = z.output<typeof playbookSchema>;

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { nameSchema, resourceSchema } from './metadata.ts';
+
+const objectivesSchema = z.strictObject({
+  availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
+  latencyMs: z.int().min(1).default(500).describe('99th percentile that the tenant was promised'),
+  rtoMs: z.int().min(0).optional().describe('Longest time without service (recovery time objective)'),
+  rpoMs: z.int().min(0).optional().describe('Longest span of data that may be lost (recovery point objective)'),
+});
+
+const limitsSchema = z.strictObject({
+  requestsPerSecond: z.number().positive().default(200),
+  burst: z.int().positive().default(100).describe('Requests above the rate that are let through at once'),
+  concurrency: z.int().positive().default(64).describe('Requests in progress at once'),
+});
+
+const identifySchema = z.strictObject({
+  hosts: z.array(z.string().min(1)).default([]).describe('Host header, without port'),
+  pathPrefixes: z.array(z.string().startsWith('/')).default([]).describe('Removed before the request is passed on'),
+  headers: z.array(z.strictObject({ name: z.string().min(1), value: z.string().min(1) })).default([]),
+  apiKeys: z
+    .array(
+      z.strictObject({
+        name: nameSchema,
+        sha256: z
+          .string()
+          .regex(/^[0-9a-f]{64}$/, 'must be the SHA-256 of the key in lower-case hex; see `kintsugi key`'),
+      }),
+    )
+    .default([])
+    .describe('Sent as `x-api-key` or `Authorization: Bearer`; only the hash is kept'),
+});
+
+/** A customer of the API: who is recognised how, what was promised, and under which law its data live. */
+export const tenantSchema = resourceSchema(
+  'Tenant',
+  z.strictObject({
+    displayName: z.string().optional(),
+    profiles: z.array(nameSchema).default([]).describe('Regulations it lives under; names of Profile resources'),
+    regions: z.array(nameSchema).min(1).describe('Where its requests and data may be, the preferred one first'),
+    processors: z.array(z.string()).default([]).describe('Third parties that may touch its data'),
+    dataClasses: z.array(z.enum(['personal', 'health', 'payment', 'none'])).default(['personal']),
+    isolation: z.enum(['pooled', 'siloed']).default('pooled'),
+    tier: nameSchema.default('standard'),
+    objectives: objectivesSchema.prefault({}),
+    limits: limitsSchema.prefault({}),
+    identify: identifySchema.prefault({}),
+    requireKey: z.boolean().default(true).describe('Whether a request needs an API key even when its host or path names the tenant'),
+    audit: z
+      .enum(['required', 'best-effort'])
+      .default('best-effort')
+      .describe('required: a request that cannot be recorded is refused with 503'),
+  }),
+);
+
+export type Tenant = z.output<typeof tenantSchema>;

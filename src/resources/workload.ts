@@ -1,0 +1,97 @@
+import { z } from 'zod';
+import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
+
+const probeTimingShape = {
+  intervalMs: durationMsSchema.min(20).default(250),
+  timeoutMs: durationMsSchema.min(10).default(200),
+  fall: z.int().min(1).default(2).describe('Failures in a row until it counts as down'),
+  rise: z.int().min(1).default(1).describe('Successes in a row until it counts as up'),
+};
+
+const probeSchema = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('http'),
+    path: z.string().startsWith('/'),
+    ...probeTimingShape,
+  }),
+  z.strictObject({ type: z.literal('tcp'), ...probeTimingShape }),
+  z.strictObject({
+    type: z.literal('exec'),
+    command: z.array(z.string()).min(1).describe('Exit code 0 is success; gets the environment of the instance'),
+    ...probeTimingShape,
+  }),
+]);
+
+const routeSchema = z.strictObject({
+  pathPrefix: z.string().startsWith('/').describe('Public path below which this workload answers; passed on unchanged'),
+  timeoutMs: durationMsSchema.min(1).default(10_000).describe('Whole time a client may wait, retries included'),
+  tryTimeoutMs: durationMsSchema.min(1).default(2_000).describe('Time for one try of a request that is safe to repeat'),
+  safeMethods: z
+    .array(z.enum(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE']))
+    .default(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
+    .describe('Methods that may be repeated (RFC 9110, 9.2.2); others need an Idempotency-Key header'),
+});
+
+/** A set of equal instances of one artefact and configuration. A change of either makes a new immutable version. */
+export const workloadSchema = resourceSchema(
+  'Workload',
+  z.strictObject({
+    driver: nameSchema.default('process'),
+    artefact: z.strictObject({
+      path: z.string().min(1).describe('File or folder, relative to the manifest'),
+      digest: z
+        .string()
+        .regex(/^sha256:[0-9a-f]{64}$/)
+        .optional()
+        .describe('Refused when the artefact differs; measured at apply when left out'),
+    }),
+    command: z.array(z.string().min(1)).min(1).describe('Run in the folder of the artefact; no shell'),
+    config: z
+      .record(z.string().regex(/^[A-Z_][A-Z0-9_]*$/, 'must be an environment variable name'), z.string())
+      .default({})
+      .describe('Environment. ${dependency.NAME.host|port|url} stands for an address in the same region'),
+    secrets: z
+      .record(z.string().regex(/^[A-Z_][A-Z0-9_]*$/), z.strictObject({ generate: nameSchema }))
+      .default({})
+      .describe('Environment from secrets that Kintsugi generates once and keeps (0600); equal names share one value'),
+    instances: z.record(nameSchema, z.int().min(0).max(1000)).describe('Number per region'),
+    replacement: z
+      .enum(['parallel', 'in-place'])
+      .default('parallel')
+      .describe('in-place: the old instance stops before the new one starts (it owns data or a fixed place)'),
+    keepsData: z.boolean().default(false).describe('Gets KINTSUGI_DATA_DIR, a folder that outlives its instances'),
+    route: routeSchema.optional().describe('Left out for what only other workloads call'),
+    readiness: probeSchema.prefault({ type: 'tcp' }),
+    liveness: probeSchema.optional(),
+    start: z.strictObject({ deadlineMs: durationMsSchema.default(15_000) }).prefault({}),
+    stop: z
+      .strictObject({
+        signal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT']).default('SIGTERM'),
+        drainMs: durationMsSchema.default(200).describe('From leaving the routing to the signal'),
+        killAfterMs: durationMsSchema.default(5_000).describe('From the signal to SIGKILL'),
+      })
+      .prefault({}),
+    dependsOn: z.array(nameSchema).default([]),
+    stores: z
+      .array(z.strictObject({ name: nameSchema, kind: z.enum(['postgresql']), protections: z.array(z.string()).default([]) }))
+      .default([]),
+    rollout: z
+      .strictObject({
+        canaryMs: durationMsSchema.default(10_000).describe('How long the first new instance per workload is watched'),
+        soakMs: durationMsSchema.default(30_000).describe('From the last new instance until it may count as last-known-good'),
+        automaticRollback: z.boolean().default(true),
+      })
+      .prefault({}),
+    resources: z
+      .strictObject({
+        memoryMiB: z.int().min(16).optional(),
+        cpus: z.number().positive().optional(),
+        pids: z.int().min(4).optional(),
+      })
+      .prefault({})
+      .describe('Enforced by cgroup where the system grants one; `kintsugi status` says where not'),
+  }),
+);
+
+export type Workload = z.output<typeof workloadSchema>;
+export type ProbeSpec = z.output<typeof probeSchema>;
