@@ -1,0 +1,94 @@
+import type { LatencySketch } from '../base/latency-sketch.ts';
+
+/** What a sample is about. Every part of the loop names an instance in full, so that nothing has to be looked up. */
+export interface InstanceRef {
+  readonly instance: string;
+  readonly workload: string;
+  readonly version: number;
+  readonly region: string;
+}
+
+interface Reading {
+  /** Milliseconds since 1970, on the clock of the observer. */
+  readonly at: number;
+  /** Who saw it: `keeper`, `prober`, `gateway-1`... Two vantages are independent when they are different processes. */
+  readonly vantage: string;
+}
+
+/** A process ended. */
+export interface ExitSample extends Reading, InstanceRef {
+  readonly kind: 'exit';
+  readonly expected: boolean;
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly lastLines: readonly string[];
+}
+
+/** One probe was asked. `fall` and `rise` travel with it, so that the fold that judges it needs no configuration. */
+export interface ProbeSample extends Reading, InstanceRef {
+  readonly kind: 'probe';
+  readonly probe: 'readiness' | 'liveness';
+  readonly ok: boolean;
+  readonly latencyMs: number;
+  /** `timeout`, `refused`, `status 503`, `exit 1`: short and without data. */
+  readonly reason: string;
+  readonly fall: number;
+  readonly rise: number;
+}
+
+/** What one gateway saw of one instance for one tenant in a span. */
+export interface TriesSample extends Reading, InstanceRef {
+  readonly kind: 'tries';
+  readonly tenant: string;
+  readonly ok: number;
+  readonly failed: number;
+  readonly latency: LatencySketch;
+}
+
+/** What the clients of one tenant felt at one workload in a span. */
+export interface RequestsSample extends Reading {
+  readonly kind: 'requests';
+  readonly tenant: string;
+  readonly workload: string;
+  readonly spanMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly limited: number;
+  readonly refused: number;
+  readonly latency: LatencySketch;
+}
+
+/** Memory in use by an instance. */
+export interface MemorySample extends Reading, InstanceRef {
+  readonly kind: 'memory';
+  readonly residentBytes: number;
+}
+
+/** Whether the artefact of a version is still what was declared. */
+export interface ArtefactSample extends Reading {
+  readonly kind: 'artefact';
+  readonly workload: string;
+  readonly version: number;
+  readonly matches: boolean;
+}
+
+/** An instance could not be started, or did not become ready in time. */
+export interface StartFailedSample extends Reading, InstanceRef {
+  readonly kind: 'start-failed';
+  readonly reason: string;
+}
+
+/** An instance is no longer part of the fleet: folds forget it. */
+export interface RetiredSample extends Reading, InstanceRef {
+  readonly kind: 'retired';
+}
+
+export type Sample =
+  | ExitSample
+  | ProbeSample
+  | TriesSample
+  | RequestsSample
+  | MemorySample
+  | ArtefactSample
+  | StartFailedSample
+  | RetiredSample;
