@@ -1,0 +1,189 @@
+import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
+import { symptomKey, versionSubject } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
+import type { Cause } from '../resources/playbook.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { type FleetView, instanceOf, lastKnownGood, type WorkloadView, workloadOf } from './fleet-view.ts';
+
+/**
+ * Names the suspected cause of the symptoms that stand. Rules run from the most specific to the least, and each takes the
+ * symptoms that it explains, so that a victim never becomes an incident of its own:
+ *
+ *  1. a tenant that drowns the others explains their slowness;
+ *  2. a version that was not yet proven explains what its instances do;
+ *  3. a dependency that is down explains whoever calls it;
+ *  4. an instance explains itself;
+ *  5. load explains slowness that is left;
+ *  6. what is left is unknown, and said so.
+ *
+ * Pure: equal input gives equal output.
+ */
+export function diagnose(symptoms: Symptoms, fleet: FleetView): readonly Diagnosis[] {
+  const left = new Map(symptoms);
+  const found: Diagnosis[] = [];
+  for (const rule of [noisyTenants, badVersions, sickInstances, overloads, drifts, unknowns]) {
+    for (const diagnosis of rule(left, fleet)) {
+      found.push(diagnosis);
+      for (const key of diagnosis.explains) left.delete(key);
+    }
+  }
+  return found;
+}
+
+type Rule = (left: Symptoms, fleet: FleetView) => readonly Diagnosis[];
+
+/** What slowness, refusals and failures of others a noisy tenant or an overload can cause. */
+const VICTIM_SYMPTOMS: readonly SymptomName[] = ['instance-slow', 'objective-burning', 'overloaded', 'probe-failed'];
+
+const noisyTenants: Rule = (left) =>
+  named(left, ['noisy-tenant']).map((symptom) => {
+    const victims = named(left, VICTIM_SYMPTOMS);
+    return toDiagnosis('tenant', symptom.subject, null, symptom.reason, [symptom], victims);
+  });
+
+const badVersions: Rule = (left, fleet) =>
+  fleet.workloads.flatMap((workload) => {
+    const version = workload.versions.find((each) => each.version === workload.targetVersion);
+    const fallback = lastKnownGood(workload, workload.targetVersion);
+    if (!version || !fallback) return [];
+    const accused = accusationsOf(left, workload);
+    if (accused.length === 0) return [];
+    const onlyConfig = version.artefactDigest === fallback.artefactDigest;
+    const cause: Cause = onlyConfig ? 'configuration' : 'version';
+    const what = onlyConfig ? `the configuration of version ${version.version}` : `version ${version.version}`;
+    const summary = `${what} of ${workload.name} does not work: ${accused[0]!.reason}`;
+    const subject = versionSubject(workload.name, version.version);
+    const victims = [...ofWorkload(left, workload.name, version.version), ...named(left, ['objective-burning'])];
+    return [
+      toDiagnosis(cause, subject, workload.name, summary, accused, [
+        ...victims,
+        ...dependantsOf(left, workload.name, fleet),
+      ]),
+    ];
+  });
+
+/** Symptoms that speak against the version itself: its own, or most of its instances' while it is not yet proven. */
+function accusationsOf(left: Symptoms, workload: WorkloadView): readonly Symptom[] {
+  const own = named(left, ['crash-loop', 'version-errors']).filter(
+    ({ subject }) =>
+      subject.kind === 'version' && subject.workload === workload.name && subject.version === workload.targetVersion,
+  );
+  if (own.length > 0) return own;
+  const proven = workload.versions.find((each) => each.version === workload.targetVersion)?.promotedAt !== null;
+  if (proven) return [];
+  const sick = ofWorkload(left, workload.name, workload.targetVersion).filter(({ name }) =>
+    (['start-failed', 'instance-errors', 'instance-slow', 'hung', 'probe-failed'] as SymptomName[]).includes(name),
+  );
+  const instances = workload.instances.filter((each) => each.version === workload.targetVersion);
+  const affected = new Set(sick.map(({ subject }) => subject.name));
+  return affected.size * 2 >= Math.max(1, instances.length) ? sick : [];
+}
+
+const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
+  ['exited', 'instance-died'],
+  ['start-failed', 'instance-died'],
+  ['hung', 'instance-hung'],
+  ['leak', 'resource'],
+  ['instance-errors', 'instance-degraded'],
+  ['instance-slow', 'instance-degraded'],
+  ['probe-failed', 'instance-degraded'],
+];
+
+const sickInstances: Rule = (left, fleet) => {
+  const sick = new Map<string, Symptom[]>();
+  for (const symptom of left.values()) {
+    if (symptom.subject.kind !== 'instance' || !instanceOf(fleet, symptom.subject.name)) continue;
+    sick.set(symptom.subject.name, [...(sick.get(symptom.subject.name) ?? []), symptom]);
+  }
+  const workloads = new Set(
+    [...sick.values()].flat().map(({ subject }) => ('workload' in subject ? subject.workload : '')),
+  );
+  return [...sick.values()].flatMap((symptoms) => {
+    const subject = symptoms[0]!.subject as Subject & { kind: 'instance' };
+    // A victim: what it depends on is sick, and it says nothing that only a sick process would say.
+    const excused = dependenciesOf(subject.workload, fleet).some((each) => workloads.has(each));
+    const [name, cause] = INSTANCE_CAUSES.find(([each]) => symptoms.some((symptom) => symptom.name === each)) ?? [];
+    if (!name || !cause) return [];
+    if (excused && !['exited', 'hung', 'leak'].includes(name)) return [];
+    const main = symptoms.filter((each) => each.name === name);
+    const victims = [...symptoms, ...dependantsOf(left, subject.workload, fleet), ...burningWhile(left)];
+    return [toDiagnosis(cause, subject, subject.workload, main[0]!.reason, main, victims)];
+  });
+};
+
+const overloads: Rule = (left) =>
+  named(left, ['overloaded']).map((symptom) =>
+    toDiagnosis(
+      'overload',
+      symptom.subject,
+      symptom.subject.name,
+      symptom.reason,
+      [symptom],
+      named(left, VICTIM_SYMPTOMS),
+    ),
+  );
+
+const drifts: Rule = (left) =>
+  named(left, ['artefact-drift']).map((symptom) =>
+    toDiagnosis('unknown', symptom.subject, symptom.subject.name, symptom.reason, [symptom], []),
+  );
+
+const unknowns: Rule = (left, fleet) => {
+  const rest = [...left.values()].filter(
+    ({ subject }) => subject.kind !== 'instance' || instanceOf(fleet, subject.name) !== undefined,
+  );
+  return rest.map((symptom) => {
+    const workload = 'workload' in symptom.subject ? symptom.subject.workload : null;
+    return toDiagnosis('unknown', symptom.subject, workload, symptom.reason, [symptom], []);
+  });
+};
+
+function named(symptoms: Symptoms, names: readonly SymptomName[]): readonly Symptom[] {
+  return [...symptoms.values()].filter((symptom) => names.includes(symptom.name));
+}
+
+function burningWhile(symptoms: Symptoms): readonly Symptom[] {
+  return named(symptoms, ['objective-burning']);
+}
+
+function ofWorkload(symptoms: Symptoms, workload: string, version: number): readonly Symptom[] {
+  return [...symptoms.values()].filter(
+    ({ subject }) => 'workload' in subject && subject.workload === workload && subject.version === version,
+  );
+}
+
+/** Everything that a workload needs, directly or not. */
+function dependenciesOf(name: string, fleet: FleetView, seen: ReadonlySet<string> = new Set()): readonly string[] {
+  const direct = (workloadOf(fleet, name)?.dependsOn ?? []).filter((each) => !seen.has(each));
+  return direct.flatMap((each) => [each, ...dependenciesOf(each, fleet, new Set([...seen, ...direct]))]);
+}
+
+/** Symptoms of those who need `name`, other than that their process itself failed. */
+function dependantsOf(symptoms: Symptoms, name: string, fleet: FleetView): readonly Symptom[] {
+  return [...symptoms.values()].filter(
+    (symptom) =>
+      'workload' in symptom.subject &&
+      symptom.name !== 'exited' &&
+      dependenciesOf(symptom.subject.workload, fleet).includes(name),
+  );
+}
+
+function toDiagnosis(
+  cause: Cause,
+  subject: Subject,
+  workload: string | null,
+  summary: string,
+  evidence: readonly Symptom[],
+  victims: readonly Symptom[],
+): Diagnosis {
+  const explains = new Set([...evidence, ...victims].map((each) => symptomKey(each.name, each.subject)));
+  return {
+    key: `${cause} ${subject.kind} ${subject.name}`,
+    cause,
+    subject,
+    workload,
+    summary,
+    evidence,
+    explains: [...explains],
+  };
+}
