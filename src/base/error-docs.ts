@@ -8,8 +8,8 @@ const RETRY: Readonly<Record<Retry, string>> = {
 
 const INTRODUCTION = `# Errors
 
-Every fault that Kintsugi reports has a code. The code is in the last line of a failed command, in the \`code\` of an API
-answer (problem details, RFC 9457) and in the logs. A code keeps its meaning once it has been released.
+Every fault that Kintsugi reports has a code. A failed command prints it, an API answer carries it as \`code\` (problem
+details, RFC 9457), and the logs name it. A code keeps its meaning once it has been released.
 
 *Try again* says whether the same attempt can succeed later without anybody changing something. *Status* is the HTTP
 status when the fault leaves through the API, *exit* the exit code of the command line (after \`sysexits.h\`).
