@@ -1,0 +1,12 @@
+import { type RecordQueries, queries as release1 } from '../../services/records/queries.ts';
+
+// The bug of this release, made as such bugs are made: a migration was to rename `patient_ref`, it was put off, and the
+// reads had been rewritten already. Writes work, health checks pass, and every read of a record fails.
+const COLUMNS = 'id, patient_reference AS patient_ref, kind, body, created_at, updated_at';
+
+export const queries: RecordQueries = {
+  ...release1,
+  list: `SELECT ${COLUMNS} FROM records.records
+         WHERE $1::text IS NULL OR kind = $1 ORDER BY created_at DESC, id LIMIT $2`,
+  get: `SELECT ${COLUMNS} FROM records.records WHERE id = $1`,
+};

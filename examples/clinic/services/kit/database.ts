@@ -1,0 +1,94 @@
+import { DatabaseError, Pool, type PoolClient } from 'pg';
+import type { FastifyBaseLogger } from 'fastify';
+import type { DatabaseConfig } from './config.ts';
+import { Problem } from './problem.ts';
+
+/** SQLSTATE classes in which the database, not the statement, is at fault: connection, resources, operator, system. */
+const UNAVAILABLE = /^(08|53|57|58)/;
+const HEALTH_CONNECTION_TIMEOUT_MS = 2_000;
+
+function isUnavailable(error: unknown): boolean {
+  if (error instanceof DatabaseError) return UNAVAILABLE.test(error.code ?? '');
+  // What pg throws for the socket and its own timers are plain errors; TypeError, Problem and the like are ours.
+  return error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
+}
+
+function unavailable(cause: unknown): Problem {
+  return new Problem(503, 'The database is not available', 'Try again in a moment.', { cause });
+}
+
+/**
+ * The application's way to the database: a bounded pool that logs in as the application role, which owns nothing and is
+ * subject to row-level security. Connections that break are replaced when they are next needed.
+ */
+export class Database {
+  readonly #pool: Pool;
+  /** Apart from the pool, so that a full pool (load) is not mistaken for a database that is away. */
+  readonly #healthPool: Pool;
+
+  constructor(config: DatabaseConfig, appRole: string, log: FastifyBaseLogger) {
+    const shared = {
+      host: config.host,
+      port: config.port,
+      database: config.name,
+      user: appRole,
+      password: config.appPassword,
+      keepAlive: true,
+    };
+    this.#pool = new Pool({
+      ...shared,
+      max: config.poolMax,
+      connectionTimeoutMillis: config.connectTimeoutMs,
+      statement_timeout: config.statementTimeoutMs,
+      // A server that is stopped cannot enforce its own timeout.
+      query_timeout: config.statementTimeoutMs + 500,
+      idle_in_transaction_session_timeout: 10_000,
+    });
+    this.#healthPool = new Pool({
+      ...shared,
+      max: 1,
+      connectionTimeoutMillis: HEALTH_CONNECTION_TIMEOUT_MS,
+      query_timeout: HEALTH_CONNECTION_TIMEOUT_MS,
+    });
+    for (const pool of [this.#pool, this.#healthPool]) {
+      pool.on('error', (error) => log.warn({ reason: error.message }, 'an idle database connection was lost'));
+    }
+  }
+
+  /**
+   * Runs `work` in one transaction in which row-level security shows and accepts the rows of `tenant` alone. Commits when
+   * it resolves, rolls back when it rejects. Rejects with a 503 `Problem` when the database cannot be reached or used.
+   */
+  async inTenant<T>(tenant: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((error: unknown) => {
+      throw unavailable(error);
+    });
+    let broken = false;
+    try {
+      await client.query('BEGIN');
+      await client.query("SELECT set_config('app.tenant', $1, true)", [tenant]);
+      const result = await work(client);
+      await client.query('COMMIT');
+      return result;
+    } catch (error) {
+      broken =
+        isUnavailable(error) ||
+        !(await client.query('ROLLBACK').then(
+          () => true,
+          () => false,
+        ));
+      throw isUnavailable(error) ? unavailable(error) : error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  /** Resolves when the database answers the application role; rejects when it does not. */
+  async ping(): Promise<void> {
+    await this.#healthPool.query('SELECT 1');
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#pool.end(), this.#healthPool.end()]);
+  }
+}

@@ -1,0 +1,91 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { Problem } from '../kit/problem.ts';
+import type { Caller, PaymentsClient } from './payments-client.ts';
+import type { ClinicalRecord, RecordDraft, RecordKind, RecordStore } from './record-store.ts';
+
+const kind = { enum: ['note', 'observation', 'invoice'] } as const;
+const id = { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' } as const;
+const params = { type: 'object', required: ['id'], properties: { id } } as const;
+const draft = {
+  type: 'object',
+  required: ['patientRef', 'kind', 'body'],
+  additionalProperties: false,
+  properties: { patientRef: { type: 'string', minLength: 1, maxLength: 64 }, kind, body: { type: 'object' } },
+} as const;
+const query = {
+  type: 'object',
+  additionalProperties: false,
+  properties: { limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 }, kind },
+} as const;
+const order = {
+  type: 'object',
+  required: ['amountCents', 'currency'],
+  additionalProperties: false,
+  properties: { amountCents: { type: 'integer', minimum: 1, maximum: 10_000_000 }, currency: { enum: ['EUR', 'USD'] } },
+} as const;
+
+interface ById {
+  Params: { id: string };
+}
+
+function callerOf(request: FastifyRequest): Caller {
+  const traceparent = request.headers['traceparent'];
+  return {
+    tenant: request.tenant,
+    requestId: request.id,
+    traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+  };
+}
+
+function idempotencyKeyOf(request: FastifyRequest): string | undefined {
+  const key = request.headers['idempotency-key'];
+  if (key === undefined) return undefined;
+  if (typeof key === 'string' && /^[\x21-\x7e]{1,128}$/.test(key)) return key;
+  throw new Problem(400, 'Bad Idempotency-Key', 'It must be 1 to 128 printable characters without spaces.');
+}
+
+/** Lists of invoices show what was paid. Without payments the list is still worth having, so it then says `unknown`. */
+async function withBilling(payments: PaymentsClient, request: FastifyRequest, records: readonly ClinicalRecord[]) {
+  const ids = records.map((record) => record.id);
+  const charges = await payments.chargesOf(callerOf(request), ids).catch((error: unknown) => {
+    request.log.warn({ requestId: request.id, reason: String((error as Error).cause) }, 'list without billing');
+    return undefined;
+  });
+  const billing = (record: ClinicalRecord) => charges?.get(record.id)?.status ?? (charges ? 'open' : 'unknown');
+  return records.map((record) => ({ ...record, billing: billing(record) }));
+}
+
+type ListRequest = FastifyRequest<{ Querystring: { limit: number; kind?: RecordKind } }>;
+type ChargeRequest = FastifyRequest<ById & { Body: { amountCents: number; currency: string } }>;
+
+async function list(store: RecordStore, payments: PaymentsClient, request: ListRequest) {
+  const records = await store.list(request.tenant, request.query.limit, request.query.kind);
+  return { records: request.query.kind === 'invoice' ? await withBilling(payments, request, records) : records };
+}
+
+async function charge(store: RecordStore, payments: PaymentsClient, request: ChargeRequest) {
+  const record = await store.get(request.tenant, request.params.id);
+  if (record.kind !== 'invoice') throw new Problem(409, 'Not an invoice', 'Only invoices can be charged.');
+  return payments.charge(callerOf(request), record.id, request.body.amountCents, request.body.currency);
+}
+
+/** The endpoints below `/records`. */
+export function registerRoutes(app: FastifyInstance, store: RecordStore, payments: PaymentsClient): void {
+  app.get('/records', { schema: { querystring: query } }, (request: ListRequest) => list(store, payments, request));
+  app.post<{ Body: RecordDraft }>('/records', { schema: { body: draft } }, async (request, reply) => {
+    const record = await store.create(request.tenant, request.body, idempotencyKeyOf(request));
+    return reply.code(201).header('location', `/records/${record.id}`).send(record);
+  });
+  app.get<ById>('/records/:id', { schema: { params } }, (request) => store.get(request.tenant, request.params.id));
+  app.put<ById & { Body: RecordDraft }>('/records/:id', { schema: { params, body: draft } }, async (request, reply) => {
+    const { record, created } = await store.put(request.tenant, request.params.id, request.body);
+    return reply.code(created ? 201 : 200).send(record);
+  });
+  app.delete<ById>('/records/:id', { schema: { params } }, async (request, reply) => {
+    await store.remove(request.tenant, request.params.id);
+    return reply.code(204).send();
+  });
+  app.post('/records/:id/charge', { schema: { params, body: order } }, (request: ChargeRequest) =>
+    charge(store, payments, request),
+  );
+}
