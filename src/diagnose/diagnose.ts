@@ -62,22 +62,25 @@ const badVersions: Rule = (left, fleet) =>
     ];
   });
 
-/** Symptoms that speak against the version itself: its own, or most of its instances' while it is not yet proven. */
+/**
+ * Symptoms that speak against the version itself: that it is worse than the one before, or, while it has not soaked yet,
+ * what most of its instances do. Deaths of a proven version accuse something else: rolling it back would be a guess.
+ */
 function accusationsOf(left: Symptoms, workload: WorkloadView): readonly Symptom[] {
-  const own = named(left, ['crash-loop', 'version-errors']).filter(
+  const proven = workload.versions.find((each) => each.version === workload.targetVersion)?.promotedAt !== null;
+  const own = named(left, proven ? ['version-errors'] : ['crash-loop', 'version-errors']).filter(
     ({ subject }) =>
       subject.kind === 'version' && subject.workload === workload.name && subject.version === workload.targetVersion,
   );
-  if (own.length > 0) return own;
-  const proven = workload.versions.find((each) => each.version === workload.targetVersion)?.promotedAt !== null;
-  if (proven) return [];
-  const sick = ofWorkload(left, workload.name, workload.targetVersion).filter(({ name }) =>
-    (['start-failed', 'instance-errors', 'instance-slow', 'hung', 'probe-failed'] as SymptomName[]).includes(name),
-  );
+  if (own.length > 0 || proven) return own;
+  const sick = ofWorkload(left, workload.name, workload.targetVersion).filter(({ name }) => UNPROVEN.includes(name));
   const instances = workload.instances.filter((each) => each.version === workload.targetVersion);
   const affected = new Set(sick.map(({ subject }) => subject.name));
   return affected.size * 2 >= Math.max(1, instances.length) ? sick : [];
 }
+
+/** What counts against a version that has not soaked. A single death does not: that is what crash-loop counts. */
+const UNPROVEN: readonly SymptomName[] = ['start-failed', 'instance-errors', 'instance-slow', 'hung', 'probe-failed'];
 
 const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
   ['exited', 'instance-died'],
