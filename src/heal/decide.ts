@@ -176,7 +176,7 @@ const scaleByOne: DraftMove = (situation, fleet) => {
   const touch = { ...touchOf(fleet, [], 0), regions };
   return {
     move: 'scale',
-    input: { workload: workload.name, regions, by: 1 },
+    input: { workload: workload.name, regions, by: 1, key: situation.planId },
     touch,
     effect: `one more instance of ${workload.name} in ${regions.join(' and ')}`,
   };

@@ -1,0 +1,49 @@
+import type { MoveName } from '../../resources/playbook.ts';
+import type { Replacement } from '../fleet.ts';
+import type { Move } from '../move.ts';
+
+interface GoBack {
+  readonly workload: string;
+  readonly from: number;
+  readonly to: number;
+  readonly oldPhase: string;
+  readonly inPlace: boolean;
+  readonly slots: readonly { region: string; ordinal: number; oldInstance: string; newInstance: string }[];
+}
+
+/**
+ * `rollback` goes back to an older artefact, `revert` to an older configuration of the same artefact. Both set the target
+ * first, so that nothing rolls the bad version out any further, and then replace what already runs it.
+ */
+function goingBack(name: MoveName): Move {
+  return {
+    name,
+    deadlineMs: 120_000,
+    async apply(input, context) {
+      const order = input as unknown as GoBack;
+      const { workload, from, to } = order;
+      await context.fleet.setTarget({ workload, version: to, phase: 'steady', rejected: from }, context);
+      await inTurn(replacements(order, order.to), (each) => context.fleet.replace(each, context));
+      return {};
+    },
+    async undo(input, context) {
+      const order = input as unknown as GoBack;
+      await inTurn(replacements(order, order.to), (each) => context.fleet.undoReplace(each, context));
+      const { workload, from, oldPhase } = order;
+      await context.fleet.setTarget({ workload, version: from, phase: oldPhase, rejected: null }, context);
+    },
+  };
+
+  function replacements(order: GoBack, version: number): readonly Replacement[] {
+    const { workload, inPlace } = order;
+    return order.slots.map((slot) => ({ ...slot, workload, inPlace, version }));
+  }
+}
+
+/** Two at a time: half the wait of one by one, and never more than two successors beside those that serve. */
+async function inTurn<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
+  for (let i = 0; i < items.length; i += 2) await Promise.all(items.slice(i, i + 2).map(run));
+}
+
+export const rollback = goingBack('rollback');
+export const revert = goingBack('revert');
