@@ -109,6 +109,13 @@ export const CATALOGUE = {
     status: 507,
     exit: 73,
   },
+  'state.corrupt': {
+    title: 'a file of the state directory cannot be read',
+    remedy: 'Restore it from a backup; removing it lets Kintsugi start anew, but it then forgets what the file held.',
+    retry: 'never',
+    status: 500,
+    exit: 65,
+  },
   'socket.path-too-long': {
     title: 'the state directory lies too deep for a Unix socket',
     remedy: 'Choose a shorter path with --state; the system allows about 100 bytes.',

@@ -10,6 +10,8 @@
  * - `GET  /v1/events?after=SEQUENCE` -> NDJSON stream of `KeeperEvent`: those after the number that are still kept (the
  *   last 10,000), then each new one at once, and an empty line every second so that a silent keeper is noticed.
  * - `POST /v1/down` -> 202; stops everything in order: gateways, control, instances (dependants first), ledger, postgres.
+ * - `PUT  /v1/order` `StopOrder` -> 204; which instances stop first on the way down. Kept until the next one.
+ * - `GET  /v1/logs/:id?lines=100&follow=true` -> text; the newest lines of a child's log, then each new one.
  * - `GET  /metrics`, `/livez`, `/readyz`.
  *
  * `PUT` and `stop` carry the leader's epoch. The keeper remembers the highest it has seen (on disk) and refuses lower
@@ -47,6 +49,9 @@ export interface StopCommand {
   readonly killAfterMs: number;
   readonly reason: string;
 }
+
+/** Rank by workload: instances of a lower rank stop first (those that depend on others); without a rank it is 0. */
+export type StopOrder = Readonly<Record<string, number>>;
 
 export interface SignalCommand {
   readonly signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL' | 'SIGTERM';
