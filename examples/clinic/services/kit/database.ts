@@ -5,12 +5,21 @@ import { Problem } from './problem.ts';
 
 /** SQLSTATE classes in which the database, not the statement, is at fault: connection, resources, operator, system. */
 const UNAVAILABLE = /^(08|53|57|58)/;
+/** Data exceptions: a zero byte in a text, say. Their messages quote the data, so they are not passed on. */
+const BAD_DATA = /^22/;
 const HEALTH_CONNECTION_TIMEOUT_MS = 2_000;
 
 function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseError) return UNAVAILABLE.test(error.code ?? '');
   // What pg throws for the socket and its own timers are plain errors; TypeError, Problem and the like are ours.
   return error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
+}
+
+/** What the caller should hear of an error of the database: whose fault it is. */
+function problemOf(error: unknown): unknown {
+  if (isUnavailable(error)) return unavailable(error);
+  const badData = error instanceof DatabaseError && BAD_DATA.test(error.code ?? '');
+  return badData ? new Problem(400, 'The request is not valid', 'It holds characters that cannot be stored.') : error;
 }
 
 function unavailable(cause: unknown): Problem {
@@ -57,7 +66,8 @@ export class Database {
 
   /**
    * Runs `work` in one transaction in which row-level security shows and accepts the rows of `tenant` alone. Commits when
-   * it resolves, rolls back when it rejects. Rejects with a 503 `Problem` when the database cannot be reached or used.
+   * it resolves, rolls back when it rejects. Rejects with a 503 `Problem` when the database cannot be reached or used,
+   * and with a 400 one when the data cannot be stored.
    */
   async inTenant<T>(tenant: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
     const client = await this.#pool.connect().catch((error: unknown) => {
@@ -77,7 +87,7 @@ export class Database {
           () => true,
           () => false,
         ));
-      throw isUnavailable(error) ? unavailable(error) : error;
+      throw problemOf(error);
     } finally {
       client.release(broken);
     }

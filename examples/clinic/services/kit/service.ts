@@ -1,4 +1,4 @@
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ServiceConfig, readServiceConfig } from './config.ts';
@@ -28,7 +28,7 @@ declare module 'fastify' {
 function createApp(spec: ServiceSpec, config: ServiceConfig): FastifyInstance {
   return Fastify({
     logger: { level: config.logLevel, base: { service: spec.name }, redact: ['req', 'res'] },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: 'x-request-id',
     genReqId: () => randomUUID(),
     bodyLimit: 64 * 1024,
@@ -44,7 +44,7 @@ function createApp(spec: ServiceSpec, config: ServiceConfig): FastifyInstance {
 function registerErrors(app: FastifyInstance): void {
   app.setErrorHandler<Problem>((error, request, reply) => {
     const problem = problemDocument(error, request.id);
-    const about = { requestId: request.id, route: request.routeOptions.url, status: problem.status };
+    const about = { tenant: request.tenant, route: request.routeOptions.url, status: problem.status };
     if (problem.status >= 500) request.log.error({ ...about, ...reasonOf(error) }, 'request failed');
     if (problem.status === 503) void reply.header('retry-after', '1');
     return reply.code(problem.status).type('application/problem+json').send(problem);
@@ -58,14 +58,14 @@ function registerErrors(app: FastifyInstance): void {
 /** Code and place, never `detail` or the parameters of a statement: those hold patients' data. */
 function reasonOf(error: Error & { code?: string }): object {
   const cause = error.cause instanceof Error ? error.cause.message : undefined;
-  return { reason: error.message, sqlstate: error.code, cause };
+  return { reason: error.message, code: error.code, cause };
 }
 
 function registerLogging(app: FastifyInstance): void {
   app.addHook('onResponse', async (request, reply) => {
-    const { url: route, method } = { ...request.routeOptions, method: request.method };
+    const { method, tenant } = request;
     const durationMs = Math.round(reply.elapsedTime);
-    const line = { requestId: request.id, tenant: request.tenant, method, route, status: reply.statusCode, durationMs };
+    const line = { tenant, method, route: request.routeOptions.url, status: reply.statusCode, durationMs };
     request.log.debug(line, 'request');
   });
 }

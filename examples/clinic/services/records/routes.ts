@@ -48,7 +48,7 @@ function idempotencyKeyOf(request: FastifyRequest): string | undefined {
 async function withBilling(payments: PaymentsClient, request: FastifyRequest, records: readonly ClinicalRecord[]) {
   const ids = records.map((record) => record.id);
   const charges = await payments.chargesOf(callerOf(request), ids).catch((error: unknown) => {
-    request.log.warn({ requestId: request.id, reason: String((error as Error).cause) }, 'list without billing');
+    request.log.warn({ reason: String((error as Error).cause) }, 'list without billing');
     return undefined;
   });
   const billing = (record: ClinicalRecord) => charges?.get(record.id)?.status ?? (charges ? 'open' : 'unknown');
