@@ -157,10 +157,11 @@ function rethrow(server: string): (error: unknown) => never {
   };
 }
 
-const SOCKET_FAULTS = new Set([
-  ...['ECONNREFUSED', 'ECONNRESET', 'ENOENT', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND'],
-  ...['EAI_AGAIN', 'EACCES', 'ECONNABORTED', 'EADDRNOTAVAIL', 'ENOTCONN'],
-]);
+const SOCKET_FAULTS = new Set(
+  'ECONNREFUSED ECONNRESET ECONNABORTED EPIPE ETIMEDOUT EHOSTUNREACH ENETUNREACH EADDRNOTAVAIL ENOTFOUND EAI_AGAIN ENOENT EACCES'.split(
+    ' ',
+  ),
+);
 /** Class 08 (connection), too many connections, shut down or starting up, terminated for idleness in a transaction. */
 const SERVER_FAULT = /^(08...|53300|57P0[1-5]|25P03)$/;
 const DRIVER_FAULT =

