@@ -41,9 +41,9 @@ interface Node {
   readonly [key: string]: unknown;
 }
 
-/** Reads a file's text into what the rules look at. Throws what the parser throws for text that is not TypeScript. */
+/** Reads a file's text into what the rules look at. Throws, with the path, for text that is not TypeScript. */
 export function readSource(path: string, text: string): Source {
-  const program: unknown = parseAst(text, { lang: 'ts' });
+  const program = parse(path, text);
   const imports: Import[] = [];
   const uses: Use[] = [];
   const functions: FunctionSize[] = [];
@@ -56,6 +56,14 @@ export function readSource(path: string, text: string): Source {
     if (isFunction(node)) functions.push(sizeOf(node, parent, lineOf));
   });
   return { path, imports, uses, functions };
+}
+
+function parse(path: string, text: string): unknown {
+  try {
+    return parseAst(text, { lang: 'ts' });
+  } catch (cause) {
+    throw new Error(`cannot parse ${path}`, { cause });
+  }
 }
 
 function lineCounter(text: string): (offset: number) => number {
