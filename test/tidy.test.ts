@@ -24,7 +24,7 @@ import { readSource, type Source } from './tidy/source.ts';
 const SOURCES_MIN = 30;
 
 /** STYLE.md aims at 40. This is the longest that there is: lower it when that one gets shorter, never raise it. */
-const FUNCTION_LINES_MAX = 60;
+const FUNCTION_LINES_MAX = 50;
 
 const FILE_LINES_MAX = 500;
 
