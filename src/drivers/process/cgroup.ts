@@ -21,6 +21,8 @@ export interface Cgroups {
   confine(id: string, pid: number, limits: Limits): boolean;
   /** Removes the group of a child that is gone. False while something is still in it. */
   release(id: string): boolean;
+  /** Removes the folder of all groups if it is empty. */
+  close(): void;
 }
 
 type Controller = 'memory' | 'cpu' | 'pids';
@@ -38,6 +40,9 @@ export function openCgroups(place: CgroupPlace = systemPlace()): Cgroups {
     release(id) {
       const folders = new Set(Object.values(parents.folders).map((parent) => join(parent, 'kintsugi', id)));
       return [...folders].map(removeFolder).every(Boolean);
+    },
+    close() {
+      for (const parent of new Set(Object.values(parents.folders))) removeFolder(join(parent, 'kintsugi'));
     },
   };
 }

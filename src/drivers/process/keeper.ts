@@ -95,7 +95,7 @@ export class LocalKeeper implements Keeper {
     this.#options = options;
     this.#unlock = unlock;
     this.#record = record;
-    this.events = new KeeperEvents(clock, record.sequence === 0 ? 0 : record.sequence + SEQUENCE_MARGIN);
+    this.events = new KeeperEvents(clock, record.sequence + SEQUENCE_MARGIN);
     this.#file = new KeeperFile({ path: state.keeperFile, clock, log, compose: () => this.#compose() });
     this.#home = { state, clock, log, file: this.#file, events: this.events, cgroups: openCgroups() };
     this.#ports = new PortAllocator({ clock, random, handedOut: record.ports, inUse: () => this.#portsInUse() });
@@ -231,6 +231,7 @@ export class LocalKeeper implements Keeper {
     }
     this.#file.trySave();
     await this.#server?.close();
+    this.#home.cgroups.close();
     this.#unlock();
     this.log.info('down');
     this.#resolveDone();
