@@ -1,0 +1,177 @@
+import type { Readable } from 'node:stream';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import { pickInstance } from './balancer.ts';
+import type { Ending, Exchange } from './exchange.ts';
+import type { Fleet } from './fleet.ts';
+import type { Instance } from './instance.ts';
+import { type RequestBody, readRequestBody } from './request-body.ts';
+import { type RepeatCause, RetryBudget } from './retry-budget.ts';
+import type { TelemetryRecorder } from './telemetry-recorder.ts';
+import { type TryFacts, type TryOutcome, tryInstance } from './upstream-try.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+const ATTEMPTS_MAX = 3;
+/** A request under which two connections broke may be what breaks them; it does not get a third instance. */
+const BREAKS_MAX = 2;
+const BACK_OFF_MS = 50;
+
+/** Carries requests to instances and answers back; decides what is tried again, and where. */
+export class Carrier {
+  readonly #fleet: Fleet;
+  readonly #telemetry: TelemetryRecorder;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #budget = new RetryBudget();
+  readonly #room: WaitingRoom;
+
+  constructor(options: { fleet: Fleet; telemetry: TelemetryRecorder; clock: Clock; random: Random }) {
+    this.#fleet = options.fleet;
+    this.#telemetry = options.telemetry;
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#room = new WaitingRoom(options.clock);
+  }
+
+  /** Tells requests that wait for an instance to look again. */
+  fleetChanged(): void {
+    this.#room.wakeAll();
+  }
+
+  /** Carries one request. Never rejects; the end of the answer is left to the caller. */
+  async carry(exchange: Exchange): Promise<Ending> {
+    this.#budget.request(this.#clock.monotonicMs());
+    const body = await readRequestBody(exchange.request);
+    if (body.kind === 'broken') return { kind: 'gone' };
+    if (body.kind === 'too-large') return { kind: 'failed', code: 'gateway.too-large' };
+    if (body.kind === 'stream' && body.length !== undefined) exchange.headers.push('content-length', body.length);
+    for (;;) {
+      const instance = await this.#findInstance(exchange);
+      if (!instance) return this.#notFound(exchange);
+      const outcome = await this.#try(exchange, instance, body);
+      const ending = this.#endingOf(exchange, outcome, body);
+      if (ending) return ending;
+    }
+  }
+
+  /** Undefined when this outcome asks for another try. */
+  #endingOf(exchange: Exchange, outcome: TryOutcome, body: RequestBody): Ending | undefined {
+    switch (outcome.kind) {
+      case 'answered':
+      case 'cut':
+      case 'gone':
+        return outcome;
+      case 'late':
+        return { kind: 'failed', code: 'gateway.late' };
+      case 'too-large':
+        return { kind: 'failed', code: 'gateway.too-large' };
+      case 'unsent':
+        return isUsed(body) ? { kind: 'failed', code: 'gateway.broken' } : undefined;
+      case 'broken':
+        exchange.breaks += 1;
+        return this.#mayRepeat(exchange, body, 'broken') ? undefined : { kind: 'failed', code: 'gateway.broken' };
+      case 'repeat':
+        return undefined;
+    }
+  }
+
+  /** An instance that was not tried yet; else, after a pause, one that was. Holds the request while there is none. */
+  async #findInstance(exchange: Exchange): Promise<Instance | undefined> {
+    const first = this.#pick(exchange);
+    if (first && !exchange.tried.has(first)) return first;
+    for (;;) {
+      const leftMs = exchange.deadlineMs - this.#clock.monotonicMs();
+      if (leftMs <= 0 || exchange.client.isGone || this.#room.isFull || !this.#isExpected(exchange)) return undefined;
+      // With nothing to try only a new snapshot helps; with a failed one its next try is worth a pause.
+      const known = this.#pick(exchange) !== undefined;
+      await this.#room.wait(Math.min(leftMs, known ? BACK_OFF_MS : leftMs));
+      const next = this.#pick(exchange);
+      if (next && this.#clock.monotonicMs() < exchange.deadlineMs) return next;
+    }
+  }
+
+  #notFound(exchange: Exchange): Ending {
+    if (exchange.client.isGone) return { kind: 'gone' };
+    return { kind: 'failed', code: exchange.attempts > 0 ? 'gateway.broken' : 'gateway.unavailable' };
+  }
+
+  #pick(exchange: Exchange): Instance | undefined {
+    const { tenant, route, regions, tried } = exchange;
+    const wanted = { tenant: tenant.name, workload: route.workload, regions, tried };
+    return pickInstance(this.#fleet, wanted, this.#random, this.#clock.monotonicMs());
+  }
+
+  #isExpected({ route, regions }: Exchange): boolean {
+    return this.#fleet.isExpected(route.workload, regions, this.#clock.monotonicMs());
+  }
+
+  async #try(exchange: Exchange, instance: Instance, body: RequestBody): Promise<TryOutcome> {
+    exchange.tried.add(instance);
+    exchange.instance = instance;
+    exchange.attempts += 1;
+    exchange.sent += 1;
+    const leftMs = Math.max(1, Math.round(exchange.deadlineMs - this.#clock.monotonicMs()));
+    const { outcome, facts } = await tryInstance({
+      instance,
+      method: exchange.request.method ?? 'GET',
+      path: exchange.path,
+      headers: [...exchange.headers, 'x-kintsugi-deadline-ms', String(leftMs)],
+      body: contentOf(body),
+      requestId: exchange.requestId,
+      client: exchange.client,
+      tryTimeoutMs: exchange.repeatable ? exchange.route.tryTimeoutMs : undefined,
+      deadlineMs: exchange.deadlineMs,
+      stallTimeoutMs: exchange.route.timeoutMs,
+      mayRepeat: (cause) => this.#mayRepeat(exchange, body, cause),
+      clock: this.#clock,
+    });
+    if (outcome.kind === 'unsent') exchange.sent -= 1;
+    this.#note(exchange, instance, outcome, facts);
+    return outcome;
+  }
+
+  #mayRepeat(exchange: Exchange, body: RequestBody, cause: RepeatCause): boolean {
+    const nowMs = this.#clock.monotonicMs();
+    if (!exchange.repeatable || isUsed(body) || exchange.sent >= ATTEMPTS_MAX || nowMs >= exchange.deadlineMs)
+      return false;
+    if (cause === 'broken' && exchange.breaks >= BREAKS_MAX) return false;
+    // Asking a slow instance again only makes it slower; waiting for it is better than that.
+    if (cause === 'timeout' && !this.#hasUntried(exchange)) return false;
+    if (!this.#budget.take(cause, nowMs)) return false;
+    this.#telemetry.repeated(exchange.tenant.name, exchange.route.workload);
+    return true;
+  }
+
+  #hasUntried(exchange: Exchange): boolean {
+    const next = this.#pick(exchange);
+    return next !== undefined && !exchange.tried.has(next);
+  }
+
+  /** Writes down what the try says about the instance. What a client does says nothing. */
+  #note({ tenant }: Exchange, instance: Instance, outcome: TryOutcome, facts: TryFacts): void {
+    if (outcome.kind === 'too-large' || (outcome.kind === 'gone' && facts.headMs === undefined)) return;
+    const nowMs = this.#clock.monotonicMs();
+    if (outcome.kind === 'unsent' || outcome.kind === 'broken' || outcome.kind === 'cut') {
+      this.#telemetry.tried(tenant.name, instance, 'connectErrors', 0);
+      return instance.ejection.note(tenant.name, 'unreachable', nowMs);
+    }
+    if (facts.timedOut) {
+      const silent = instance.lastAnswerMs < facts.startedMs && this.#fleet.othersAnswered(instance, facts.startedMs);
+      this.#telemetry.tried(tenant.name, instance, 'timeouts', 0);
+      return instance.ejection.note(tenant.name, 'timeout', nowMs, silent);
+    }
+    const failed = (facts.status ?? 0) >= 500;
+    this.#telemetry.tried(tenant.name, instance, failed ? 'serverErrors' : 'ok', facts.headMs ?? 0);
+    instance.ejection.note(tenant.name, failed ? 'server-error' : 'answered', nowMs);
+  }
+}
+
+function contentOf(body: RequestBody): Buffer | Readable | null {
+  if (body.kind === 'kept') return body.bytes;
+  return body.kind === 'stream' ? body.stream : null;
+}
+
+/** A stream from which something was taken cannot be sent again. */
+function isUsed(body: RequestBody): boolean {
+  return body.kind === 'stream' && (body.stream.readableDidRead || body.stream.destroyed);
+}

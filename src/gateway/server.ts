@@ -1,0 +1,142 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Redacted } from '../base/redacted.ts';
+import type { Ledger } from '../ledger/entry.ts';
+import { AccessRecorder } from './access-recorder.ts';
+import { openAdmin } from './admin.ts';
+import { type Door, openDoor, type TlsFiles } from './door.ts';
+import { Fleet } from './fleet.ts';
+import { Carrier } from './carrier.ts';
+import type { RoutingTable } from './routing-table.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+import { TelemetryRecorder } from './telemetry-recorder.ts';
+import { TelemetrySender } from './telemetry-sender.ts';
+import { TenantLimits } from './tenant-limits.ts';
+import { Traffic } from './traffic.ts';
+
+const DRAIN_MS = 10_000;
+const FLUSH_MS = 3_000;
+const RECORDS_MAX = 10_000;
+
+export interface GatewayOptions {
+  /** Of this process among the gateways, from 0; names its journal. */
+  readonly ordinal: number;
+  /** How many gateways share the limits of tenants. */
+  readonly workers: number;
+  readonly host: string;
+  readonly port: number;
+  /** Where workloads of a region call each other, one loopback address a region. */
+  readonly internal: readonly { readonly region: string; readonly host: string }[];
+  readonly internalPort: number;
+  /** What a workload shows at the internal doors, as `x-kintsugi-service-token`. */
+  readonly serviceToken: Redacted<string>;
+  readonly tls?: TlsFiles;
+  readonly snapshotFile: string;
+  readonly journalFolder: string;
+  readonly adminSocket: string;
+  readonly controlSocket: string;
+  /** Access records held while the ledger is away. */
+  readonly recordsMax?: number;
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+export interface Gateway {
+  readonly port: number;
+  /** Ports of the internal doors by region. */
+  readonly internalPorts: Readonly<Record<string, number>>;
+  /** Takes no more connections, finishes what is in progress within 10 s, and hands over records within 3 s more. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts one gateway and resolves when it listens; whether it has a snapshot to serve from is told by /readyz. Rejects
+ * with `port.in-use`, or with the file system's error when its journal cannot be opened.
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const { clock, random, log } = options;
+  const fleet = new Fleet();
+  const telemetry = new TelemetryRecorder();
+  const limits = new TenantLimits(options.workers);
+  const carrier = new Carrier({ fleet, telemetry, clock, random });
+  const records = openRecords(options);
+  const onChange = (table: RoutingTable) => {
+    fleet.apply(table, clock.monotonicMs());
+    limits.keepOnly(new Set(table.snapshot.tenants.map((tenant) => tenant.name)));
+    carrier.fleetChanged();
+  };
+  const snapshots = new SnapshotReader({ file: options.snapshotFile, clock, log, onChange });
+  await snapshots.open();
+  const table = () => snapshots.table;
+  const scheme = options.tls ? 'https' : 'http';
+  const traffic = new Traffic({ ...options, scheme, table, carrier, limits, telemetry, records });
+  const doors = await openDoors(options, traffic);
+  const revision = () => snapshots.table?.snapshot.revision ?? -1;
+  const sender = new TelemetrySender({ ...options, recorder: telemetry, fleet, records, revision });
+  const admin = await openAdmin(options.adminSocket, {
+    isReady: () => snapshots.table !== undefined && !traffic.isDraining,
+    totals: () => telemetry.totals(),
+    inflight: () => telemetry.inflight,
+    ejected: () => [...fleet.all()].filter(({ ejection }) => ejection.isEjected(clock.monotonicMs())).length,
+    recordsWaiting: () => records.waiting,
+    recordsLost: () => records.lostTotal,
+    reportsFailed: () => sender.failures,
+    revision,
+  });
+  log.info({ ordinal: options.ordinal, port: doors.front.port, revision: revision() }, 'gateway.started');
+  return {
+    port: doors.front.port,
+    internalPorts: Object.fromEntries(doors.internal.map(({ region, door }) => [region, door.port])),
+    close: async () => {
+      traffic.drain();
+      await Promise.all([doors.front, ...doors.internal.map(({ door }) => door)].map((door) => door.drain(DRAIN_MS)));
+      traffic.close();
+      await Promise.all([records.close(FLUSH_MS), sender.close(), snapshots.close(), fleet.close()]);
+      admin.close();
+      admin.closeAllConnections();
+      log.info({ ordinal: options.ordinal }, 'gateway.drained');
+    },
+  };
+}
+
+function openRecords(options: GatewayOptions): AccessRecorder {
+  mkdirSync(options.journalFolder, { recursive: true, mode: 0o700 });
+  return new AccessRecorder({
+    ...options,
+    journalFile: join(options.journalFolder, `access-${options.ordinal}.ndjson`),
+    recordsMax: options.recordsMax ?? RECORDS_MAX,
+  });
+}
+
+interface Doors {
+  readonly front: Door;
+  readonly internal: readonly { readonly region: string; readonly door: Door }[];
+}
+
+async function openDoors(options: GatewayOptions, traffic: Traffic): Promise<Doors> {
+  const { host, port, tls, clock } = options;
+  const front = await openDoor({
+    host,
+    port,
+    tls,
+    clock,
+    serve: (request, response) => traffic.servePublic(request, response),
+    serveExpecting: (request, response) => traffic.servePublic(request, response, true),
+  });
+  const internal = options.internal.map(async (place) => ({
+    region: place.region,
+    door: await openDoor({
+      host: place.host,
+      port: options.internalPort,
+      clock,
+      serve: (request, response) => traffic.serveInternal(place.region, request, response),
+      serveExpecting: (request, response) => traffic.serveInternal(place.region, request, response, true),
+    }),
+  }));
+  return { front, internal: await Promise.all(internal) };
+}

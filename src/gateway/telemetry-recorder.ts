@@ -1,0 +1,143 @@
+import { bucketOf } from '../base/latency-sketch.ts';
+import type { Instance } from './instance.ts';
+import type { RequestCounts, TryCounts } from './telemetry.ts';
+
+type TryKind = 'ok' | 'serverErrors' | 'connectErrors' | 'timeouts';
+
+interface Sketch {
+  count: number;
+  buckets: Record<string, number>;
+}
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
+type OpenTries = Writable<TryCounts> & { latency: Sketch };
+type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: number };
+
+/** What was counted in a span. */
+export interface Counts {
+  readonly tries: readonly TryCounts[];
+  readonly requests: readonly RequestCounts[];
+}
+
+/** Totals since the process began, for whoever scrapes. */
+export interface Totals {
+  readonly tenant: string;
+  readonly workload: string;
+  /** `2xx` to `5xx`, `499` for clients that left, or `retries`. */
+  readonly kind: string;
+  readonly count: number;
+}
+
+/** Counts what instances did and what clients felt, in spans that `take` ends. */
+export class TelemetryRecorder {
+  readonly #tries = new Map<Instance, Map<string, OpenTries>>();
+  readonly #requests = new Map<string, Map<string, OpenRequests>>();
+  readonly #totals = new Map<string, Writable<Totals>>();
+
+  /** One try ended. */
+  tried(tenant: string, instance: Instance, kind: TryKind, latencyMs: number): void {
+    const byTenant = this.#tries.get(instance) ?? new Map<string, OpenTries>();
+    this.#tries.set(instance, byTenant);
+    const counts = byTenant.get(tenant) ?? openTries(tenant, instance);
+    byTenant.set(tenant, counts);
+    counts[kind] += 1;
+    if (kind === 'ok') note(counts.latency, latencyMs);
+  }
+
+  /** A request was let in. */
+  began(tenant: string, workload: string): void {
+    const counts = this.#of(tenant, workload);
+    counts.inflight += 1;
+    counts.concurrencyMax = Math.max(counts.concurrencyMax, counts.inflight);
+  }
+
+  /** A request that was let in is over. `refused` tells a 503 of the gateway from one that an instance gave. */
+  ended(tenant: string, workload: string, status: number, latencyMs: number, refused: boolean): void {
+    const counts = this.#of(tenant, workload);
+    counts.inflight -= 1;
+    this.#total(tenant, workload, `${Math.floor(status / 100)}xx`);
+    if (refused) counts.refused += 1;
+    else if (status >= 500) counts.failed += 1;
+    else {
+      counts.ok += 1;
+      note(counts.latency, latencyMs);
+    }
+  }
+
+  /** A request that was let in is over because its client left: nobody's fault and nobody's success. */
+  abandoned(tenant: string, workload: string): void {
+    this.#of(tenant, workload).inflight -= 1;
+    this.#total(tenant, workload, '499');
+  }
+
+  /** A request was not let in. */
+  refused(tenant: string, workload: string, kind: 'limited' | 'refused'): void {
+    this.#of(tenant, workload)[kind] += 1;
+    this.#total(tenant, workload, kind === 'limited' ? '4xx' : '5xx');
+  }
+
+  /** A request is tried once more. */
+  repeated(tenant: string, workload: string): void {
+    this.#of(tenant, workload).retries += 1;
+    this.#total(tenant, workload, 'retries');
+  }
+
+  get inflight(): number {
+    let sum = 0;
+    for (const byWorkload of this.#requests.values()) for (const counts of byWorkload.values()) sum += counts.inflight;
+    return sum;
+  }
+
+  totals(): Iterable<Totals> {
+    return this.#totals.values();
+  }
+
+  /** Ends the span: what was counted since the last one. */
+  take(): Counts {
+    const tries = [...this.#tries.values()].flatMap((byTenant) => [...byTenant.values()]);
+    this.#tries.clear();
+    const requests: RequestCounts[] = [];
+    for (const [tenant, byWorkload] of this.#requests) {
+      for (const [workload, { inflight, ...counts }] of byWorkload) {
+        requests.push(counts);
+        if (inflight === 0) byWorkload.delete(workload);
+        else byWorkload.set(workload, openRequests(tenant, workload, inflight));
+      }
+      if (byWorkload.size === 0) this.#requests.delete(tenant);
+    }
+    return { tries, requests };
+  }
+
+  #of(tenant: string, workload: string): OpenRequests {
+    const byWorkload = this.#requests.get(tenant) ?? new Map<string, OpenRequests>();
+    this.#requests.set(tenant, byWorkload);
+    const counts = byWorkload.get(workload) ?? openRequests(tenant, workload, 0);
+    byWorkload.set(workload, counts);
+    return counts;
+  }
+
+  #total(tenant: string, workload: string, kind: string): void {
+    const key = `${tenant}/${workload}/${kind}`;
+    const total = this.#totals.get(key) ?? { tenant, workload, kind, count: 0 };
+    total.count += 1;
+    this.#totals.set(key, total);
+  }
+}
+
+function openTries(tenant: string, { entry }: Instance): OpenTries {
+  const { workload, version, id } = entry;
+  const latency = { count: 0, buckets: {} };
+  return { tenant, workload, version, instance: id, ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency };
+}
+
+function openRequests(tenant: string, workload: string, inflight: number): OpenRequests {
+  const latency = { count: 0, buckets: {} };
+  const counts = { ok: 0, failed: 0, limited: 0, refused: 0, retries: 0, concurrencyMax: inflight, latency };
+  return { tenant, workload, ...counts, inflight };
+}
+
+function note(sketch: Sketch, ms: number): void {
+  const bucket = bucketOf(ms);
+  sketch.count += 1;
+  sketch.buckets[bucket] = (sketch.buckets[bucket] ?? 0) + 1;
+}

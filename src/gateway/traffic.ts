@@ -1,0 +1,257 @@
+import { hash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../base/clock.ts';
+import { CATALOGUE, type ErrorCode } from '../base/errors.ts';
+import type { Random } from '../base/random.ts';
+import type { Redacted } from '../base/redacted.ts';
+import { AccessEvents, type Refusal } from './access-events.ts';
+import type { AccessRecorder } from './access-recorder.ts';
+import { ClientAnswer } from './client-answer.ts';
+import type { Ending, Exchange } from './exchange.ts';
+import { headersForInstance, requestIdOf } from './forwarded-headers.ts';
+import type { Carrier } from './carrier.ts';
+import { RefusalSampler } from './refusal-sampler.ts';
+import { faultOfShape, type Target, targetOf } from './request-shape.ts';
+import type { RouteEntry, RoutingTable, TenantEntry } from './routing-table.ts';
+import type { TelemetryRecorder } from './telemetry-recorder.ts';
+import type { TenantLimits } from './tenant-limits.ts';
+import { recogniseTenant } from './tenant-recognition.ts';
+
+const RETRY_AFTER_S = 1;
+const FLUSH_REFUSALS_MS = 500;
+const CLIENT_GONE_STATUS = 499;
+
+interface TrafficOptions {
+  readonly ordinal: number;
+  readonly scheme: 'http' | 'https';
+  readonly serviceToken: Redacted<string>;
+  readonly table: () => RoutingTable | undefined;
+  readonly carrier: Carrier;
+  readonly limits: TenantLimits;
+  readonly telemetry: TelemetryRecorder;
+  readonly records: AccessRecorder;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** A request at a door: what every answer to it needs. */
+interface Arrival {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly client: ClientAnswer;
+  readonly requestId: string;
+  readonly startedMs: number;
+  readonly target: Target;
+  readonly expectsContinue: boolean;
+}
+
+/** Where an admitted request goes. */
+interface Passage {
+  readonly tenant: TenantEntry;
+  readonly route: RouteEntry;
+  readonly regions: readonly string[];
+  readonly path: string;
+  readonly keyInAuthorization: boolean;
+  readonly isPublic: boolean;
+  readonly timeoutMs: number;
+}
+
+/** Why not. */
+interface Denial {
+  readonly code: ErrorCode;
+  readonly tenant?: TenantEntry | undefined;
+  readonly route?: RouteEntry | undefined;
+  readonly retryAfterS?: number;
+}
+
+/** The life of each request between the doors and the carrier: recognised, let in, carried, counted, recorded, answered. */
+export class Traffic {
+  readonly #options: TrafficOptions;
+  readonly #events: AccessEvents;
+  readonly #refusals = new RefusalSampler<Refusal>();
+  readonly #tokenDigest: Buffer;
+  readonly #cancelFlush: () => void;
+  #isDraining = false;
+
+  constructor(options: TrafficOptions) {
+    this.#options = options;
+    this.#events = new AccessEvents(options);
+    this.#tokenDigest = hash('sha256', options.serviceToken.reveal(), 'buffer');
+    this.#cancelFlush = options.clock.every(FLUSH_REFUSALS_MS, () => this.#flushRefusals(options.clock.monotonicMs()));
+  }
+
+  get isDraining(): boolean {
+    return this.#isDraining;
+  }
+
+  /** From now on each answer ends its connection. */
+  drain(): void {
+    this.#isDraining = true;
+  }
+
+  /** Puts the last refusals on record. */
+  close(): void {
+    this.#cancelFlush();
+    this.#flushRefusals(Number.POSITIVE_INFINITY);
+  }
+
+  /** A request of a tenant's client. */
+  servePublic(request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
+    const arrival = this.#arrive(request, response, expectsContinue);
+    const table = this.#options.table();
+    if (!table) return arrival.client.problem('gateway.unavailable', arrival.requestId, RETRY_AFTER_S);
+    const way = faultOfShape(request, arrival.target) ?? this.#passPublicDoor(table, arrival);
+    if (typeof way === 'string') this.#refuse(arrival, { code: way });
+    else if ('code' in way) this.#refuse(arrival, way);
+    else void this.#carry(arrival, way);
+  }
+
+  /** A request of one workload to another, within `region`: `/<workload>/rest` with the service token and a tenant. */
+  serveInternal(region: string, request: IncomingMessage, response: ServerResponse, expectsContinue = false): void {
+    const arrival = this.#arrive(request, response, expectsContinue);
+    const table = this.#options.table();
+    if (!table) return arrival.client.problem('gateway.unavailable', arrival.requestId, RETRY_AFTER_S);
+    const way = faultOfShape(request, arrival.target) ?? this.#passInternalDoor(table, arrival, region);
+    if (typeof way === 'string') arrival.client.problem(way, arrival.requestId);
+    else void this.#carry(arrival, way);
+  }
+
+  #arrive(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Arrival {
+    return {
+      request,
+      response,
+      client: new ClientAnswer(request, response, () => this.#isDraining),
+      requestId: requestIdOf(request.headers, this.#options.random),
+      startedMs: this.#options.clock.monotonicMs(),
+      target: targetOf(request.url ?? ''),
+      expectsContinue,
+    };
+  }
+
+  #passPublicDoor(table: RoutingTable, { request, target, startedMs }: Arrival): Passage | Denial {
+    const recognition = recogniseTenant(table, request.headers, target.path);
+    if (recognition.kind === 'refused') return { code: recognition.code, tenant: recognition.tenant };
+    const { tenant, path, keyInAuthorization } = recognition;
+    const route = table.routeAtPath(path);
+    const held = this.#options.limits.admit(tenant, startedMs);
+    if (held) return { ...held, tenant, route };
+    if (!route) return { code: 'gateway.unknown', tenant };
+    const full = this.#options.limits.enter(tenant, startedMs);
+    if (full) return { ...full, tenant, route };
+    if (tenant.audit === 'required' && !this.#options.records.reserve()) {
+      this.#options.limits.leave(tenant);
+      return { code: 'gateway.unrecordable', tenant, route, retryAfterS: RETRY_AFTER_S };
+    }
+    const { timeoutMs } = route;
+    return { tenant, route, regions: tenant.regions, path, keyInAuthorization, isPublic: true, timeoutMs };
+  }
+
+  #passInternalDoor(table: RoutingTable, { request, target }: Arrival, region: string): Passage | ErrorCode {
+    const { headers } = request;
+    const digest = hash('sha256', String(headers['x-kintsugi-service-token'] ?? ''), 'buffer');
+    if (!timingSafeEqual(digest, this.#tokenDigest)) return 'gateway.unauthorized';
+    const tenant = table.tenantNamed(String(headers['x-kintsugi-tenant'] ?? ''));
+    if (!tenant?.regions.includes(region)) return 'gateway.forbidden';
+    if (tenant.quarantined) return 'gateway.quarantined';
+    const cut = target.path.indexOf('/', 1);
+    const workload = target.path.slice(1, cut < 0 ? undefined : cut);
+    const route = table.routeOf(workload);
+    if (!route) return 'gateway.unknown';
+    const path = cut < 0 ? '/' : target.path.slice(cut);
+    const callerLeftMs = Number.parseInt(String(headers['x-kintsugi-deadline-ms'] ?? ''), 10);
+    const timeoutMs = callerLeftMs > 0 ? Math.min(route.timeoutMs, callerLeftMs) : route.timeoutMs;
+    return { tenant, route, regions: [region], path, keyInAuthorization: false, isPublic: false, timeoutMs };
+  }
+
+  async #carry(arrival: Arrival, passage: Passage): Promise<void> {
+    const { telemetry, carrier } = this.#options;
+    const exchange = this.#open(arrival, passage);
+    telemetry.began(passage.tenant.name, passage.route.workload);
+    if (arrival.expectsContinue) arrival.response.writeContinue();
+    const ending = await carrier.carry(exchange);
+    this.#count(exchange, ending);
+    if (exchange.isPublic) this.#record(exchange, ending);
+    else tell(exchange, ending);
+  }
+
+  #open({ request, client, requestId, startedMs, target }: Arrival, passage: Passage): Exchange {
+    const { scheme, random } = this.#options;
+    const { tenant, route, regions, path, keyInAuthorization, isPublic, timeoutMs } = passage;
+    const passport = { tenant: tenant.name, requestId, keyInAuthorization, internal: !isPublic, scheme };
+    return {
+      request,
+      client,
+      requestId,
+      tenant,
+      route,
+      regions,
+      isPublic,
+      startedMs,
+      path: path + target.query,
+      headers: headersForInstance(request, passport, random),
+      deadlineMs: startedMs + timeoutMs,
+      repeatable: route.safeMethods.includes(request.method ?? '') || 'idempotency-key' in request.headers,
+      tried: new Set(),
+      instance: undefined,
+      attempts: 0,
+      sent: 0,
+      breaks: 0,
+    };
+  }
+
+  #count({ tenant, route, startedMs, isPublic }: Exchange, ending: Ending): void {
+    const { telemetry, limits, clock } = this.#options;
+    if (isPublic) limits.leave(tenant);
+    if (ending.kind === 'gone') return telemetry.abandoned(tenant.name, route.workload);
+    const refused = ending.kind === 'failed' && ending.code === 'gateway.unavailable';
+    const status = ending.kind === 'cut' ? CATALOGUE['gateway.broken'].status : statusOf(ending);
+    telemetry.ended(tenant.name, route.workload, status, clock.monotonicMs() - startedMs, refused);
+  }
+
+  /** For a tenant that requires it, the answer ends only when a kill can no longer lose its record. */
+  #record(exchange: Exchange, ending: Ending): void {
+    const event = this.#events.served(exchange, statusOf(ending));
+    if (exchange.tenant.audit !== 'required') {
+      this.#options.records.record(event);
+      return tell(exchange, ending);
+    }
+    this.#options.records.recordRequired(event, (ok) => {
+      if (ok) tell(exchange, ending);
+      else if (exchange.client.headSent) exchange.client.cut();
+      else exchange.client.problem('gateway.unrecordable', exchange.requestId, RETRY_AFTER_S);
+    });
+  }
+
+  #refuse({ request, client, requestId, startedMs }: Arrival, { code, tenant, route, retryAfterS }: Denial): void {
+    const { status } = CATALOGUE[code];
+    const counted = tenant !== undefined && route !== undefined && (status === 429 || status === 503);
+    if (counted) this.#options.telemetry.refused(tenant.name, route.workload, status === 429 ? 'limited' : 'refused');
+    const refusal = { code, status, method: request.method ?? '', tenant: tenant?.name, route };
+    const kind = `${code}/${tenant?.name ?? ''}/${route?.pathPrefix ?? ''}`;
+    if (this.#refusals.take(kind, refusal, startedMs)) {
+      this.#options.records.record(this.#events.refused(refusal, { requestId }));
+    }
+    client.problem(code, requestId, retryAfterS);
+  }
+
+  #flushRefusals(nowMs: number): void {
+    for (const { sample, count } of this.#refusals.ended(nowMs)) {
+      this.#options.records.record(this.#events.refused(sample, { count }));
+    }
+  }
+}
+
+function statusOf(ending: Ending): number {
+  if (ending.kind === 'gone') return CLIENT_GONE_STATUS;
+  return ending.kind === 'failed' ? CATALOGUE[ending.code].status : ending.status;
+}
+
+/** Tells the client how it ended. */
+function tell({ client, requestId }: Exchange, ending: Ending): void {
+  if (ending.kind === 'answered') {
+    if (ending.held) client.head(ending.status, ending.held.headers);
+    return client.end(ending.held?.body);
+  }
+  if (ending.kind === 'gone' || ending.kind === 'cut' || client.headSent) return client.cut();
+  client.problem(ending.code, requestId, ending.code === 'gateway.unavailable' ? RETRY_AFTER_S : undefined);
+}
