@@ -29,7 +29,9 @@ export function keeperMetrics(keeper: LocalKeeper): Registry {
     labelNames: ['type', 'role', 'expected'],
     registers: [],
   });
-  for (const metric of [children, restarts, events]) registry.registerMetric(metric);
+  registry.registerMetric(children);
+  registry.registerMetric(restarts);
+  registry.registerMetric(events);
   keeper.onEvent(({ type, child }) => {
     events.inc({ type, role: child.role, expected: String(type === 'exited' && child.exit?.expected === true) });
   });

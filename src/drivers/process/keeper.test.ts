@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +95,13 @@ async function logLine(id: string, part: string): Promise<string> {
     ended.abort();
   }
   throw new Error(`no line with ${part}`);
+}
+
+async function get(path: string): Promise<string> {
+  const [answer] = (await once(request({ socketPath: state.socket('keeper'), path }).end(), 'response')) as [
+    IncomingMessage,
+  ];
+  return (await answer.setEncoding('utf8').toArray()).join('');
 }
 
 function greeting(host: string, port: number): Promise<string> {
@@ -285,7 +294,19 @@ test('going down stops gateways, control, instances by their order, and then wha
   await expect(driver.list()).rejects.toMatchObject({ code: 'keeper.unreachable' });
 });
 
-test('a reader that was away is told what it missed, and metrics count it', async () => {
+test('health and metrics are there for those who ask', async () => {
+  await keep([system('ledger', 'exec sleep 60')]);
+  await driver.start(instance('ins_1', ['true']));
+  await event(({ type }) => type === 'exited');
+  expect(await get('/livez')).toBe('ok\n');
+  expect(await get('/readyz')).toBe('ok\n');
+  const metrics = await get('/metrics');
+  expect(metrics).toContain('kintsugi_keeper_children{role="system",state="running"} 1');
+  expect(metrics).toContain('kintsugi_keeper_events_total{type="exited",role="instance",expected="false"} 1');
+  expect(metrics).toContain('kintsugi_keeper_restarts{id="ledger"} 0');
+});
+
+test('a reader that was away is told what it missed', async () => {
   const kept = await keep();
   await driver.start(instance('ins_1', ['true']));
   const { sequence } = await event(({ type }) => type === 'exited');

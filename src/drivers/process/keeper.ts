@@ -229,8 +229,9 @@ export class LocalKeeper implements Keeper {
     for (const group of shutdownOrder({ children: this.children(), startOrder, stopOrder })) {
       await Promise.all(group.map((id) => this.#stopAny(id)));
     }
-    this.#file.trySave();
     await this.#server?.close();
+    // The last write before another keeper may write.
+    this.#file.trySave();
     this.#home.cgroups.close();
     this.#unlock();
     this.log.info('down');

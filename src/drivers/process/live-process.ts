@@ -41,6 +41,14 @@ export async function spawnProcess(launch: Launch): Promise<LiveProcess> {
   if (!statSync(launch.cwd, { throwIfNoEntry: false })?.isDirectory()) {
     throw startFailed(word, `the folder ${launch.cwd} is not there`);
   }
+  try {
+    return await spawnWith(launch, word, args);
+  } catch (error) {
+    throw error instanceof KinError ? error : startFailed(word, describeError(error), error);
+  }
+}
+
+async function spawnWith(launch: Launch, word: string, args: readonly string[]): Promise<LiveProcess> {
   const lifeline = await openLifeline(launch.lifelinePath);
   const output = openSync(launch.outputPath, 'a', 0o600);
   try {
@@ -50,17 +58,17 @@ export async function spawnProcess(launch: Launch): Promise<LiveProcess> {
       detached: true,
       stdio: ['ignore', output, output, lifeline.writeEnd],
     });
-    return await ownChild(child, word);
+    return await ownChild(child);
   } finally {
     closeSync(output);
     lifeline.close();
   }
 }
 
-async function ownChild(child: ChildProcess, word: string): Promise<LiveProcess> {
+async function ownChild(child: ChildProcess): Promise<LiveProcess> {
   if (child.pid === undefined) {
     const [cause] = (await once(child, 'error')) as [unknown];
-    throw startFailed(word, describeError(cause), cause);
+    throw cause;
   }
   let running = true;
   const gone = new Promise<ProcessEnd>((resolve) => {

@@ -29,6 +29,8 @@ const LAST_LINES_BYTES_MAX = 4096;
 const CHUNK_BYTES = 256 * 1024;
 /** Changes within this time are read together. */
 const GATHER_MS = 20;
+/** Between two looks where the system grants no more watches. */
+const LOOK_MS = 1_000;
 
 /** The files of one child's output. */
 export function logFiles(folder: string, id: string) {
@@ -71,7 +73,7 @@ export class LogCapture {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #listeners = new Set<(line: string) => void>();
-  #watcher: FSWatcher | undefined;
+  #unwatch: (() => void) | undefined;
   #cancelRead: (() => void) | undefined;
   #offset: number;
   #recent: string[] = [];
@@ -94,17 +96,14 @@ export class LogCapture {
   open(life: 'new' | 'adopted'): void {
     closeSync(openSync(this.#files.raw, 'a', 0o600));
     this.#recent = life === 'new' ? [] : this.#linesBefore();
-    this.#watcher ??= watch(this.#files.raw, { persistent: false }, () => this.#readSoon());
-    this.#watcher.on('error', (error) =>
-      this.#log.warn({ id: this.#id, reason: describeError(error) }, 'log not watched'),
-    );
+    this.#unwatch ??= this.#watch();
     this.#readSoon();
   }
 
   /** Reads what is left, also a last line without an end, and stops following. */
   close(): void {
-    this.#watcher?.close();
-    this.#watcher = undefined;
+    this.#unwatch?.();
+    this.#unwatch = undefined;
     this.#read('end');
   }
 
@@ -124,6 +123,18 @@ export class LogCapture {
   onLine(listener: (line: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #watch(): () => void {
+    let watcher: FSWatcher;
+    try {
+      watcher = watch(this.#files.raw, { persistent: false }, () => this.#readSoon());
+    } catch (error) {
+      this.#log.warn({ id: this.#id, reason: describeError(error) }, 'output cannot be watched: looking now and then');
+      return this.#clock.every(LOOK_MS, () => this.#readSoon());
+    }
+    watcher.on('error', () => {});
+    return () => watcher.close();
   }
 
   #linesBefore(): string[] {

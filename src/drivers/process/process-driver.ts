@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici';
 import type { Clock } from '../../base/clock.ts';
-import { KinError } from '../../base/errors.ts';
+import { isFault, KinError } from '../../base/errors.ts';
 import { socketClient } from '../../base/socket-http.ts';
 import type { Driver } from '../driver.ts';
 import type { ChildStatus, KeeperEvent, StopOrder } from './protocol.ts';
@@ -25,21 +25,36 @@ export function processDriver(socketPath: string, clock: Clock): ProcessDriver {
   const path = (id: string) => `/v1/children/${encodeURIComponent(id)}`;
   return {
     name: 'process',
-    start: ({ id, ...command }, signal) => client.call<ChildStatus>('PUT', path(id), command, signal),
-    stop: (id, command, signal) => client.call<ChildStatus>('POST', `${path(id)}/stop`, command, signal),
+    start: ({ id, ...command }, signal) =>
+      again(signal, () => client.call<ChildStatus>('PUT', path(id), command, signal)),
+    stop: (id, command, signal) =>
+      again(signal, () => client.call<ChildStatus>('POST', `${path(id)}/stop`, command, signal)),
     signal: (id, command, signal) => client.call<ChildStatus>('POST', `${path(id)}/signal`, command, signal),
-    list: (signal) => client.call<ChildStatus[]>('GET', '/v1/children', undefined, signal),
+    list: (signal) => again(signal, () => client.call<ChildStatus[]>('GET', '/v1/children', undefined, signal)),
     async *events(afterSequence, signal) {
       const lines = streamLines(socketPath, `/v1/events?after=${afterSequence}`, signal, { clock, ms: SILENCE_MAX_MS });
       for await (const line of lines) if (line) yield JSON.parse(line) as KeeperEvent;
       if (!signal.aborted) throw new KinError('keeper.unreachable', 'the keeper ended the stream of events');
     },
-    setStopOrder: (order, signal) => client.call('PUT', '/v1/order', order, signal),
+    setStopOrder: (order, signal) => again(signal, () => client.call('PUT', '/v1/order', order, signal)),
     down: (signal) => client.call('POST', '/v1/down', undefined, signal),
     logs: (id, { lines, follow }, signal) =>
       streamLines(socketPath, `/v1/logs/${encodeURIComponent(id)}?lines=${lines}&follow=${follow}`, signal),
     close: () => client.close(),
   };
+}
+
+/**
+ * Repeats a call once that found nobody: it may have used a connection that a former keeper left behind. Only for what
+ * may be repeated, which a signal may not.
+ */
+async function again<T>(signal: AbortSignal | undefined, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (!isFault(error, 'keeper.unreachable') || signal?.aborted) throw error;
+    return await call();
+  }
 }
 
 /** Lines of a streaming answer, empty ones too: they are how the other side says that it is alive. */

@@ -1,0 +1,146 @@
+import { fromIso } from '../base/clock.ts';
+import type { VersionView } from '../diagnose/fleet-view.ts';
+import type { Mitigation } from '../heal/fleet.ts';
+import { readStops } from '../heal/stop-store.ts';
+import type { Stop } from '../heal/situation.ts';
+import type { Freeze } from '../resources/freeze.ts';
+import type { Playbook } from '../resources/playbook.ts';
+import type { Profile } from '../resources/profile.ts';
+import type { Tenant } from '../resources/tenant.ts';
+import { type Workload, workloadSchema } from '../resources/workload.ts';
+import { sql } from 'kysely';
+import type { Database } from '../store/database.ts';
+import { readResources } from '../store/resource-store.ts';
+
+/** A place of a workload in a region, and who has it. */
+export interface Slot {
+  readonly workload: string;
+  readonly region: string;
+  readonly ordinal: number;
+  readonly instance: string | null;
+  readonly version: number | null;
+  readonly incoming: string | null;
+  readonly incomingVersion: number | null;
+  readonly port: number;
+}
+
+/** A version with the manifest that it was made from: an instance keeps its own to the end. */
+export interface StoredVersion extends VersionView {
+  readonly artefactPath: string;
+  readonly spec: Workload['spec'];
+}
+
+export interface DeclaredWorkload {
+  readonly name: string;
+  /** As declared last; what instances run is in `versions`. */
+  readonly spec: Workload['spec'];
+  readonly revision: number;
+  readonly targetVersion: number;
+  readonly phase: 'initial' | 'canary' | 'rolling' | 'soaking' | 'steady';
+  readonly phaseSince: number;
+  readonly scaleDelta: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly versions: readonly StoredVersion[];
+  readonly slots: readonly Slot[];
+}
+
+/** What PostgreSQL knows: what people declared, what moves decided, who has which slot. Read whole, never patched. */
+export interface Declared {
+  readonly tenants: readonly Tenant[];
+  readonly workloads: readonly DeclaredWorkload[];
+  readonly playbooks: readonly Playbook[];
+  readonly profiles: readonly Profile[];
+  readonly freezes: readonly Freeze[];
+  readonly mitigations: readonly Mitigation[];
+  readonly stops: readonly Stop[];
+}
+
+export const NOTHING_DECLARED: Declared = {
+  tenants: [],
+  workloads: [],
+  playbooks: [],
+  profiles: [],
+  freezes: [],
+  mitigations: [],
+  stops: [],
+};
+
+export async function readDeclared(database: Database): Promise<Declared> {
+  const resources = (await readResources(database)).map((each) => each.resource);
+  const [states, versions, slots, mitigations, stops] = await Promise.all([
+    database.kysely.selectFrom('workload_state').selectAll().execute(),
+    database.kysely.selectFrom('workload_version').selectAll().orderBy('version').execute(),
+    database.kysely.selectFrom('slot').selectAll().orderBy('region').orderBy('ordinal').execute(),
+    database.kysely.selectFrom('mitigation').selectAll().where('expires_at', '>', sql<string>`now()`).execute(),
+    readStops(database),
+  ]);
+  const workloads = resources.flatMap((resource): DeclaredWorkload[] => {
+    const state = states.find((each) => each.workload === resource.metadata.name);
+    if (resource.kind !== 'Workload' || !state) return [];
+    const { name } = resource.metadata;
+    return [
+      {
+        name,
+        spec: resource.spec,
+        revision: state.revision,
+        targetVersion: state.target_version,
+        phase: state.phase as DeclaredWorkload['phase'],
+        phaseSince: fromIso(state.phase_since),
+        scaleDelta: state.scale_delta as DeclaredWorkload['scaleDelta'],
+        versions: versions.filter((each) => each.workload === name).map(toVersion),
+        slots: slots.filter((each) => each.workload === name).map(toSlot),
+      },
+    ];
+  });
+  return {
+    tenants: resources.filter((each) => each.kind === 'Tenant'),
+    workloads,
+    playbooks: resources.filter((each) => each.kind === 'Playbook'),
+    profiles: resources.filter((each) => each.kind === 'Profile'),
+    freezes: resources.filter((each) => each.kind === 'Freeze'),
+    mitigations: mitigations.map((row) => ({
+      id: row.id,
+      tenant: row.tenant,
+      kind: row.kind as Mitigation['kind'],
+      minutes: 0,
+      ...(row.limits as { requestsPerSecond: number; concurrency: number }),
+    })),
+    stops,
+  };
+}
+
+function toVersion(row: {
+  version: number;
+  artefact_path: string;
+  artefact_digest: string;
+  config_digest: string;
+  document: unknown;
+  created_at: string;
+  promoted_at: string | null;
+  rejected_at: string | null;
+}): StoredVersion {
+  return {
+    version: row.version,
+    artefactPath: row.artefact_path,
+    artefactDigest: row.artefact_digest,
+    configDigest: row.config_digest,
+    spec: workloadSchema.parse(row.document).spec,
+    createdAt: fromIso(row.created_at),
+    promotedAt: row.promoted_at === null ? null : fromIso(row.promoted_at),
+    rejectedAt: row.rejected_at === null ? null : fromIso(row.rejected_at),
+  };
+}
+
+function toSlot(row: {
+  workload: string;
+  region: string;
+  ordinal: number;
+  instance_id: string | null;
+  version: number | null;
+  incoming_id: string | null;
+  incoming_version: number | null;
+  port: number;
+}): Slot {
+  const { workload, region, ordinal, version, port } = row;
+  const incoming = { incoming: row.incoming_id, incomingVersion: row.incoming_version };
+  return { workload, region, ordinal, version, port, instance: row.instance_id, ...incoming };
+}
