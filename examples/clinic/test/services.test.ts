@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { migrate } from '../services/kit/migration.ts';
 import { call, invoice, note } from './api.ts';
 import { ClinicBench, type Service, statusOf, until } from './clinic-bench.ts';
 
@@ -202,6 +203,23 @@ describe('drills', () => {
     const quiet = await bench.startService(RECORDS, nowhere);
     expect((await call(quiet, undefined, 'POST', '/_drill', { fault: 'crash' })).status).toBe(404);
   });
+});
+
+test('instances that start at the same moment bring the schema up to date once, one after the other', async () => {
+  const config = {
+    host: '127.0.0.1',
+    port: bench.databasePort,
+    name: 'postgres',
+    ownerUser: 'postgres',
+    ownerPassword: 'superuser-of-the-test',
+    appPassword: 'x',
+    poolMax: 1,
+    connectTimeoutMs: 1_000,
+    statementTimeoutMs: 1_000,
+  };
+  const schema = { name: 'racing', steps: ['CREATE TABLE racing.first ()', 'CREATE TABLE racing.second ()'] };
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => migrate(config, schema)));
+  expect(outcomes.map((outcome) => outcome.status)).toEqual(Array(4).fill('fulfilled'));
 });
 
 describe('ends', () => {
