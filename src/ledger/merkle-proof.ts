@@ -37,7 +37,7 @@ export function inclusionRanges(index: number, size: number): LeafRange[] {
       from = middle;
     }
   }
-  return ranges.reverse();
+  return ranges.toReversed();
 }
 
 /** RFC 6962 2.1.2: the ranges whose hashes prove that the tree of `newSize` continues the tree of `oldSize`. */
@@ -59,7 +59,7 @@ export function consistencyRanges(oldSize: number, newSize: number): LeafRange[]
   }
   // The old tree itself need not be sent when it is a complete left subtree: the verifier has its root.
   if (from > 0) ranges.push({ from, to });
-  return ranges.reverse();
+  return ranges.toReversed();
 }
 
 /** The complete subtrees that make up a range of a proof, from left to right; `foldPeaks` over them is its hash. */

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   consistencyRanges,
@@ -45,8 +45,8 @@ describe('the tree', () => {
     const entries = entriesOf(300);
     const tree = new MerkleTree();
     for (let size = 0; size <= 300; size += 1) {
-      if (size % 7 === 0 || size < 70) expect(tree.root()).toEqual(naiveRoot(entries.slice(0, size)));
-      if (size < 300) tree.add(leafHash(entries[size]!));
+      expect(tree.root()).toEqual(naiveRoot(entries.slice(0, size)));
+      tree.add(leafHash(Buffer.from(`entry ${size}`)));
     }
   });
 });
@@ -70,8 +70,8 @@ describe('proofs', () => {
         expect(verifyInclusion({ ...claim, leaf: leafHash(Buffer.from('other')) })).toBe(false);
         expect(verifyInclusion({ ...claim, index: size + noise })).toBe(false);
         expect(verifyInclusion({ ...claim, path: [...claim.path, claim.leaf] })).toBe(false);
-        if (size > 1) expect(verifyInclusion({ ...claim, index: (index + 1) % size })).toBe(false);
-        if (claim.path.length > 1) expect(verifyInclusion({ ...claim, path: claim.path.slice(1) })).toBe(false);
+        expect(verifyInclusion({ ...claim, index: (index + 1) % size })).toBe(size === 1);
+        expect(verifyInclusion({ ...claim, path: claim.path.slice(1) })).toBe(size === 1);
       }),
       { numRuns: 60 },
     );
@@ -87,7 +87,7 @@ describe('proofs', () => {
         expect(verifyConsistency(claim)).toBe(true);
         const forked = [Buffer.from('fork'), ...entries.slice(1, Math.max(1, oldSize))];
         expect(verifyConsistency({ ...claim, oldRoot: naiveRoot(forked) })).toBe(false);
-        if (path.length > 0) expect(verifyConsistency({ ...claim, path: path.slice(1) })).toBe(false);
+        expect(verifyConsistency({ ...claim, path: path.slice(1) })).toBe(path.length === 0);
       }
     }
   });

@@ -83,6 +83,6 @@ export class MerkleTree {
   }
 
   root(): Buffer {
-    return foldPeaks(this.#peaks.filter((peak) => peak !== undefined).reverse());
+    return foldPeaks(this.#peaks.filter((peak) => peak !== undefined).toReversed());
   }
 }

@@ -75,8 +75,7 @@ export function signNote(text: string, key: NoteKey, privateKey: KeyObject): str
 }
 
 function isNoteText(text: string): boolean {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return !/[\u0000-\u0009\u000b-\u001f]/u.test(text) && text.isWellFormed();
+  return text.isWellFormed() && [...text].every((character) => character >= ' ' || character === '\n');
 }
 
 /**

@@ -1,0 +1,44 @@
+import { socketClient } from '../base/socket-http.ts';
+import type { Appended, Ledger, LedgerEvent } from './entry.ts';
+
+/** An event with its place in the log. */
+export interface IndexedEvent {
+  readonly index: number;
+  readonly event: LedgerEvent;
+}
+
+/** The ledger process as seen from another process. All calls reject with `ledger.unreachable` when it is not there. */
+export interface LedgerClient extends Ledger {
+  /** The latest signed checkpoint as a C2SP note. */
+  checkpoint(): Promise<string>;
+  /** Durable entries from index `from` on; may be fewer than `limit` (1000 at most, and 4 MiB). Empty at the end. */
+  entries(from: number, limit: number): Promise<readonly IndexedEvent[]>;
+  /** Entries from index `from` on, then each new one, until `signal` aborts or the ledger closes (a normal end). */
+  tail(from: number, signal: AbortSignal): AsyncIterable<IndexedEvent>;
+  close(): Promise<void>;
+}
+
+/** Events of one request. One with the largest entries stays below what the ledger takes. */
+const EVENTS_PER_REQUEST = 400;
+
+/** A client on the socket of a ledger. Connects when it is first used and again after each break. */
+export function ledgerClient(socketPath: string): LedgerClient {
+  const http = socketClient(socketPath, 'ledger.unreachable');
+  return {
+    async append(events, signal) {
+      const indices: number[] = [];
+      for (let at = 0; at < events.length; at += EVENTS_PER_REQUEST) {
+        const part = { events: events.slice(at, at + EVENTS_PER_REQUEST) };
+        indices.push(...(await http.call<Appended>('POST', '/v1/append', part, signal)).indices);
+      }
+      return { indices };
+    },
+    checkpoint: async () => (await http.call<{ note: string }>('GET', '/v1/checkpoint?as=json')).note,
+    async entries(from, limit) {
+      const path = `/v1/entries?from=${from}&limit=${limit}`;
+      return (await http.call<{ entries: IndexedEvent[] }>('GET', path)).entries;
+    },
+    tail: (from, signal) => http.lines<IndexedEvent>(`/v1/tail?from=${from}`, signal),
+    close: () => http.close(),
+  };
+}

@@ -1,0 +1,192 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Clock, toIso } from '../base/clock.ts';
+import { writeDurably } from '../base/durable-file.ts';
+import { KinError } from '../base/errors.ts';
+import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './checkpoint.ts';
+import { lockDirectory } from './directory-lock.ts';
+import { emptyRoot, leafHash } from './merkle-tree.ts';
+import { RECENT_IDS, RecentIds } from './recent-ids.ts';
+import { listSegments, SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+import { Sequencer } from './sequencer.ts';
+import { type NoteKey, openNote, signNote } from './signed-note.ts';
+import { createSigningKey, hasSigningKey, readSigningKey, type SigningKey, VKEY_FILE } from './signing-key.ts';
+import { TreeNodes } from './tree-nodes.ts';
+
+export const CHECKPOINT_FILE = 'checkpoint';
+/** Written last at birth: where it is, a key and a checkpoint must be. */
+export const VERSION_FILE = 'version';
+const LEDGER_VERSION = 1;
+
+/** A ledger that this process writes. */
+export interface LedgerDirectory {
+  readonly sequencer: Sequencer;
+  readonly store: SegmentStore;
+  readonly nodes: TreeNodes;
+  readonly vkey: string;
+  /** The latest signed checkpoint: its note and what it says. */
+  signed(): SignedCheckpoint;
+  /** Signs and stores a checkpoint when there is something new. Throws `state.unwritable` or `state.in-use`. */
+  sign(): void;
+  /** Waits for what is queued, signs a last time and lets go of the folder. */
+  close(): Promise<void>;
+}
+
+export interface SignedCheckpoint {
+  readonly note: string;
+  readonly checkpoint: Checkpoint;
+}
+
+export interface LedgerDirectoryOptions extends Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile'> {
+  readonly clock: Clock;
+}
+
+/**
+ * Opens a ledger for writing, creating it when there is none. Every frame is checked and the tree must contain what was
+ * signed last; otherwise throws `ledger.tampered` and changes nothing. Throws `ledger.newer`, `state.in-use` or
+ * `state.unwritable` as well.
+ */
+export async function openLedgerDirectory(dir: string, options: LedgerDirectoryOptions): Promise<LedgerDirectory> {
+  makeFolder(dir);
+  refuseNewer(dir);
+  const lock = lockDirectory(dir);
+  try {
+    for (const name of readdirSync(dir)) if (name.endsWith('.tmp')) rmSync(join(dir, name));
+    const key = existsSync(join(dir, VERSION_FILE)) ? ownKey(dir) : giveBirth(dir, options.clock);
+    const signed = readSigned(dir, key.key);
+    return await openWith(dir, options, { key, signed, lock });
+  } catch (error) {
+    lock.release();
+    throw error;
+  }
+}
+
+interface Opening {
+  readonly key: SigningKey;
+  readonly signed: SignedCheckpoint;
+  readonly lock: ReturnType<typeof lockDirectory>;
+}
+
+async function openWith(dir: string, options: LedgerDirectoryOptions, opening: Opening): Promise<LedgerDirectory> {
+  const { key, lock } = opening;
+  let { signed } = opening;
+  const { clock, ...storage } = options;
+  const { store, nodes } = await openTree(dir, storage, signed.checkpoint);
+  const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
+  const sign = () => {
+    if (nodes.tree.size === signed.checkpoint.size) return;
+    if (!lock.isHeld()) throw new KinError('state.in-use', `the lock of ${dir} was taken`, { details: { path: dir } });
+    signed = writeCheckpoint(dir, key, { size: nodes.tree.size, root: nodes.tree.root(), at: toIso(clock.now()) });
+  };
+  return {
+    sequencer,
+    store,
+    nodes,
+    vkey: key.vkey,
+    signed: () => signed,
+    sign,
+    async close() {
+      await sequencer.drain();
+      try {
+        sign();
+      } finally {
+        await store.close();
+        lock.release();
+      }
+    },
+  };
+}
+
+/** Reads the whole log into a tree, which must pass through the signed root on its way. */
+async function openTree(
+  dir: string,
+  storage: Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile'>,
+  { size, root }: Checkpoint,
+): Promise<{ store: SegmentStore; nodes: TreeNodes }> {
+  const nodes: TreeNodes = new TreeNodes((from, limit) => store.read(from, limit));
+  const check = () => {
+    if (nodes.tree.size !== size || nodes.tree.root().equals(root)) return;
+    throw tamperedFile(CHECKPOINT_FILE, `the first ${size} entries are not the ones that were signed`);
+  };
+  check();
+  const onEntry = (entry: Buffer) => {
+    nodes.tree.add(leafHash(entry));
+    check();
+  };
+  const store: SegmentStore = await SegmentStore.open(dir, { ...storage, signedSize: size, onEntry });
+  return { store, nodes };
+}
+
+async function readRecentIds(store: SegmentStore): Promise<RecentIds> {
+  const recent = new RecentIds();
+  for (let index = Math.max(0, store.size - RECENT_IDS); index < store.size; ) {
+    for (const bytes of await store.read(index, 4096)) {
+      recent.add((JSON.parse(bytes.toString('utf8')) as { id: string }).id, index);
+      index += 1;
+    }
+  }
+  return recent;
+}
+
+function makeFolder(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+  } catch (cause) {
+    throw new KinError('state.unwritable', `cannot create ${dir}`, { cause, details: { path: dir } });
+  }
+}
+
+/** Throws `ledger.newer`, or `ledger.tampered` for a version that no Kintsugi wrote. */
+export function refuseNewer(dir: string): void {
+  const path = join(dir, VERSION_FILE);
+  if (!existsSync(path)) return;
+  const text = readFileSync(path, 'utf8');
+  if (text === `${LEDGER_VERSION}\n`) return;
+  if (/^[1-9]\d*\n$/.test(text)) {
+    throw new KinError('ledger.newer', `version ${text.trim()} of ${dir} is not known`, { details: { path } });
+  }
+  throw tamperedFile(VERSION_FILE, 'it is not a version');
+}
+
+function giveBirth(dir: string, clock: Clock): SigningKey {
+  if (listSegments(dir).length > 0) throw tamperedFile(VERSION_FILE, 'it is missing beside entries');
+  const key = createSigningKey(dir);
+  writeCheckpoint(dir, key, { size: 0, root: emptyRoot(), at: toIso(clock.now()) });
+  writeDurably(join(dir, VERSION_FILE), `${LEDGER_VERSION}\n`);
+  return key;
+}
+
+function ownKey(dir: string): SigningKey {
+  if (!hasSigningKey(dir)) throw tamperedFile(VKEY_FILE, 'the key is missing');
+  const key = readSigningKey(dir);
+  if (!key || readFileSync(join(dir, VKEY_FILE), 'utf8') !== `${key.vkey}\n`) {
+    throw tamperedFile(VKEY_FILE, 'the key is not the one that was created');
+  }
+  return key;
+}
+
+function writeCheckpoint(dir: string, signer: SigningKey, head: Omit<Checkpoint, 'origin'>): SignedCheckpoint {
+  const checkpoint = { origin: signer.key.name, ...head };
+  const note = signNote(formatCheckpoint(checkpoint), signer.key, signer.privateKey);
+  writeDurably(join(dir, CHECKPOINT_FILE), note);
+  return { note, checkpoint };
+}
+
+/** The checkpoint in a ledger's folder. Throws `ledger.tampered` when it is missing or not signed by `key`. */
+export function readSigned(dir: string, key: NoteKey): SignedCheckpoint {
+  const path = join(dir, CHECKPOINT_FILE);
+  if (!existsSync(path)) throw tamperedFile(CHECKPOINT_FILE, 'it is missing');
+  const note = readFileSync(path, 'utf8');
+  const opened = openNote(note, [key]);
+  if (opened.kind === 'rejected') throw tamperedFile(CHECKPOINT_FILE, opened.reason);
+  const checkpoint = parseCheckpoint(opened.text);
+  if (!checkpoint || checkpoint.origin !== key.name) {
+    throw tamperedFile(CHECKPOINT_FILE, 'it is not a checkpoint of this ledger');
+  }
+  return { note, checkpoint };
+}
+
+/** The fault of a whole file. */
+export function tamperedFile(file: string, reason: string): KinError {
+  return new KinError('ledger.tampered', `${file}: ${reason}`, { details: { file, reason } });
+}

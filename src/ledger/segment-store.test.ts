@@ -1,0 +1,189 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { FRAME_HEADER_BYTES } from './frame.ts';
+import { listSegments, type SegmentFile, SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+
+const SEGMENT_BYTES = 128 * 1024;
+const FIRST = '0000000000000000.segment';
+
+let dir = '';
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'kin-store-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+async function openStore(options: Partial<SegmentStoreOptions> = {}) {
+  const entries: string[] = [];
+  const onEntry = (entry: Buffer) => void entries.push(entry.toString());
+  const store = await SegmentStore.open(dir, { signedSize: 0, segmentBytes: SEGMENT_BYTES, onEntry, ...options });
+  return { store, entries };
+}
+
+const entry = (text: string) => Buffer.from(JSON.stringify({ text }));
+
+async function write(...groups: string[][]) {
+  const { store } = await openStore();
+  for (const group of groups) await store.append(group.map(entry));
+  const { bytes } = store;
+  await store.close();
+  return bytes;
+}
+
+const expected = (...texts: string[]) => texts.map((text) => JSON.stringify({ text }));
+
+describe('the segment store', () => {
+  it('has after a restart what it had before, over many segments', async () => {
+    const { store } = await openStore();
+    const texts = Array.from({ length: 40 }, (_, i) => `${i} ${'x'.repeat(1000 * (i % 30))}`);
+    for (let i = 0; i < 40; i += 2) await store.append(texts.slice(i, i + 2).map(entry));
+    expect((await store.read(17, 5)).map(String)).toEqual(expected(...texts.slice(17, 22)));
+    await store.close();
+    const again = await openStore({ signedSize: 40 });
+    expect(again.entries).toEqual(expected(...texts));
+    expect(listSegments(dir).length).toBeGreaterThan(2);
+    expect((await again.store.read(0, 100)).map(String)).toEqual(expected(...texts));
+    expect(await again.store.read(40, 1)).toEqual([]);
+    await again.store.close();
+  });
+
+  it('cuts the last frame wherever it was torn, and says so', async () => {
+    const sound = await write(['a'], ['b', 'c']);
+    const end = await write(['the last one']);
+    const whole = readFileSync(join(dir, FIRST));
+    for (let cut = sound + 1; cut < end; cut += 1) {
+      for (const padded of [false, true]) {
+        const torn = Buffer.from(whole.subarray(0, cut));
+        writeFileSync(join(dir, FIRST), padded ? Buffer.concat([torn, Buffer.alloc(SEGMENT_BYTES - cut)]) : torn);
+        const { store, entries } = await openStore({ signedSize: 3 });
+        expect(entries).toEqual(expected('a', 'b', 'c'));
+        expect(store.recovered?.atIndex).toBe(3);
+        store.settleRecovery();
+        await store.append([entry('d')]);
+        await store.close();
+        const again = await openStore({ signedSize: 4 });
+        expect(again.entries).toEqual(expected('a', 'b', 'c', 'd'));
+        expect(again.store.recovered).toBeUndefined();
+        await again.store.close();
+      }
+    }
+  });
+
+  it('cuts a frame of which the disk wrote some sectors only', async () => {
+    const sound = await write(['a']);
+    const end = await write(['b'.repeat(3000)]);
+    const whole = readFileSync(join(dir, FIRST));
+    for (let sector = 0; sector * 512 < end; sector += 1) {
+      const torn = Buffer.from(whole);
+      torn.fill(0, Math.max(sound, sector * 512), Math.min(end, (sector + 1) * 512));
+      writeFileSync(join(dir, FIRST), torn);
+      const { store, entries } = await openStore({ signedSize: 1 });
+      expect(entries).toEqual(expected('a'));
+      expect(store.recovered?.atIndex).toBe(1);
+      await store.close();
+      expect(
+        readFileSync(join(dir, FIRST))
+          .subarray(sound)
+          .every((byte) => byte === 0),
+      ).toBe(true);
+    }
+  });
+
+  it('tells of a recovery until it is settled, whatever comes between', async () => {
+    await write(['a']);
+    const bytes = readFileSync(join(dir, FIRST));
+    bytes[bytes.lastIndexOf('}') + 1] = 7;
+    writeFileSync(join(dir, FIRST), bytes);
+    const first = await openStore();
+    await first.store.close();
+    const second = await openStore();
+    expect(second.store.recovered).toEqual({ droppedBytes: FRAME_HEADER_BYTES, atIndex: 1 });
+    await second.store.close();
+  });
+
+  it('refuses and leaves alone what no interrupted write explains', async () => {
+    const first = await write(['a']);
+    await write(['b']);
+    const whole = readFileSync(join(dir, FIRST));
+    const offsets = [0, 5, FRAME_HEADER_BYTES, first - 1, first + FRAME_HEADER_BYTES + 3];
+    for (const offset of offsets) {
+      const changed = Buffer.from(whole);
+      changed[offset]! ^= 1;
+      writeFileSync(join(dir, FIRST), changed);
+      await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST } });
+      expect(readFileSync(join(dir, FIRST)).equals(changed)).toBe(true);
+    }
+  });
+
+  it('refuses when signed entries are missing, also at a torn tail', async () => {
+    const end = await write(['a'], ['b']);
+    writeFileSync(join(dir, FIRST), readFileSync(join(dir, FIRST)).subarray(0, end - 1));
+    await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({
+      code: 'ledger.tampered',
+      details: { index: 1 },
+    });
+    rmSync(join(dir, FIRST));
+    await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({ code: 'ledger.tampered' });
+  });
+});
+
+describe('a failing disk', () => {
+  /** Real files whose writes or syncs fail half way while `fault` is set. */
+  function brokenDisk() {
+    const disk = { fault: undefined as undefined | 'write' | 'sync' };
+    const openFile = async (path: string, flags: number): Promise<SegmentFile> => {
+      const file = await open(path, flags, 0o600);
+      const failing = (call: string) => Object.assign(new Error(call), { code: 'ENOSPC' });
+      return new Proxy(file, {
+        get(target, name) {
+          if (name === 'write' && disk.fault === 'write') {
+            return async (bytes: Buffer, from: number, length: number, at: number) => {
+              await target.write(bytes, from, Math.ceil(length / 2), at);
+              throw failing('write');
+            };
+          }
+          if (name === 'datasync' && disk.fault === 'sync') return () => Promise.reject(failing('fdatasync'));
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === 'function' ? value.bind(target) : value;
+        },
+      });
+    };
+    return { disk, openFile };
+  }
+
+  for (const fault of ['write', 'sync'] as const) {
+    it(`at ${fault} rejects, keeps what was acknowledged and goes on when it is well`, async () => {
+      const { disk, openFile } = brokenDisk();
+      const { store } = await openStore({ openFile });
+      await store.append([entry('a')]);
+      disk.fault = fault;
+      await expect(store.append([entry('lost '.repeat(100))])).rejects.toMatchObject({ code: 'state.unwritable' });
+      await expect(store.append([entry('lost too')])).rejects.toMatchObject({ code: 'state.unwritable' });
+      expect((await store.read(0, 9)).map(String)).toEqual(expected('a'));
+      disk.fault = undefined;
+      await store.append([entry('b')]);
+      await store.close();
+      const again = await openStore({ signedSize: 2 });
+      expect(again.entries).toEqual(expected('a', 'b'));
+      expect(again.store.recovered).toBeUndefined();
+      await again.store.close();
+    });
+  }
+
+  it('at the change of segments rejects and goes on when it is well', async () => {
+    const { disk, openFile } = brokenDisk();
+    const { store } = await openStore({ openFile });
+    const large = (name: string) => [entry(`${name}${'x'.repeat(60_000)}`)];
+    await store.append(large('a'));
+    disk.fault = 'write';
+    await expect(store.append(large('b'))).rejects.toMatchObject({ code: 'state.unwritable' });
+    disk.fault = undefined;
+    for (const name of ['c', 'd', 'e', 'f']) await store.append(large(name));
+    await store.close();
+    const again = await openStore({ signedSize: 5 });
+    expect(again.entries.map((text) => text[9])).toEqual(['a', 'c', 'd', 'e', 'f']);
+    await again.store.close();
+  });
+});

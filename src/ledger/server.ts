@@ -1,0 +1,279 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { type Clock, toIso } from '../base/clock.ts';
+import { describeError, KinError, toProblem } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import { listenOnSocket } from '../base/socket-http.ts';
+import { OCSF } from './entry.ts';
+import { entriesOfBody, entryOf } from './event-form.ts';
+import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
+import { ledgerMetrics } from './metrics.ts';
+import type { Recovered } from './segment-store.ts';
+
+/** An acknowledged entry is unsigned for at most this long. */
+const CHECKPOINT_MS = 1000;
+/** What a client may take to end its requests before they are broken off. */
+const CLOSE_MS = 2000;
+/** An append; larger ones are sent in parts by `ledgerClient`. */
+const BODY_BYTES_MAX = 32 * 1024 * 1024;
+const ENTRIES_MAX = 1000;
+const JSON_TYPE = 'application/json';
+
+export interface LedgerOptions {
+  readonly dir: string;
+  readonly socketPath: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Size of a new segment in bytes; for tests. */
+  readonly segmentBytes?: number;
+}
+
+export interface RunningLedger {
+  /** Gives the key that its checkpoints verify with. */
+  readonly vkey: string;
+  /** Ends requests, writes what is queued, signs a last checkpoint and lets go of the folder. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the ledger in `dir` (creating it) and serves it on a Unix socket. Throws what `openLedgerDirectory` throws. A
+ * write that an earlier end of the process cut off is on the record as `ledger.recovered` before the first request.
+ */
+export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
+  const { dir, socketPath, clock, log, segmentBytes } = options;
+  const ledger = await openLedgerDirectory(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
+  const service = new LedgerService(ledger, log);
+  const server = createServer((request, response) => void service.handle(request, response));
+  try {
+    if (ledger.store.recovered) await recordRecovery(ledger, ledger.store.recovered, clock);
+    await listenOnSocket(server, socketPath);
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+  const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
+  log.info({ vkey: ledger.vkey, size: ledger.store.size }, 'ledger is open');
+  return {
+    vkey: ledger.vkey,
+    async close() {
+      stopSigning();
+      service.end();
+      await closeServer(server, clock);
+      await ledger.close();
+    },
+  };
+}
+
+async function recordRecovery(
+  { sequencer, store }: LedgerDirectory,
+  recovered: Recovered,
+  clock: Clock,
+): Promise<void> {
+  const at = toIso(clock.now());
+  const event = {
+    id: `ledger.recovered/${recovered.atIndex}/${at}`,
+    at,
+    type: 'ledger.recovered',
+    class: OCSF.applicationLifecycle,
+    actor: { kind: 'system', name: 'ledger' } as const,
+    subject: 'Ledger',
+    data: { droppedBytes: recovered.droppedBytes, atIndex: recovered.atIndex },
+  };
+  await sequencer.append([entryOf(event)]);
+  store.settleRecovery();
+}
+
+async function closeServer(server: Server, clock: Clock): Promise<void> {
+  const closed = once(server, 'close');
+  server.close();
+  server.closeIdleConnections();
+  const cancel = clock.after(CLOSE_MS, () => server.closeAllConnections());
+  await closed;
+  cancel();
+}
+
+type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void> | void;
+
+class LedgerService {
+  readonly #ledger: LedgerDirectory;
+  readonly #log: Log;
+  readonly #metrics: ReturnType<typeof ledgerMetrics>;
+  readonly #routes: ReadonlyMap<string, Handler>;
+  readonly #ending = new AbortController();
+  #signFault: string | undefined;
+
+  constructor(ledger: LedgerDirectory, log: Log) {
+    this.#ledger = ledger;
+    this.#log = log;
+    this.#metrics = ledgerMetrics(ledger);
+    this.#routes = new Map<string, Handler>([
+      ['POST /v1/append', (request, response) => this.#append(request, response)],
+      ['GET /v1/checkpoint', (_, response, query) => this.#checkpoint(response, query)],
+      ['GET /v1/entries', (_, response, query) => this.#entries(response, query)],
+      ['GET /v1/tail', (_, response, query) => this.#tail(response, query)],
+      ['GET /v1/proof', (_, response, query) => this.#proof(response, query)],
+      ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
+      ['GET /livez', (_, response) => send(response, 200, 'text/plain', 'ok\n')],
+      ['GET /readyz', (_, response) => this.#readyz(response)],
+      [
+        'GET /metrics',
+        async (_, response) => send(response, 200, this.#metrics.contentType, await this.#metrics.text()),
+      ],
+    ]);
+  }
+
+  /** Ends the streams and refuses appends from now on. */
+  end(): void {
+    this.#ending.abort();
+  }
+
+  /** A checkpoint that cannot be written is tried again at the next beat; entries are taken meanwhile. */
+  sign(): void {
+    try {
+      this.#ledger.sign();
+      this.#signFault = undefined;
+    } catch (error) {
+      const fault = describeError(error);
+      if (fault !== this.#signFault) this.#log.error({ fault }, 'cannot sign a checkpoint');
+      this.#signFault = fault;
+    }
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.once('finish', () => {
+      if (this.#ending.signal.aborted) request.socket.end();
+    });
+    try {
+      const url = new URL(request.url ?? '/', 'http://ledger');
+      const handler = this.#routes.get(`${request.method} ${url.pathname}`);
+      if (!handler) throw new KinError('resource.unknown', `no ${request.method} ${url.pathname} here`);
+      await handler(request, response, url.searchParams);
+    } catch (error) {
+      if (!(error instanceof KinError)) this.#log.error({ fault: describeError(error) }, 'request failed');
+      if (response.headersSent) {
+        response.destroy();
+        return;
+      }
+      const { status, body } = toProblem(error);
+      send(response, status, 'application/problem+json', JSON.stringify(body));
+    }
+  }
+
+  async #append(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await readJson(request);
+    if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
+    const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
+    send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
+  }
+
+  #checkpoint(response: ServerResponse, query: URLSearchParams): void {
+    const { note } = this.#ledger.signed();
+    if (query.get('as') === 'json') send(response, 200, JSON_TYPE, JSON.stringify({ note }));
+    else send(response, 200, 'text/plain; charset=utf-8', note);
+  }
+
+  async #entries(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const from = numberOf(query, 'from', 0);
+    const entries = await this.#ledger.store.read(from, Math.min(numberOf(query, 'limit', 100), ENTRIES_MAX));
+    const items = entries.map((entry, offset) => indexed(from + offset, entry));
+    send(response, 200, JSON_TYPE, `{"entries":[${items.join(',')}]}`);
+  }
+
+  /** Entries that are there, then each new one as soon as it is durable, until either side ends. */
+  async #tail(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const { store, sequencer } = this.#ledger;
+    let next = numberOf(query, 'from', 0);
+    let wake = () => {};
+    const stop = sequencer.onCommit(() => wake());
+    const isOver = () => response.destroyed || (this.#ending.signal.aborted && next >= store.size);
+    const onEnd = () => wake();
+    response.on('close', onEnd);
+    response.on('drain', onEnd);
+    this.#ending.signal.addEventListener('abort', onEnd);
+    response.writeHead(200, { 'content-type': 'application/x-ndjson' });
+    response.flushHeaders();
+    try {
+      while (!isOver()) {
+        if (response.writableNeedDrain || next >= store.size) {
+          await new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+          continue;
+        }
+        const entries = await store.read(next, ENTRIES_MAX);
+        const lines = entries.map((entry, offset) => `${indexed(next + offset, entry)}\n`);
+        next += entries.length;
+        response.write(lines.join(''));
+      }
+    } finally {
+      stop();
+      this.#ending.signal.removeEventListener('abort', onEnd);
+      response.end();
+    }
+  }
+
+  async #proof(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const { nodes } = this.#ledger;
+    const size = this.#sizeOf(query, 'size');
+    const index = numberOf(query, 'index');
+    if (index >= size) throw new KinError('request.invalid', `entry ${index} is not in a tree of ${size}`);
+    const [root, path] = [await nodes.rootAt(size), await nodes.inclusionProof(index, size)];
+    send(response, 200, JSON_TYPE, JSON.stringify({ index, size, root: base64(root), path: path.map(base64) }));
+  }
+
+  async #consistency(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const { nodes } = this.#ledger;
+    const size = this.#sizeOf(query, 'size');
+    const from = numberOf(query, 'from');
+    if (from > size) throw new KinError('request.invalid', `a tree of ${from} is no beginning of one of ${size}`);
+    const [root, path] = [await nodes.rootAt(size), await nodes.consistencyProof(from, size)];
+    send(response, 200, JSON_TYPE, JSON.stringify({ from, size, root: base64(root), path: path.map(base64) }));
+  }
+
+  /** A size of the tree; without one, the size that is signed. */
+  #sizeOf(query: URLSearchParams, name: string): number {
+    const size = numberOf(query, name, this.#ledger.signed().checkpoint.size);
+    if (size <= this.#ledger.nodes.tree.size) return size;
+    throw new KinError('request.invalid', `the log has ${this.#ledger.nodes.tree.size} entries, not ${size}`);
+  }
+
+  #readyz(response: ServerResponse): void {
+    const fault = this.#signFault ?? this.#ledger.sequencer.fault;
+    send(response, fault === undefined ? 200 : 503, 'text/plain', `${fault ?? 'ok'}\n`);
+  }
+}
+
+const base64 = (hash: Buffer) => hash.toString('base64');
+
+/** Entries leave as the bytes they are stored as, not as a second rendering of them. */
+function indexed(index: number, entry: Buffer): string {
+  return `{"index":${index},"event":${entry.toString('utf8')}}`;
+}
+
+function send(response: ServerResponse, status: number, type: string, body: string): void {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
+}
+
+function numberOf(query: URLSearchParams, name: string, fallback?: number): number {
+  const text = query.get(name);
+  if (text === null && fallback !== undefined) return fallback;
+  const value = /^\d{1,16}$/.test(text ?? '') ? Number(text) : Number.NaN;
+  if (!Number.isSafeInteger(value)) throw new KinError('request.invalid', `${name} is not a whole number`);
+  return value;
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) throw new KinError('request.invalid', `a body has at most ${BODY_BYTES_MAX} bytes`);
+    chunks.push(chunk);
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
+  } catch (cause) {
+    throw new KinError('request.invalid', 'the body is not JSON', { cause });
+  }
+}

@@ -1,0 +1,196 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, systemClock } from '../base/clock.ts';
+import { KinError } from '../base/errors.ts';
+import type { Checkpoint } from './checkpoint.ts';
+import type { IndexedEvent } from './client.ts';
+import type { LedgerEvent } from './entry.ts';
+import { entriesOf, type SegmentScan, scanSegment } from './frame.ts';
+import { CHECKPOINT_FILE, readSigned, refuseNewer, tamperedFile, VERSION_FILE } from './ledger-directory.ts';
+import { leafHash, MerkleTree } from './merkle-tree.ts';
+import { listSegments, type SegmentName } from './segment-store.ts';
+import { formatVkey, type NoteKey, parseVkey } from './signed-note.ts';
+import { KEY_FILE, readSigningKey, VKEY_FILE } from './signing-key.ts';
+
+/** A write that is under way at one look is further or done at the next. */
+const SECOND_LOOK_MS = 25;
+
+/** What an offline look at a ledger found. */
+export type Verdict = Intact | Tampered;
+
+export interface Intact {
+  readonly kind: 'intact';
+  /** Entries that the signed checkpoint covers, their root in base64, and when it was signed. */
+  readonly size: number;
+  readonly root: string;
+  readonly checkpointAt: string;
+  /** The key that it verifies with. Only worth something when it came from elsewhere (`publicKey`). */
+  readonly vkey: string;
+  /** Sound entries behind the checkpoint; a ledger that was closed or runs has none that is older than a second. */
+  readonly unsigned: number;
+  /** Bytes of a write that was cut off behind them and never acknowledged; the next start removes and records it. */
+  readonly tornBytes: number;
+}
+
+export interface Tampered {
+  readonly kind: 'tampered';
+  /** The first entry that is not as it was, when that can be told. */
+  readonly index?: number;
+  /** Where its frame begins in the file. */
+  readonly offset?: number;
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface VerifyOptions {
+  /** The vkey of the ledger from a trusted place. Without it the one in the folder is believed. */
+  readonly publicKey?: string;
+  readonly clock?: Clock;
+}
+
+/**
+ * Checks a ledger by its files alone: key, signature, every frame, every entry, and the root of the signed entries. The
+ * ledger may be written meanwhile. Throws `ledger.newer`, `resource.unknown` when there is no ledger in `dir`, or
+ * `request.invalid` when `publicKey` is not a vkey.
+ */
+export async function verifyLedger(dir: string, options: VerifyOptions = {}): Promise<Verdict> {
+  if (!existsSync(join(dir, VERSION_FILE)) && !existsSync(join(dir, CHECKPOINT_FILE))) {
+    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
+  }
+  try {
+    refuseNewer(dir);
+    const key = trustedKey(dir, options.publicKey);
+    // Read before the entries: whatever is appended from here on stands behind what is compared.
+    const { checkpoint } = readSigned(dir, key);
+    const { size, tornBytes } = await walk(dir, checkpoint, options.clock ?? systemClock);
+    const head = { size: checkpoint.size, root: checkpoint.root.toString('base64'), checkpointAt: checkpoint.at };
+    return { kind: 'intact', ...head, vkey: formatVkey(key), unsigned: size - checkpoint.size, tornBytes };
+  } catch (error) {
+    if (error instanceof KinError && error.code === 'ledger.tampered') return verdictOf(error);
+    throw error;
+  }
+}
+
+function verdictOf({ details }: KinError): Tampered {
+  const { index, offset, file, reason } = details;
+  return {
+    kind: 'tampered',
+    ...(typeof index === 'number' ? { index } : {}),
+    ...(typeof offset === 'number' ? { offset } : {}),
+    file: String(file),
+    reason: String(reason),
+  };
+}
+
+/** All keys that are at hand must be the same one. */
+function trustedKey(dir: string, publicKey: string | undefined): NoteKey {
+  const given = publicKey === undefined ? undefined : parseVkey(publicKey.trim());
+  if (publicKey !== undefined && !given) throw new KinError('request.invalid', 'the public key is not a vkey');
+  const found: { readonly file: string; readonly key: NoteKey | undefined }[] = [];
+  if (existsSync(join(dir, VKEY_FILE))) found.push({ file: VKEY_FILE, key: readVkey(dir) });
+  if (existsSync(join(dir, KEY_FILE))) found.push({ file: KEY_FILE, key: readSigningKey(dir)?.key });
+  const trusted = given ?? found[0]?.key;
+  for (const { file, key } of found) {
+    if (!trusted || !key || formatVkey(key) !== formatVkey(trusted)) {
+      throw tamperedFile(file, 'the key is not the one of this ledger');
+    }
+  }
+  if (!trusted) throw tamperedFile(VKEY_FILE, 'the key is missing');
+  return trusted;
+}
+
+function readVkey(dir: string): NoteKey | undefined {
+  const text = readFileSync(join(dir, VKEY_FILE), 'utf8');
+  const key = parseVkey(text.slice(0, -1));
+  return key && text === `${formatVkey(key)}\n` ? key : undefined;
+}
+
+async function walk(dir: string, signed: Checkpoint, clock: Clock): Promise<{ size: number; tornBytes: number }> {
+  const tree = new MerkleTree();
+  let tornBytes = 0;
+  const check = () => {
+    if (tree.size !== signed.size || tree.root().equals(signed.root)) return;
+    throw tamperedFile(CHECKPOINT_FILE, `the first ${signed.size} entries are not the ones that were signed`);
+  };
+  check();
+  const segments = listSegments(dir);
+  let last: { name: string; offset: number } = { name: segments[0]?.name ?? CHECKPOINT_FILE, offset: 0 };
+  for (const [position, segment] of segments.entries()) {
+    if (segment.first !== tree.size) throw tamperedAt(segment.name, 'entries before it are missing', tree.size, 0);
+    const { bytes, scan } = await readSegment(dir, segment);
+    for (const frame of scan.frames) {
+      for (const entry of entriesOf(bytes, frame)) {
+        tree.add(leafHash(entry));
+        check();
+      }
+    }
+    const mayGrow = position === segments.length - 1 && scan.next >= signed.size;
+    tornBytes = await judgeRest({ dir, segment, scan, mayGrow, clock });
+    last = { name: segment.name, offset: scan.end };
+  }
+  if (tree.size < signed.size) throw tamperedAt(last.name, 'signed entries are missing', tree.size, last.offset);
+  return { size: tree.size, tornBytes };
+}
+
+async function readSegment(dir: string, { name, first }: SegmentName): Promise<{ bytes: Buffer; scan: SegmentScan }> {
+  const bytes = await readFile(join(dir, name));
+  return { bytes, scan: scanSegment(bytes, first) };
+}
+
+interface Rest {
+  readonly dir: string;
+  readonly segment: SegmentName;
+  readonly scan: SegmentScan;
+  /** Whether a write may be under way behind the sound frames. */
+  readonly mayGrow: boolean;
+  readonly clock: Clock;
+}
+
+/** The bytes behind the sound frames that a cut-off write explains. Throws `ledger.tampered` for any others. */
+async function judgeRest({ dir, segment, scan, mayGrow, clock }: Rest): Promise<number> {
+  if (scan.rest.kind === 'empty') return 0;
+  if (!mayGrow) throw tamperedAt(segment.name, reasonOf(scan), scan.next, scan.end);
+  await clock.sleep(SECOND_LOOK_MS);
+  const again = (await readSegment(dir, segment)).scan;
+  if (again.end > scan.end || again.rest.kind === 'empty') return 0;
+  if (again.rest.kind === 'torn') return again.rest.bytes;
+  throw tamperedAt(segment.name, reasonOf(again), again.next, again.end);
+}
+
+function reasonOf({ rest }: SegmentScan): string {
+  return rest.kind === 'damaged' ? rest.reason : 'an acknowledged frame is not whole';
+}
+
+function tamperedAt(file: string, reason: string, index: number, offset: number): KinError {
+  return new KinError('ledger.tampered', `${file}: ${reason}`, { details: { file, reason, index, offset } });
+}
+
+/**
+ * Entries of a ledger by its files alone, from index `from` on, at most `limit`. Frames are checked, the signature is not
+ * (`verifyLedger` does). A write that was cut off ends it; any other unsound byte throws `ledger.tampered`.
+ */
+export async function* readEntries(
+  dir: string,
+  { from = 0, limit = Number.MAX_SAFE_INTEGER }: { readonly from?: number; readonly limit?: number } = {},
+): AsyncGenerator<IndexedEvent> {
+  refuseNewer(dir);
+  const segments = listSegments(dir);
+  for (const [position, segment] of segments.entries()) {
+    const following = segments[position + 1]?.first ?? Number.MAX_SAFE_INTEGER;
+    if (following <= from || segment.first >= from + limit) continue;
+    const { bytes, scan } = await readSegment(dir, segment);
+    let index = segment.first;
+    for (const frame of scan.frames) {
+      for (const entry of entriesOf(bytes, frame)) {
+        if (index >= from && index < from + limit)
+          yield { index, event: JSON.parse(entry.toString('utf8')) as LedgerEvent };
+        index += 1;
+      }
+    }
+    if (index >= from + limit) return;
+    const isLast = position === segments.length - 1;
+    await judgeRest({ dir, segment, scan, mayGrow: isLast, clock: systemClock });
+    if (!isLast && index !== following) throw tamperedAt(segment.name, 'entries are missing', index, scan.end);
+  }
+}
