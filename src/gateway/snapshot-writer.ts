@@ -1,0 +1,50 @@
+import { existsSync, renameSync } from 'node:fs';
+import { type Clock, toIso } from '../base/clock.ts';
+import { readJsonFile, writeDurably } from '../base/durable-file.ts';
+import { canonicalJson } from '../base/json.ts';
+import { type Snapshot, snapshotSchema } from './snapshot.ts';
+
+export type SnapshotContent = Pick<Snapshot, 'tenants' | 'routes' | 'instances'>;
+
+/**
+ * Publishes routing to the gateways by replacing the snapshot file. Equal content is not written again. The one before is
+ * left beside it as `.previous`, for a gateway that finds the file damaged.
+ */
+export class SnapshotWriter {
+  readonly #path: string;
+  readonly #clock: Clock;
+  #revision: number;
+  #published = '';
+
+  constructor(path: string, clock: Clock) {
+    this.#path = path;
+    this.#clock = clock;
+    this.#revision = revisionOn(path);
+  }
+
+  /** Returns true when something was written. Throws `state.unwritable`; the gateways keep what they have. */
+  publish(content: SnapshotContent, epoch: number): boolean {
+    const text = canonicalJson({ content, epoch });
+    if (text === this.#published) return false;
+    this.#revision += 1;
+    const snapshot: Snapshot = {
+      format: 1,
+      revision: this.#revision,
+      epoch,
+      writtenAt: toIso(this.#clock.now()),
+      ...content,
+    };
+    if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.previous`);
+    writeDurably(this.#path, JSON.stringify(snapshot));
+    this.#published = text;
+    return true;
+  }
+}
+
+function revisionOn(path: string): number {
+  try {
+    return snapshotSchema.parse(readJsonFile(path)).revision;
+  } catch {
+    return 0;
+  }
+}
