@@ -131,6 +131,18 @@ describe('payments', () => {
     expect((await call(payments, 'other', 'GET', path)).status).toBe(404);
   });
 
+  test('payments that are slow are given up within the time that the caller has left', async () => {
+    await call(records, 'pay', 'PUT', '/records/i-3', invoice);
+    await call(payments, undefined, 'POST', '/_drill', { fault: 'slow', parameter: 1_000 });
+    const order = { amountCents: 1, currency: 'EUR' };
+    const asked = performance.now();
+    const left = { 'x-kintsugi-deadline-ms': '200' };
+    expect((await call(records, 'pay', 'POST', '/records/i-3/charge', order, left)).status).toBe(502);
+    expect(performance.now() - asked).toBeLessThan(900);
+    await call(payments, undefined, 'POST', '/_drill', { fault: 'off' });
+    expect((await call(records, 'pay', 'POST', '/records/i-3/charge', order)).status).toBe(200);
+  });
+
   test('without payments a charge is a 502, lists come without billing, and reads do not notice', async () => {
     const alone = await bench.startService(RECORDS, nowhere);
     await call(alone, 'alone', 'PUT', '/records/i-1', invoice);

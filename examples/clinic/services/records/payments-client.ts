@@ -6,6 +6,8 @@ export interface Caller {
   readonly tenant: string;
   readonly requestId: string;
   readonly traceparent: string | undefined;
+  /** How long the answer is still of use to whoever asked; undefined when nobody said. */
+  readonly deadlineMs: number | undefined;
 }
 
 export interface Charge {
@@ -19,7 +21,7 @@ export interface Charge {
 export interface PaymentsConfig {
   readonly url: string;
   readonly serviceToken: string;
-  /** Below the gateway's time for one try, so that the client hears which dependency failed. */
+  /** At most, also when the caller has more. Below the gateway's time for one try: so the client hears who failed. */
   readonly deadlineMs: number;
 }
 
@@ -55,7 +57,9 @@ export class PaymentsClient {
   }
 
   async #call(caller: Caller, method: 'GET' | 'POST', path: string, extra: Record<string, string>, body?: string) {
+    const deadlineMs = Math.min(this.#config.deadlineMs, caller.deadlineMs ?? Infinity);
     const headers: Record<string, string> = {
+      'x-kintsugi-deadline-ms': String(deadlineMs),
       'x-kintsugi-tenant': caller.tenant,
       'x-kintsugi-service-token': this.#config.serviceToken,
       'x-request-id': caller.requestId,
@@ -63,7 +67,7 @@ export class PaymentsClient {
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       ...extra,
     };
-    const signal = AbortSignal.timeout(this.#config.deadlineMs);
+    const signal = AbortSignal.timeout(deadlineMs);
     try {
       const url = `${this.#config.url}${path}`;
       const response = await request(url, { method, headers, body: body ?? null, signal, dispatcher: this.#agent });

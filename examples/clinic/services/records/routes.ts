@@ -30,10 +30,12 @@ interface ById {
 
 function callerOf(request: FastifyRequest): Caller {
   const traceparent = request.headers['traceparent'];
+  const deadlineMs = Number.parseInt(String(request.headers['x-kintsugi-deadline-ms'] ?? ''), 10);
   return {
     tenant: request.tenant,
     requestId: request.id,
     traceparent: typeof traceparent === 'string' ? traceparent : undefined,
+    deadlineMs: deadlineMs > 0 ? deadlineMs : undefined,
   };
 }
 
