@@ -1,0 +1,187 @@
+import type { Complaint } from './manifest-document.ts';
+import { type Kind, KINDS, type Resource, resourceKey } from './resource.ts';
+import { suggestion } from './schema-issue.ts';
+import type { Tenant } from './tenant.ts';
+import type { Workload } from './workload.ts';
+
+/** A complaint about one of the resources that were checked together. */
+export interface ReferenceComplaint extends Complaint {
+  readonly resource: Resource;
+}
+
+export interface ReferenceCheck {
+  readonly errors: readonly ReferenceComplaint[];
+  readonly warnings: readonly ReferenceComplaint[];
+}
+
+/** Names by kind: what may be referred to. */
+type Names = Readonly<Record<Kind, ReadonlySet<string>>>;
+
+/**
+ * What only shows when all resources are seen together: names that nothing has, cycles, and two that claim the same
+ * requests. `known` are further keys (`Profile/gdpr`) that may be referred to.
+ */
+export function checkReferences(resources: readonly Resource[], known: readonly string[]): ReferenceCheck {
+  const names = namesOf([...known, ...resources.map(resourceKey)]);
+  const workloads = resources.filter((resource) => resource.kind === 'Workload');
+  const tenants = resources.filter((resource) => resource.kind === 'Tenant');
+  return {
+    errors: [
+      ...resources.flatMap((resource) => danglingNames(resource, names)),
+      ...workloads.flatMap(unlistedPlaceholders),
+      ...cycles(workloads),
+      ...doubleClaims(tenants, tenantClaims),
+      ...doubleClaims(workloads, routeClaims),
+    ],
+    warnings: regionsWithoutWorkload(tenants, workloads),
+  };
+}
+
+function namesOf(keys: readonly string[]): Names {
+  const entries = KINDS.map((kind) => {
+    const prefix = `${kind}/`;
+    return [kind, new Set(keys.filter((key) => key.startsWith(prefix)).map((key) => key.slice(prefix.length)))];
+  });
+  return Object.fromEntries(entries) as Names;
+}
+
+function danglingNames(resource: Resource, names: Names): ReferenceComplaint[] {
+  const check = (kind: Kind, field: string, list: readonly string[]) =>
+    list.flatMap((name, index) => {
+      if (names[kind].has(name)) return [];
+      const message = `there is no ${kind} named ${name}${suggestion(name, names[kind])}`;
+      return [{ resource, path: ['spec', field, index], message }];
+    });
+  switch (resource.kind) {
+    case 'Workload':
+      return check('Workload', 'dependsOn', resource.spec.dependsOn);
+    case 'Tenant':
+      return check('Profile', 'profiles', resource.spec.profiles);
+    case 'Playbook':
+    case 'Freeze':
+      return check('Workload', 'workloads', resource.spec.workloads);
+    case 'Profile':
+      return [];
+  }
+}
+
+/** `${dependency.NAME.url}` stands for an address only when the workload says that it depends on NAME. */
+function unlistedPlaceholders(workload: Workload): ReferenceComplaint[] {
+  const { config, dependsOn } = workload.spec;
+  return Object.entries(config).flatMap(([key, value]) =>
+    [...value.matchAll(/\$\{dependency\.([^.}]*)\.[^}]*\}/g)]
+      .map((match) => match[1] ?? '')
+      .filter((name) => !dependsOn.includes(name))
+      .map((name) => ({
+        resource: workload,
+        path: ['spec', 'config', key],
+        message: `names the dependency ${JSON.stringify(name)}, which spec.dependsOn does not list${suggestion(name, dependsOn)}`,
+      })),
+  );
+}
+
+/** Told at the workload that closes it. Without recursion: a chain may be as long as there are workloads. */
+function cycles(workloads: readonly Workload[]): ReferenceComplaint[] {
+  const byName = new Map(workloads.map((workload) => [workload.metadata.name, workload]));
+  const done = new Set<string>();
+  const found: ReferenceComplaint[] = [];
+  for (const root of byName.keys()) {
+    /** From the root to where the walk is, each with the dependencies that are still to be seen. */
+    const trail = new Map<string, string[]>();
+    let name: string | undefined = root;
+    while (name !== undefined) {
+      const workload = byName.get(name);
+      if (!trail.has(name)) trail.set(name, done.has(name) ? [] : [...(workload?.spec.dependsOn ?? [])]);
+      const next: string | undefined = trail.get(name)?.shift();
+      if (next === undefined) {
+        done.add(name);
+        trail.delete(name);
+        name = [...trail.keys()].at(-1);
+      } else if (!trail.has(next)) {
+        name = next;
+      } else if (workload) {
+        const names = [...trail.keys()];
+        const cycle = [...names.slice(names.indexOf(next)), next].join(' -> ');
+        const path = ['spec', 'dependsOn', workload.spec.dependsOn.indexOf(next)];
+        found.push({ resource: workload, path, message: `is a cycle: ${cycle}` });
+      }
+    }
+  }
+  return found;
+}
+
+interface Claim {
+  readonly claim: string;
+  readonly what: string;
+  readonly path: Complaint['path'];
+}
+
+/** A request that two could claim belongs to neither: it would depend on chance whose data it touches. */
+function doubleClaims<R extends Tenant | Workload>(
+  resources: readonly R[],
+  claimsOf: (resource: R) => readonly Claim[],
+): ReferenceComplaint[] {
+  const owners = new Map<string, R>();
+  const found: ReferenceComplaint[] = [];
+  for (const resource of resources) {
+    for (const { claim, what, path } of claimsOf(resource)) {
+      const owner = owners.get(claim);
+      if (!owner) owners.set(claim, resource);
+      else if (owner !== resource)
+        found.push({ resource, path, message: `${what} is claimed by ${resourceKey(owner)} too` });
+    }
+  }
+  return found;
+}
+
+function tenantClaims(tenant: Tenant): Claim[] {
+  const { hosts, pathPrefixes, headers, apiKeys } = tenant.spec.identify;
+  const at = (field: string, index: number, ...rest: string[]) => ['spec', 'identify', field, index, ...rest];
+  return [
+    ...hosts.map((host, index) => ({
+      claim: `host ${host.toLowerCase()}`,
+      what: `the host ${JSON.stringify(host)}`,
+      path: at('hosts', index),
+    })),
+    ...pathPrefixes.map((prefix, index) => ({
+      claim: `path ${withoutSlash(prefix)}`,
+      what: `the path ${JSON.stringify(prefix)}`,
+      path: at('pathPrefixes', index),
+    })),
+    ...headers.map(({ name, value }, index) => ({
+      claim: `header ${name.toLowerCase()} ${value}`,
+      what: `this value of the header ${JSON.stringify(name)}`,
+      path: at('headers', index),
+    })),
+    ...apiKeys.map(({ name, sha256 }, index) => ({
+      claim: `key ${sha256}`,
+      what: `the API key ${name}`,
+      path: at('apiKeys', index, 'sha256'),
+    })),
+  ];
+}
+
+function routeClaims(workload: Workload): Claim[] {
+  const prefix = workload.spec.route?.pathPrefix;
+  if (prefix === undefined) return [];
+  return [
+    { claim: withoutSlash(prefix), what: `the path ${JSON.stringify(prefix)}`, path: ['spec', 'route', 'pathPrefix'] },
+  ];
+}
+
+function withoutSlash(prefix: string): string {
+  return prefix.replace(/\/+$/, '');
+}
+
+/** Only a doubt: instances may come later. Without a single workload there is nothing to compare with. */
+function regionsWithoutWorkload(tenants: readonly Tenant[], workloads: readonly Workload[]): ReferenceComplaint[] {
+  if (workloads.length === 0) return [];
+  const regions = new Set(workloads.flatMap((workload) => Object.keys(workload.spec.instances)));
+  return tenants.flatMap((tenant) =>
+    tenant.spec.regions.flatMap((region, index) => {
+      if (regions.has(region)) return [];
+      const message = `no workload has instances in ${region}${suggestion(region, regions)}`;
+      return [{ resource: tenant, path: ['spec', 'regions', index], message }];
+    }),
+  );
+}
