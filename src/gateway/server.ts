@@ -1,4 +1,5 @@
 import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
@@ -56,9 +57,47 @@ export interface Gateway {
 
 /**
  * Starts one gateway and resolves when it listens; whether it has a snapshot to serve from is told by /readyz. Rejects
- * with `port.in-use`, or with the file system's error when its journal cannot be opened.
+ * with `port.in-use`, or with the file system's error when its journal or socket cannot be opened; nothing is left then.
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const parts = await openParts(options);
+  let doors: Doors | undefined;
+  let closing: Promise<void> | undefined;
+  const close = async () => {
+    parts.traffic.drain();
+    await Promise.all(doors?.all.map((door) => door.drain(DRAIN_MS)) ?? []);
+    await closeParts(parts);
+    options.log.info({ ordinal: options.ordinal }, 'gateway.drained');
+  };
+  try {
+    doors = await openDoors(options, parts.traffic);
+  } catch (error) {
+    await closeParts(parts);
+    throw error;
+  }
+  options.log.info({ ordinal: options.ordinal, port: doors.port, revision: parts.revision() }, 'gateway.started');
+  return {
+    port: doors.port,
+    internalPorts: doors.internalPorts,
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** Everything behind the doors. */
+interface Parts {
+  readonly fleet: Fleet;
+  readonly records: AccessRecorder;
+  readonly snapshots: SnapshotReader;
+  readonly traffic: Traffic;
+  readonly sender: TelemetrySender;
+  readonly admin: Server;
+  readonly revision: () => number;
+}
+
+async function openParts(options: GatewayOptions): Promise<Parts> {
   const { clock, random, log } = options;
   const fleet = new Fleet();
   const telemetry = new TelemetryRecorder();
@@ -73,10 +112,9 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const snapshots = new SnapshotReader({ file: options.snapshotFile, clock, log, onChange });
   await snapshots.open();
   const table = () => snapshots.table;
+  const revision = () => snapshots.table?.snapshot.revision ?? -1;
   const scheme = options.tls ? 'https' : 'http';
   const traffic = new Traffic({ ...options, scheme, table, carrier, limits, telemetry, records });
-  const doors = await openDoors(options, traffic);
-  const revision = () => snapshots.table?.snapshot.revision ?? -1;
   const sender = new TelemetrySender({ ...options, recorder: telemetry, fleet, records, revision });
   const admin = await openAdmin(options.adminSocket, {
     isReady: () => snapshots.table !== undefined && !traffic.isDraining,
@@ -88,20 +126,14 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     reportsFailed: () => sender.failures,
     revision,
   });
-  log.info({ ordinal: options.ordinal, port: doors.front.port, revision: revision() }, 'gateway.started');
-  return {
-    port: doors.front.port,
-    internalPorts: Object.fromEntries(doors.internal.map(({ region, door }) => [region, door.port])),
-    close: async () => {
-      traffic.drain();
-      await Promise.all([doors.front, ...doors.internal.map(({ door }) => door)].map((door) => door.drain(DRAIN_MS)));
-      traffic.close();
-      await Promise.all([records.close(FLUSH_MS), sender.close(), snapshots.close(), fleet.close()]);
-      admin.close();
-      admin.closeAllConnections();
-      log.info({ ordinal: options.ordinal }, 'gateway.drained');
-    },
-  };
+  return { fleet, records, snapshots, traffic, sender, admin, revision };
+}
+
+async function closeParts({ fleet, records, snapshots, traffic, sender, admin }: Parts): Promise<void> {
+  traffic.close();
+  await Promise.all([records.close(FLUSH_MS), sender.close(), snapshots.close(), fleet.close()]);
+  admin.close();
+  admin.closeAllConnections();
 }
 
 function openRecords(options: GatewayOptions): AccessRecorder {
@@ -114,29 +146,40 @@ function openRecords(options: GatewayOptions): AccessRecorder {
 }
 
 interface Doors {
-  readonly front: Door;
-  readonly internal: readonly { readonly region: string; readonly door: Door }[];
+  readonly port: number;
+  readonly internalPorts: Readonly<Record<string, number>>;
+  readonly all: readonly Door[];
 }
 
+/** Opens all doors or none. */
 async function openDoors(options: GatewayOptions, traffic: Traffic): Promise<Doors> {
   const { host, port, tls, clock } = options;
-  const front = await openDoor({
-    host,
-    port,
-    tls,
-    clock,
-    serve: (request, response) => traffic.servePublic(request, response),
-    serveExpecting: (request, response) => traffic.servePublic(request, response, true),
-  });
-  const internal = options.internal.map(async (place) => ({
-    region: place.region,
-    door: await openDoor({
-      host: place.host,
-      port: options.internalPort,
+  const all: Door[] = [];
+  const internalPorts: Record<string, number> = {};
+  try {
+    const front = await openDoor({
+      host,
+      port,
+      tls,
       clock,
-      serve: (request, response) => traffic.serveInternal(place.region, request, response),
-      serveExpecting: (request, response) => traffic.serveInternal(place.region, request, response, true),
-    }),
-  }));
-  return { front, internal: await Promise.all(internal) };
+      serve: (request, response) => traffic.servePublic(request, response),
+      serveExpecting: (request, response) => traffic.servePublic(request, response, true),
+    });
+    all.push(front);
+    for (const place of options.internal) {
+      const door = await openDoor({
+        host: place.host,
+        port: options.internalPort,
+        clock,
+        serve: (request, response) => traffic.serveInternal(place.region, request, response),
+        serveExpecting: (request, response) => traffic.serveInternal(place.region, request, response, true),
+      });
+      all.push(door);
+      internalPorts[place.region] = door.port;
+    }
+    return { port: front.port, internalPorts, all };
+  } catch (error) {
+    await Promise.all(all.map((door) => door.drain(0)));
+    throw error;
+  }
 }

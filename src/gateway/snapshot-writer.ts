@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from 'node:fs';
+import { copyFileSync, existsSync } from 'node:fs';
 import { type Clock, toIso } from '../base/clock.ts';
 import { readJsonFile, writeDurably } from '../base/durable-file.ts';
 import { canonicalJson } from '../base/json.ts';
@@ -34,7 +34,7 @@ export class SnapshotWriter {
       writtenAt: toIso(this.#clock.now()),
       ...content,
     };
-    if (existsSync(this.#path)) renameSync(this.#path, `${this.#path}.previous`);
+    if (existsSync(this.#path)) copyFileSync(this.#path, `${this.#path}.previous`);
     writeDurably(this.#path, JSON.stringify(snapshot));
     this.#published = text;
     return true;
