@@ -85,7 +85,10 @@ function identityOf(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name of the program stands in parentheses and may hold anything; the start time is the 20th field behind it.
-    const started = stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    // A zombie has ended; its parent has only not looked yet.
+    if (fields[0] === 'Z') return undefined;
+    const started = fields[19];
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
     return `${pid} ${started} ${boot}`;
   } catch {

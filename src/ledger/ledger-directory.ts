@@ -51,7 +51,7 @@ export async function openLedgerDirectory(dir: string, options: LedgerDirectoryO
   refuseNewer(dir);
   const lock = lockDirectory(dir);
   try {
-    for (const name of readdirSync(dir)) if (name.endsWith('.tmp')) rmSync(join(dir, name));
+    sweep(dir);
     const key = existsSync(join(dir, VERSION_FILE)) ? ownKey(dir) : giveBirth(dir, options.clock);
     const signed = readSigned(dir, key.key);
     return await openWith(dir, options, { key, signed, lock });
@@ -126,6 +126,12 @@ async function readRecentIds(store: SegmentStore): Promise<RecentIds> {
     }
   }
   return recent;
+}
+
+/** Removes what a write that was cut off left beside its file; not those of others who try for the lock. */
+function sweep(dir: string): void {
+  const left = readdirSync(dir).filter((name) => name.endsWith('.tmp') && !name.startsWith('lock.'));
+  for (const name of left) rmSync(join(dir, name), { force: true });
 }
 
 function makeFolder(dir: string): void {

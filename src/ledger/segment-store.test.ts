@@ -108,9 +108,10 @@ describe('the segment store', () => {
     await write(['b']);
     const whole = readFileSync(join(dir, FIRST));
     const offsets = [0, 5, FRAME_HEADER_BYTES, first - 1, first + FRAME_HEADER_BYTES + 3];
-    for (const offset of offsets) {
-      const changed = Buffer.from(whole);
-      changed[offset]! ^= 1;
+    const flipped = offsets.map((offset) => Buffer.from(whole).fill(whole[offset]! ^ 1, offset, offset + 1));
+    // It looks like a write that was cut off, but a later one follows.
+    const zeroed = Buffer.from(whole).fill(0, first - 3, first);
+    for (const changed of [...flipped, zeroed]) {
       writeFileSync(join(dir, FIRST), changed);
       await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST } });
       expect(readFileSync(join(dir, FIRST)).equals(changed)).toBe(true);
@@ -132,7 +133,7 @@ describe('the segment store', () => {
 describe('a failing disk', () => {
   /** Real files whose writes or syncs fail half way while `fault` is set. */
   function brokenDisk() {
-    const disk = { fault: undefined as undefined | 'write' | 'sync' };
+    const disk = { fault: undefined as undefined | 'write' | 'sync', lasts: true };
     const openFile = async (path: string, flags: number): Promise<SegmentFile> => {
       const file = await open(path, flags, 0o600);
       const failing = (call: string) => Object.assign(new Error(call), { code: 'ENOSPC' });
@@ -141,6 +142,7 @@ describe('a failing disk', () => {
           if (name === 'write' && disk.fault === 'write') {
             return async (bytes: Buffer, from: number, length: number, at: number) => {
               await target.write(bytes, from, Math.ceil(length / 2), at);
+              if (!disk.lasts) disk.fault = undefined;
               throw failing('write');
             };
           }
@@ -171,6 +173,17 @@ describe('a failing disk', () => {
       await again.store.close();
     });
   }
+
+  it('that is well again at once leaves no trace of the write', async () => {
+    const { disk, openFile } = brokenDisk();
+    const { store } = await openStore({ openFile });
+    await store.append([entry('a')]);
+    const before = readFileSync(join(dir, FIRST));
+    Object.assign(disk, { fault: 'write', lasts: false });
+    await expect(store.append([entry('lost')])).rejects.toMatchObject({ code: 'state.unwritable' });
+    expect(readFileSync(join(dir, FIRST)).equals(before)).toBe(true);
+    await store.close();
+  });
 
   it('at the change of segments rejects and goes on when it is well', async () => {
     const { disk, openFile } = brokenDisk();

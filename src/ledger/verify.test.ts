@@ -157,9 +157,9 @@ describe('the verifier', () => {
 
   it('finds nothing wrong with a ledger that is being written', async () => {
     const ledger = await openLedger();
-    let going = true;
+    const writer = { going: true };
     const writing = (async () => {
-      for (let n = 0; going; n += 20) {
+      for (let n = 0; writer.going; n += 20) {
         await append(ledger, n, n + 20);
         if (n % 100 === 0) ledger.sign();
       }
@@ -167,9 +167,21 @@ describe('the verifier', () => {
     for (let round = 0; round < 40; round += 1) {
       expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact' });
     }
-    going = false;
+    writer.going = false;
     await writing;
     await ledger.close();
+  });
+
+  it('looks twice at what may be a write under way', async () => {
+    const ledger = await openLedger();
+    await append(ledger, 0, 3);
+    await append(ledger, 3, 5);
+    dir = abandon('running');
+    await ledger.close();
+    const { end } = scanSegment(readFileSync(join(dir, FIRST)), 0);
+    flip(FIRST, end - 4);
+    const sleep = async () => flip(FIRST, end - 4);
+    expect(await verifyLedger(dir, { clock: { ...systemClock, sleep } })).toMatchObject({ kind: 'intact' });
   });
 
   it('refuses a newer version and a folder without a ledger', async () => {
