@@ -1,4 +1,4 @@
-import { stringify } from 'yaml';
+import { Document, isScalar, Scalar, visit } from 'yaml';
 import { type Resource, SCHEMAS } from './resource.ts';
 
 /**
@@ -9,8 +9,19 @@ export function printResources(resources: readonly Resource[]): string {
   return resources.map(printOne).join('---\n');
 }
 
+/** White space that a block of lines does not keep: at the start or the end of a line, and what is no plain space. */
+const FRAGILE = /[^\S\n ]|(^|\n) | (\n|$)/;
+
 function printOne(resource: Resource): string {
   const ordered = SCHEMAS[resource.kind].parse(resource);
-  // No anchors (a reader should not have to resolve them) and no folding (it changes long lines beyond recognition).
-  return stringify(ordered, { aliasDuplicateObjects: false, lineWidth: 0 });
+  // No anchors: a reader should not have to resolve them.
+  const document = new Document(ordered, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_key, node) {
+      if (!isScalar(node) || typeof node.value !== 'string') return;
+      if (node.value.includes('\n') && FRAGILE.test(node.value)) node.type = Scalar.QUOTE_DOUBLE;
+    },
+  });
+  // No folding either: it changes long lines beyond recognition.
+  return document.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER });
 }
