@@ -65,6 +65,8 @@ export class Carrier {
         return { kind: 'failed', code: 'gateway.late' };
       case 'too-large':
         return { kind: 'failed', code: 'gateway.too-large' };
+      case 'malformed':
+        return { kind: 'failed', code: 'gateway.malformed' };
       case 'unsent':
         return isUsed(body) ? { kind: 'failed', code: 'gateway.broken' } : undefined;
       case 'broken':
@@ -78,13 +80,15 @@ export class Carrier {
   /** An instance that was not tried yet; else, after a pause, one that was. Holds the request while there is none. */
   async #findInstance(exchange: Exchange): Promise<Instance | undefined> {
     const first = this.#pick(exchange);
-    if (first && !exchange.tried.has(first)) return first;
+    if (first && !exchange.tried.has(first) && this.#clock.monotonicMs() < exchange.deadlineMs) return first;
     for (;;) {
       const leftMs = exchange.deadlineMs - this.#clock.monotonicMs();
       if (leftMs <= 0 || exchange.client.isGone || this.#room.isFull || !this.#isExpected(exchange)) return undefined;
       // With nothing to try only a new snapshot helps; with a failed one its next try is worth a pause.
       const known = this.#pick(exchange) !== undefined;
-      await this.#room.wait(Math.min(leftMs, known ? BACK_OFF_MS : leftMs));
+      await this.#room.wait(Math.min(leftMs, known ? BACK_OFF_MS : leftMs), (leave) => {
+        exchange.client.onGone = leave;
+      });
       const next = this.#pick(exchange);
       if (next && this.#clock.monotonicMs() < exchange.deadlineMs) return next;
     }
@@ -92,7 +96,9 @@ export class Carrier {
 
   #notFound(exchange: Exchange): Ending {
     if (exchange.client.isGone) return { kind: 'gone' };
-    return { kind: 'failed', code: exchange.attempts > 0 ? 'gateway.broken' : 'gateway.unavailable' };
+    if (exchange.attempts > 0) return { kind: 'failed', code: 'gateway.broken' };
+    // An instance was there, but the client took all the time for its body.
+    return { kind: 'failed', code: this.#pick(exchange) ? 'gateway.late' : 'gateway.unavailable' };
   }
 
   #pick(exchange: Exchange): Instance | undefined {
@@ -126,7 +132,7 @@ export class Carrier {
       clock: this.#clock,
     });
     if (outcome.kind === 'unsent') exchange.sent -= 1;
-    this.#note(exchange, instance, outcome, facts);
+    if (saysSomething(outcome, facts, body)) this.#note(exchange, instance, outcome, facts);
     return outcome;
   }
 
@@ -147,13 +153,12 @@ export class Carrier {
     return next !== undefined && !exchange.tried.has(next);
   }
 
-  /** Writes down what the try says about the instance. What a client does says nothing. */
+  /** Writes down what the try says about the instance. */
   #note({ tenant }: Exchange, instance: Instance, outcome: TryOutcome, facts: TryFacts): void {
-    if (outcome.kind === 'too-large' || (outcome.kind === 'gone' && facts.headMs === undefined)) return;
     const nowMs = this.#clock.monotonicMs();
     if (outcome.kind === 'unsent' || outcome.kind === 'broken' || outcome.kind === 'cut') {
       this.#telemetry.tried(tenant.name, instance, 'connectErrors', 0);
-      return instance.ejection.note(tenant.name, 'unreachable', nowMs);
+      return instance.ejection.note(tenant.name, outcome.kind === 'unsent' ? 'unreachable' : 'broken', nowMs);
     }
     if (facts.timedOut) {
       const silent = instance.lastAnswerMs < facts.startedMs && this.#fleet.othersAnswered(instance, facts.startedMs);
@@ -164,6 +169,14 @@ export class Carrier {
     this.#telemetry.tried(tenant.name, instance, failed ? 'serverErrors' : 'ok', facts.headMs ?? 0);
     instance.ejection.note(tenant.name, failed ? 'server-error' : 'answered', nowMs);
   }
+}
+
+/** What a client does says nothing about the instance: leaving, sending nonsense, sending too slowly. */
+function saysSomething(outcome: TryOutcome, facts: TryFacts, body: RequestBody): boolean {
+  if (outcome.kind === 'too-large' || outcome.kind === 'malformed') return false;
+  if (outcome.kind === 'gone') return facts.headMs !== undefined;
+  const isUploading = body.kind === 'stream' && !body.stream.readableEnded;
+  return outcome.kind !== 'late' || (facts.timedOut && !isUploading);
 }
 
 function contentOf(body: RequestBody): Buffer | Readable | null {

@@ -19,6 +19,8 @@ export class ClientAnswer {
     response.on('close', () => {
       if (!response.writableFinished) this.#onGone();
     });
+    // What is written to a client that left is nobody's fault.
+    response.on('error', () => undefined);
     response.on('drain', () => this.#onDrain());
   }
 
@@ -40,10 +42,15 @@ export class ClientAnswer {
     return this.#response.headersSent;
   }
 
+  /** Breaks the connection when the headers are not such as can be sent: an instance may answer anything. */
   head(status: number, headers: Record<string, string | string[]>): void {
     // What is left of a body that nobody reads would be taken for the next request.
     if (this.#isDraining() || !this.#request.complete) headers['connection'] = 'close';
-    this.#response.writeHead(status, headers);
+    try {
+      this.#response.writeHead(status, headers);
+    } catch {
+      this.cut();
+    }
   }
 
   /** False when the client is slower than the instance: wait for `onDrain`. */

@@ -1,9 +1,11 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
+import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
+import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { listenOnSocket, socketClient } from '../base/socket-http.ts';
@@ -194,6 +196,29 @@ test('control is told four times a second what happened, also when nothing did',
   expect(tries.reduce((sum, { latency }) => sum + latency.count, 0)).toBe(5);
 });
 
+test.skipIf(!hasOpenssl())('TLS is served from files, and a rotated certificate is taken up', async () => {
+  await openWorld('best-effort');
+  const tls = { certFile: join(world.folder, 'cert.pem'), keyFile: join(world.folder, 'key.pem') };
+  makeCertificate(tls, 'first');
+  const { port } = await world.gateway({ tls });
+  const subject = async () => {
+    const outgoing = httpsRequest({
+      port,
+      host: '127.0.0.1',
+      headers: { host: 'acme.test' },
+      rejectUnauthorized: false,
+      agent: false,
+    });
+    const [response] = (await once(outgoing.end(), 'response')) as [IncomingMessage];
+    const { subject } = (response.socket as TLSSocket).getPeerCertificate();
+    response.resume();
+    return `${response.statusCode} ${subject.CN}`;
+  };
+  expect(await subject()).toBe('200 first');
+  makeCertificate(tls, 'second');
+  await until(async () => (await subject()) === '200 second');
+});
+
 test('metrics are given in the format of Prometheus', async () => {
   await openWorld('best-effort');
   const adminSocket = join(world.folder, 'm.sock');
@@ -207,6 +232,15 @@ test('metrics are given in the format of Prometheus', async () => {
   expect(text).toContain('kintsugi_gateway_requests_total{tenant="acme",workload="web",class="2xx"} 1');
   expect(text).toContain('kintsugi_gateway_snapshot_revision 1');
 });
+
+function hasOpenssl(): boolean {
+  return spawnSync('openssl', ['version']).status === 0;
+}
+
+function makeCertificate({ certFile, keyFile }: { certFile: string; keyFile: string }, name: string): void {
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', `/CN=${name}`];
+  execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
+}
 
 /** Control's ear: the reports that arrived at its socket. */
 async function controlIn(place: TestWorld): Promise<TelemetryReport[]> {

@@ -1,5 +1,5 @@
 /** How a try ended, as far as it says something about the instance. */
-export type TryVerdict = 'answered' | 'server-error' | 'unreachable' | 'timeout';
+export type TryVerdict = 'answered' | 'server-error' | 'unreachable' | 'broken' | 'timeout';
 
 interface Streak {
   failures: number;

@@ -115,6 +115,22 @@ test('retries stay within three attempts and the budget', async () => {
   expect(tries).toBe(20 + 10);
 });
 
+test('an instance that answers nonsense costs the client a 502 and the gateway nothing', async () => {
+  world.routes.push(routeEntry('web'));
+  const raw = [
+    'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Odd: \u0001\r\n\r\nhello',
+    'SSH-2.0-x\r\n',
+    'HTTP/1.1 101 Hm\r\nUpgrade: x\r\n\r\n',
+  ];
+  await world.upstream((request) =>
+    request.socket.end(raw.shift() ?? 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'),
+  );
+  world.publish();
+  const { port } = await world.gateway();
+  for (let n = 0; n < 3; n += 1) expect((await ask(port, { method: 'POST' })).status).toBe(502);
+  expect((await ask(port, { method: 'POST' })).body).toBe('ok');
+});
+
 test('the deadline of a route ends a request with 504', async () => {
   world.routes.push(routeEntry('web', { timeoutMs: 200, tryTimeoutMs: 100 }));
   await world.upstream(() => undefined);

@@ -1,7 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
-import { CATALOGUE, type ErrorCode } from '../base/errors.ts';
+import { CATALOGUE, describeError, type ErrorCode } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Redacted } from '../base/redacted.ts';
 import { AccessEvents, type Refusal } from './access-events.ts';
@@ -32,6 +33,7 @@ interface TrafficOptions {
   readonly records: AccessRecorder;
   readonly clock: Clock;
   readonly random: Random;
+  readonly log: Log;
 }
 
 /** A request at a door: what every answer to it needs. */
@@ -164,11 +166,14 @@ export class Traffic {
   }
 
   async #carry(arrival: Arrival, passage: Passage): Promise<void> {
-    const { telemetry, carrier } = this.#options;
+    const { telemetry, carrier, log } = this.#options;
     const exchange = this.#open(arrival, passage);
     telemetry.began(passage.tenant.name, passage.route.workload);
     if (arrival.expectsContinue) arrival.response.writeContinue();
-    const ending = await carrier.carry(exchange);
+    const ending = await carrier.carry(exchange).catch((error: unknown): Ending => {
+      log.error({ reason: describeError(error), requestId: exchange.requestId }, 'request.failed');
+      return { kind: 'failed', code: 'gateway.broken' };
+    });
     this.#count(exchange, ending);
     if (exchange.isPublic) this.#record(exchange, ending);
     else tell(exchange, ending);

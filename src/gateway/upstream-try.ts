@@ -31,6 +31,8 @@ export type TryOutcome =
   /** The answer broke after its head was sent. */
   | { readonly kind: 'cut'; readonly status: number }
   | { readonly kind: 'too-large' }
+  /** Well-formed for the parser at the door, but not for the one who sends it on. */
+  | { readonly kind: 'malformed' }
   | { readonly kind: 'gone' };
 
 export interface TryInput {
@@ -57,11 +59,14 @@ export interface TryFacts {
   /** Until the head arrived; undefined if it never did. */
   headMs: number | undefined;
   status: number | undefined;
-  /** The time of a try was over, whatever came afterwards. */
+  /** The instance had its time and did not answer in it, whatever came afterwards. */
   timedOut: boolean;
   readonly startedMs: number;
 }
 
+/** A try that began shortly before the end of the whole time says nothing about the instance. */
+const FAIR_MS = 100;
+const NOT_SENDABLE = new Set(['UND_ERR_INVALID_ARG', 'UND_ERR_NOT_SUPPORTED', 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH']);
 const RETRYABLE_STATUS = new Set([502, 503, 504]);
 
 /** Sends a request to one instance and its answer to the client. Never rejects. */
@@ -145,6 +150,7 @@ class UpstreamTry implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
     if (this.#settled) return;
+    if (NOT_SENDABLE.has((error as NodeJS.ErrnoException).code ?? '')) return this.#finish({ kind: 'malformed' });
     if (error instanceof BodyTooLarge) return this.#finish({ kind: 'too-large' });
     if (this.#input.client.isGone) return this.#finish({ kind: 'gone' });
     if (this.#input.client.headSent) return this.#finish({ kind: 'cut', status: this.#facts.status ?? 0 });
@@ -198,14 +204,14 @@ class UpstreamTry implements Dispatcher.DispatchHandler {
   }
 
   #finish(outcome: TryOutcome): void {
-    const { instance, client } = this.#input;
+    const { instance, client, clock } = this.#input;
     this.#settled = true;
     this.#cancelTimer();
     client.onGone = () => undefined;
     client.onDrain = () => undefined;
     instance.inflight -= 1;
     instance.waiting.delete(this.#waiting);
-    if (outcome.kind === 'late') this.#facts.timedOut = true;
+    if (outcome.kind === 'late') this.#facts.timedOut ||= clock.monotonicMs() - this.#facts.startedMs >= FAIR_MS;
     this.#settle(outcome, this.#facts);
   }
 }

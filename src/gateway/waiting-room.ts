@@ -15,8 +15,8 @@ export class WaitingRoom {
     return this.#wakers.size >= PLACES;
   }
 
-  /** Resolves after `ms`, or earlier when something changed that may help. */
-  wait(ms: number): Promise<void> {
+  /** Resolves after `ms`, or earlier when something changed that may help, or when `leave` is called. */
+  wait(ms: number, onEnter: (leave: () => void) => void): Promise<void> {
     return new Promise((resolve) => {
       const leave = () => {
         cancel();
@@ -25,6 +25,7 @@ export class WaitingRoom {
       };
       const cancel = this.#clock.after(ms, leave);
       this.#wakers.add(leave);
+      onEnter(leave);
     });
   }
 
