@@ -109,7 +109,7 @@ function readOne(
 
 /** What the parser quotes of the source stands behind a colon: `Unexpected scalar token in YAML stream: "password"`. */
 function withoutSource(message: string): string {
-  return message.replace(/: [^]*$/, '');
+  return message.replace(/: .*$/s, '');
 }
 
 /** Duplicate keys, keys that are no text, and depth. */

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { KinError } from '../../../src/base/errors.ts';
+import type { KinError } from '../../../src/base/errors.ts';
 import { parseManifests, readManifests } from '../../../src/resources/manifest.ts';
 import { printResources } from '../../../src/resources/print.ts';
 
