@@ -110,8 +110,8 @@ describe('the segment store', () => {
     const offsets = [0, 5, FRAME_HEADER_BYTES, first - 1, first + FRAME_HEADER_BYTES + 3];
     const flipped = offsets.map((offset) => Buffer.from(whole).fill(whole[offset]! ^ 1, offset, offset + 1));
     // It looks like a write that was cut off, but a later one follows.
-    const zeroed = Buffer.from(whole).fill(0, first - 3, first);
-    for (const changed of [...flipped, zeroed]) {
+    const zeroed = [first, FRAME_HEADER_BYTES].map((end) => Buffer.from(whole).fill(0, end - 4, end));
+    for (const changed of [...flipped, ...zeroed]) {
       writeFileSync(join(dir, FIRST), changed);
       await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST } });
       expect(readFileSync(join(dir, FIRST)).equals(changed)).toBe(true);
@@ -120,11 +120,13 @@ describe('the segment store', () => {
 
   it('refuses when signed entries are missing, also at a torn tail', async () => {
     const end = await write(['a'], ['b']);
-    writeFileSync(join(dir, FIRST), readFileSync(join(dir, FIRST)).subarray(0, end - 1));
+    const torn = readFileSync(join(dir, FIRST)).subarray(0, end - 1);
+    writeFileSync(join(dir, FIRST), torn);
     await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({
       code: 'ledger.tampered',
       details: { index: 1 },
     });
+    expect(readFileSync(join(dir, FIRST)).equals(torn)).toBe(true);
     rmSync(join(dir, FIRST));
     await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({ code: 'ledger.tampered' });
   });
