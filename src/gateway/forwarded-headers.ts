@@ -35,7 +35,7 @@ export function requestIdOf(headers: IncomingHttpHeaders, random: Random): strin
 }
 
 /** A W3C traceparent with a span of our own in the trace that the client gave, or in a new one. */
-export function traceparentOf(headers: IncomingHttpHeaders, random: Random): string {
+function traceparentOf(headers: IncomingHttpHeaders, random: Random): string {
   const given = TRACEPARENT.exec(String(headers['traceparent'] ?? ''));
   const valid = given && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '');
   const trace = valid ? given[1] : hex(32, random);

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorCode } from '../base/errors.ts';
 import { BODY_BYTES_MAX } from './request-body.ts';
 
-export const HEADERS_MAX = 100;
-export const URL_CHARS_MAX = 8 * 1024;
+const HEADERS_MAX = 100;
+const URL_CHARS_MAX = 8 * 1024;
 
 /** A dot segment, plain or percent-encoded, behind any kind of slash: two servers could disagree on where it leads. */
 const DOT_SEGMENT = /(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)/i;

@@ -49,7 +49,7 @@ export function sha256(text: string): string {
 }
 
 /** A ledger in memory that can be away. Appending an id twice stores it once, as the real one does. */
-export class TestLedger implements Ledger {
+class TestLedger implements Ledger {
   readonly events: LedgerEvent[] = [];
   isAway = false;
   async append(events: readonly LedgerEvent[]) {
