@@ -50,7 +50,7 @@ function judge(state: State, sample: RequestsSample): readonly Change[] {
     own.recentPerS >= SHARE_OF_ALL_MIN * all;
   if (!loud) return [{ clear: 'noisy-tenant', subject }];
   const hurt = Object.keys(state).filter((name) => name !== tenant && isHurt(state[name]!, at));
-  if (hurt.length === 0) return NO_CHANGES;
+  if (hurt.length === 0) return [{ clear: 'noisy-tenant', subject }];
   const usual = Math.max(1, Math.round(own.usualPerS ?? 0));
   return [
     {

@@ -82,6 +82,9 @@ function accusationsOf(left: Symptoms, workload: WorkloadView): readonly Symptom
 /** What counts against a version that has not soaked. A single death does not: that is what crash-loop counts. */
 const UNPROVEN: readonly SymptomName[] = ['start-failed', 'instance-errors', 'instance-slow', 'hung', 'probe-failed'];
 
+/** Not ready alone may be what a dependency does, or the first sign of a hang: either shows within this time. */
+const NOT_READY_MS = 2_000;
+
 const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
   ['exited', 'instance-died'],
   ['start-failed', 'instance-died'],
@@ -105,7 +108,8 @@ const sickInstances: Rule = (left, fleet) => {
     const subject = symptoms[0]!.subject as Subject & { kind: 'instance' };
     // A victim: what it depends on is sick, and it says nothing that only a sick process would say.
     const excused = dependenciesOf(subject.workload, fleet).some((each) => workloads.has(each));
-    const [name, cause] = INSTANCE_CAUSES.find(([each]) => symptoms.some((symptom) => symptom.name === each)) ?? [];
+    const ripe = symptoms.filter((each) => each.name !== 'probe-failed' || fleet.at - each.since >= NOT_READY_MS);
+    const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];
     if (!name || !cause) return [];
     if (excused && !['exited', 'hung', 'leak'].includes(name)) return [];
     const main = symptoms.filter((each) => each.name === name);
@@ -132,14 +136,20 @@ const drifts: Rule = (left) =>
   );
 
 const unknowns: Rule = (left, fleet) => {
-  const rest = [...left.values()].filter(
-    ({ subject }) => subject.kind !== 'instance' || instanceOf(fleet, subject.name) !== undefined,
-  );
+  // What is left of an instance is either not ripe yet or excused by what it depends on.
+  const rest = [...left.values()].filter(({ name, subject, since, at }) => {
+    if (subject.kind === 'instance') return false;
+    if (subject.kind === 'version') return workloadOf(fleet, subject.workload)?.targetVersion === subject.version;
+    return name !== 'objective-burning' || at - since >= BURNING_MS;
+  });
   return rest.map((symptom) => {
     const workload = 'workload' in symptom.subject ? symptom.subject.workload : null;
     return toDiagnosis('unknown', symptom.subject, workload, symptom.reason, [symptom], []);
   });
 };
+
+/** A budget that burns on after its cause was healed clears within its short window; what lasts has another cause. */
+const BURNING_MS = 15_000;
 
 function named(symptoms: Symptoms, names: readonly SymptomName[]): readonly Symptom[] {
   return [...symptoms.values()].filter((symptom) => names.includes(symptom.name));
@@ -181,7 +191,7 @@ function toDiagnosis(
 ): Diagnosis {
   const explains = new Set([...evidence, ...victims].map((each) => symptomKey(each.name, each.subject)));
   return {
-    key: `${cause} ${subject.kind} ${subject.name}`,
+    key: `${subject.kind} ${subject.name}`,
     cause,
     subject,
     workload,

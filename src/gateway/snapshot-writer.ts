@@ -1,8 +1,9 @@
-import { copyFileSync, existsSync } from 'node:fs';
+import { copyFileSync } from 'node:fs';
 import { type Clock, toIso } from '../base/clock.ts';
 import { readJsonFile, writeDurably } from '../base/durable-file.ts';
 import { canonicalJson } from '../base/json.ts';
 import { type Snapshot, snapshotSchema } from './snapshot.ts';
+import { previousOf } from './snapshot-reader.ts';
 
 export type SnapshotContent = Pick<Snapshot, 'tenants' | 'routes' | 'instances'>;
 
@@ -34,17 +35,23 @@ export class SnapshotWriter {
       writtenAt: toIso(this.#clock.now()),
       ...content,
     };
-    if (existsSync(this.#path)) copyFileSync(this.#path, `${this.#path}.previous`);
+    // A damaged file must not take the place of the good one before it.
+    if (readSnapshot(this.#path)) copyFileSync(this.#path, previousOf(this.#path));
     writeDurably(this.#path, JSON.stringify(snapshot));
     this.#published = text;
     return true;
   }
 }
 
+/** The highest revision on disk, damaged files left aside: gateways never go back to a lower one. */
 function revisionOn(path: string): number {
+  return Math.max(readSnapshot(path)?.revision ?? 0, readSnapshot(previousOf(path))?.revision ?? 0);
+}
+
+function readSnapshot(path: string): Snapshot | undefined {
   try {
-    return snapshotSchema.parse(readJsonFile(path)).revision;
+    return snapshotSchema.parse(readJsonFile(path));
   } catch {
-    return 0;
+    return undefined;
   }
 }

@@ -11,7 +11,7 @@ import { type Reading, soak } from './verification.ts';
 
 /** Where repairs are kept. Every write is fenced by the leader's epoch and reaches the ledger with it. */
 export interface RepairStore {
-  append(repair: string, plan: Plan, entry: Omit<JournalEntry, 'seq'>): Promise<JournalEntry>;
+  append(repair: string, plan: Plan, entry: Omit<JournalEntry, 'seq' | 'at'>): Promise<JournalEntry>;
   read(repair: string): Promise<readonly JournalEntry[]>;
   /** Ends the repair, frees its target and tells the incident. */
   end(repair: string, plan: Plan, outcome: Outcome, reason: string): Promise<void>;

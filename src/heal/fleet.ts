@@ -42,6 +42,8 @@ export interface Fleet {
     target: { workload: string; version: number; phase: string; rejected: number | null },
     context: MoveContext,
   ): Promise<void>;
+  /** Takes the instance of a slot out of the routing and stops it; the slot is to be removed. */
+  vacate(place: { workload: string; region: string; ordinal: number }, context: MoveContext): Promise<void>;
   mitigate(mitigation: Mitigation, context: MoveContext): Promise<void>;
   liftMitigation(id: string, context: MoveContext): Promise<void>;
   /** Sets how many more (or fewer) instances than declared the move `key` asks for, per region; 0 takes it back. */

@@ -19,6 +19,8 @@ export type JournalEvent =
 
 export interface JournalEntry {
   readonly seq: number;
+  /** When it was written, on the database's clock. */
+  readonly at: string;
   readonly moveIndex: number;
   readonly event: JournalEvent;
   readonly data: JsonObject;

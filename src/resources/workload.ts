@@ -14,7 +14,15 @@ const probeSchema = z.discriminatedUnion('type', [
     path: z.string().startsWith('/'),
     ...probeTimingShape,
   }),
-  z.strictObject({ type: z.literal('tcp'), ...probeTimingShape }),
+  z.strictObject({
+    type: z.literal('tcp'),
+    sendHex: z
+      .string()
+      .regex(/^([0-9a-f]{2})+$/)
+      .optional()
+      .describe('Bytes to send after connecting; then any answer is good. Finds a process that hangs with an open port'),
+    ...probeTimingShape,
+  }),
   z.strictObject({
     type: z.literal('exec'),
     command: z.array(z.string()).min(1).describe('Exit code 0 is success; gets the environment of the instance'),

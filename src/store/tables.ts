@@ -12,4 +12,117 @@ export interface Tables {
   migration: { number: number; name: string; checksum: string; applied_at: ColumnType<string, never, never> };
   lease: { name: string; holder: string; epoch: number; expires_at: Timestamp };
   outbox: { seq: Generated<number>; event: JsonColumn; created_at: ColumnType<string, never, never> };
+  resource: {
+    kind: string;
+    name: string;
+    generation: number;
+    document: JsonColumn;
+    base_folder: string;
+    changed_at: ColumnType<string, never, never>;
+    changed_by: string;
+  };
+  resource_history: {
+    kind: string;
+    name: string;
+    generation: number;
+    document: JsonColumn<Json | null>;
+    changed_at: ColumnType<string, never, never>;
+    changed_by: string;
+  };
+  workload_version: {
+    workload: string;
+    version: number;
+    artefact_path: string;
+    artefact_digest: string;
+    config_digest: string;
+    document: JsonColumn;
+    created_at: ColumnType<string, never, never>;
+    promoted_at: ColumnType<string | null, never, string | null>;
+    rejected_at: ColumnType<string | null, never, string | null>;
+  };
+  workload_state: {
+    workload: string;
+    revision: Generated<number>;
+    target_version: number;
+    phase: string;
+    phase_since: ColumnType<string, never, string>;
+    scale_delta: ColumnType<Json, string | undefined, string>;
+  };
+  slot: {
+    workload: string;
+    region: string;
+    ordinal: number;
+    instance_id: string | null;
+    incoming_id: string | null;
+    incoming_version: number | null;
+    version: number | null;
+    port: Generated<number>;
+  };
+  incident: {
+    id: string;
+    key: string;
+    state: string;
+    outcome: string | null;
+    opened_at: ColumnType<string, never, never>;
+    closed_at: ColumnType<string | null, never, string | null>;
+    body: JsonColumn;
+  };
+  plan: {
+    id: string;
+    incident_id: string;
+    hash: string;
+    body: JsonColumn;
+    made_at: ColumnType<string, never, never>;
+    expires_at: ColumnType<string | null, string | null, string | null>;
+    approved_by: string | null;
+    approved_at: ColumnType<string | null, never, string | null>;
+  };
+  repair: {
+    id: string;
+    plan_id: string;
+    incident_id: string;
+    target: string;
+    subject: string;
+    outcome: string | null;
+    reason: string | null;
+    started_at: ColumnType<string, never, never>;
+    ended_at: ColumnType<string | null, never, string | null>;
+  };
+  repair_journal: {
+    repair_id: string;
+    seq: number;
+    at: ColumnType<string, never, never>;
+    epoch: number;
+    move_index: number;
+    event: string;
+    data: JsonColumn;
+  };
+  mitigation: {
+    id: string;
+    tenant: string;
+    kind: string;
+    limits: JsonColumn;
+    created_at: ColumnType<string, never, never>;
+    expires_at: Timestamp;
+  };
+  budget: { scope: string; tokens: number; updated_at: Timestamp };
+  stop: {
+    id: string;
+    scope: string;
+    reason: string;
+    made_by: string;
+    made_at: ColumnType<string, never, never>;
+    expires_at: ColumnType<string | null, string | null, string | null>;
+    lifted_at: ColumnType<string | null, never, string | null>;
+    lifted_by: string | null;
+  };
+  drill: {
+    id: string;
+    fault: string;
+    target: string;
+    made_by: string;
+    started_at: ColumnType<string, never, never>;
+    ended_at: ColumnType<string | null, never, string | null>;
+    result: JsonColumn<Json | null>;
+  };
 }

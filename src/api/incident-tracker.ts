@@ -1,0 +1,76 @@
+import { type Clock, toIso } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import { closeIncident, type Incident, openIncident, readOpenIncidents } from '../heal/incident-store.ts';
+import type { RecordEvent } from '../heal/record.ts';
+import type { Database } from '../store/database.ts';
+import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
+
+/** An incident whose symptoms are gone for this long, with no repair at work, is over. */
+const QUIET_MS = 5_000;
+
+/** Keeps incidents in step with diagnoses: one open incident per subject, opened at first sight, closed when quiet. */
+export class IncidentTracker {
+  readonly #database: Database;
+  readonly #lease: LeaderLease;
+  readonly #record: RecordEvent;
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #lastSeen = new Map<string, number>();
+  #open: readonly Incident[] | undefined;
+
+  constructor(options: { database: Database; lease: LeaderLease; record: RecordEvent; clock: Clock; random: Random }) {
+    this.#database = options.database;
+    this.#lease = options.lease;
+    this.#record = options.record;
+    this.#clock = options.clock;
+    this.#random = options.random;
+  }
+
+  /** The incidents that are open, as last read. */
+  get open(): readonly Incident[] {
+    return this.#open ?? [];
+  }
+
+  /** Called when something outside changed incidents: the next look reads them again. */
+  invalidate(): void {
+    this.#open = undefined;
+  }
+
+  async track(
+    diagnoses: readonly Diagnosis[],
+    isRepairing: (incident: string) => boolean,
+  ): Promise<readonly Incident[]> {
+    const now = this.#clock.now();
+    this.#open ??= await readOpenIncidents(this.#database);
+    for (const diagnosis of diagnoses) {
+      this.#lastSeen.set(diagnosis.key, now);
+      if (!this.#open.some((each) => each.key === diagnosis.key)) await this.#openNew(diagnosis, now);
+    }
+    await this.#closeQuiet(now, isRepairing);
+    return (this.#open ?? []).flatMap((incident) => {
+      const diagnosis = diagnoses.find((each) => each.key === incident.key);
+      return diagnosis ? [{ ...incident, body: { ...incident.body, diagnosis } }] : [];
+    });
+  }
+
+  async #openNew(diagnosis: Diagnosis, now: number): Promise<void> {
+    const first = Math.min(now, ...diagnosis.evidence.map((each) => each.since));
+    const incident = await fencedTransaction(this.#database, this.#lease, (tx) =>
+      openIncident(tx, diagnosis, toIso(first), this.#random, this.#record),
+    );
+    this.#open = [...(this.#open ?? []), incident];
+  }
+
+  async #closeQuiet(now: number, isRepairing: (incident: string) => boolean): Promise<void> {
+    for (const incident of this.#open ?? []) {
+      const seenAt = this.#lastSeen.get(incident.key);
+      if (seenAt === undefined) this.#lastSeen.set(incident.key, now);
+      if (seenAt === undefined || now - seenAt < QUIET_MS || isRepairing(incident.id)) continue;
+      await fencedTransaction(this.#database, this.#lease, (tx) =>
+        closeIncident(tx, incident.id, 'recovered', this.#record),
+      );
+      this.#open = this.#open?.filter((each) => each.id !== incident.id);
+    }
+  }
+}

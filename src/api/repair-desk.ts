@@ -1,0 +1,116 @@
+import type { Clock } from '../base/clock.ts';
+import { KinError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import type { Executor } from '../heal/executor.ts';
+import { budgetScopes, overlaps } from '../heal/guards.ts';
+import type { Outcome, Plan } from '../heal/plan.ts';
+import type { RecordEvent } from '../heal/record.ts';
+import { openRepair, type OpenRepair, planHash, readOpenRepairs } from '../heal/repair-store.ts';
+import { spendBudgets } from '../heal/budgets.ts';
+import type { RepairStore } from '../heal/executor.ts';
+import type { Database } from '../store/database.ts';
+import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
+
+export interface RepairDeskOptions {
+  readonly database: Database;
+  readonly lease: LeaderLease;
+  readonly executor: Executor;
+  readonly store: RepairStore;
+  readonly record: RecordEvent;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Called when a repair began or ended: the loop looks again. */
+  readonly onChange: () => void;
+}
+
+/** The repairs that have not ended: opens them, runs them, goes on with those of a former leader. */
+export class RepairDesk {
+  readonly #options: RepairDeskOptions;
+  readonly #open = new Map<string, Plan>();
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(options: RepairDeskOptions) {
+    this.#options = options;
+  }
+
+  isRepairing(incident: string): boolean {
+    return [...this.#open.values()].some((plan) => plan.incident === incident);
+  }
+
+  holds(target: string): boolean {
+    return [...this.#open.values()].some(
+      (plan) => overlaps(plan.target, target) || plan.target.startsWith(`slot ${target.slice(9)}/`),
+    );
+  }
+
+  /** Reads the repairs that a former leader left and goes on with each from its journal. */
+  async resume(epoch: number, signal: AbortSignal): Promise<void> {
+    this.#open.clear();
+    for (const repair of await readOpenRepairs(this.#options.database)) this.#run(repair, epoch, signal);
+  }
+
+  /** Keeps the plan, takes its target and its budget, and begins. A target that was taken meanwhile is left alone. */
+  async begin(plan: Plan, signal: AbortSignal): Promise<void> {
+    const { database, lease, record, random } = this.#options;
+    const id = newId('rep', random);
+    const epoch = await fencedTransaction(database, lease, async (tx, current) => {
+      await spendBudgets(tx, budgetScopes(plan));
+      await openRepair(tx, id, plan, current, record);
+      return current;
+    });
+    this.#run({ id, plan }, epoch, signal);
+  }
+
+  /** A person approves exactly the plan with this hash. Throws `approval.invalid` when it is another or too late. */
+  async approve(planId: string, hash: string, by: string, signal: AbortSignal): Promise<void> {
+    const { database, lease, store, clock } = this.#options;
+    const repair = (await readOpenRepairs(database)).find((each) => each.plan.id === planId);
+    if (!repair) throw new KinError('resource.unknown', `no open repair has plan ${planId}`);
+    if (planHash(repair.plan) !== hash) throw new KinError('approval.invalid', `plan ${planId} has another hash`);
+    if (clock.now() > repair.plan.expiresAt) throw new KinError('approval.invalid', `plan ${planId} has expired`);
+    await store.append(repair.id, repair.plan, { moveIndex: 0, event: 'approved', data: { by, hash } });
+    const epoch = await fencedTransaction(database, lease, async (tx, current) => {
+      await tx.updateTable('plan').set({ approved_by: by }).where('id', '=', planId).execute();
+      return current;
+    });
+    this.#run(repair, epoch, signal);
+  }
+
+  /** Plans that waited for a person until they expired are refused: their targets are free again. */
+  async expire(): Promise<void> {
+    const { clock, store, onChange } = this.#options;
+    for (const [id, plan] of this.#open) {
+      if (!plan.needsApproval || this.#running.has(id) || clock.now() <= plan.expiresAt) continue;
+      await store.end(id, plan, 'refused', 'nobody approved it in time');
+      this.#open.delete(id);
+      onChange();
+    }
+  }
+
+  /** Resolves when no repair is under way in this process any more. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  #run(repair: OpenRepair, epoch: number, signal: AbortSignal): void {
+    const { executor, log, onChange } = this.#options;
+    this.#open.set(repair.id, repair.plan);
+    if (this.#running.has(repair.id)) return;
+    const done = executor
+      .run(repair.id, repair.plan, epoch, signal)
+      .then((outcome: Outcome | undefined) => {
+        if (outcome !== undefined) this.#open.delete(repair.id);
+        log.info({ repair: repair.id, incident: repair.plan.incident, outcome: outcome ?? 'not ended' }, 'repair');
+      })
+      .catch((error: unknown) => log.error({ err: error, repair: repair.id }, 'a repair broke an invariant'))
+      .finally(() => {
+        this.#running.delete(repair.id);
+        onChange();
+      });
+    this.#running.set(repair.id, done);
+    onChange();
+  }
+}

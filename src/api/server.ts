@@ -1,0 +1,320 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { z } from 'zod';
+import { digestOf } from '../base/digest.ts';
+import { KinError, toProblem } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import { LIMITS } from '../base/limits.ts';
+import type { Redacted } from '../base/redacted.ts';
+import { listenOnSocket } from '../base/socket-http.ts';
+import type { TelemetryReport } from '../gateway/telemetry.ts';
+import { readIncident, readIncidents } from '../heal/incident-store.ts';
+import { addStop, liftStops } from '../heal/stop-store.ts';
+import type { Actor } from '../ledger/entry.ts';
+import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
+import { applyResources, readResources } from '../store/resource-store.ts';
+import { fencedTransaction } from '../store/lease.ts';
+import type { Control } from './control.ts';
+import { incidentSummary, incidentView, repairsView, statusView } from './views.ts';
+
+const documentsSchema = z
+  .array(z.object({ resource: z.unknown(), baseFolder: z.string() }))
+  .max(LIMITS.manifestDocuments);
+const bySchema = z.string().min(1).max(200).describe('Who does it; kept in the ledger');
+const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
+const scopeSchema = z.string().regex(/^(global|(workload|tenant|move) [-a-z0-9]+)$/);
+
+export interface ApiServer {
+  /** Where it listens on loopback. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * The HTTP API: on a Unix socket for the owner of the state directory, and on loopback for whoever has the token.
+ * OpenAPI 3.1 at `/openapi.json`. Both doors lead to the same routes.
+ */
+export async function startApi(
+  control: Control,
+  options: {
+    readonly port: number;
+    readonly socketPath: string;
+    readonly token: Redacted<string>;
+    readonly addresses: Record<string, string>;
+  },
+): Promise<ApiServer> {
+  const sockets = createServer();
+  const app = await createApp(control, options.addresses, options.token);
+  await app.ready();
+  sockets.on('request', (request, response) => {
+    // The socket is in a folder that only its owner can enter; that is the authentication.
+    request.headers['x-kintsugi-door'] = 'socket';
+    app.routing(request, response);
+  });
+  await listenOnSocket(sockets, options.socketPath);
+  const url = await listenOnLoopback(app, options.port);
+  return {
+    url,
+    async close() {
+      sockets.close();
+      sockets.closeAllConnections();
+      await app.close();
+    },
+  };
+}
+
+async function listenOnLoopback(app: FastifyInstance, port: number): Promise<string> {
+  try {
+    return await app.listen({ host: '127.0.0.1', port });
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new KinError('port.in-use', `cannot serve the API on port ${port}`, { cause, details: { port } });
+  }
+}
+
+async function createApp(
+  control: Control,
+  addresses: Record<string, string>,
+  token: Redacted<string>,
+): Promise<FastifyInstance> {
+  const serverFactory = (handler: Parameters<typeof createServer>[1]): Server =>
+    createServer((request, response) => {
+      // Only the other door may say so.
+      delete request.headers['x-kintsugi-door'];
+      handler?.(request, response);
+    });
+  const app = fastify({
+    bodyLimit: LIMITS.apiBodyBytes,
+    serverFactory: serverFactory as never,
+    forceCloseConnections: true,
+  });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.addHook('onRequest', async (request) => authenticate(request, token));
+  app.setErrorHandler((error, _request, reply) => {
+    const { status, body } = toProblem(asFault(error));
+    if (status >= 500) control.options.log.warn({ err: error }, 'a request failed');
+    return reply.status(status).type('application/problem+json').send(JSON.stringify(body));
+  });
+  await app.register(swagger, {
+    openapi: { openapi: '3.1.0', info: { title: 'Kintsugi', version: '0.1.0' } },
+    transform: jsonSchemaTransform,
+  });
+  app.after(() => {
+    reads(app, control, addresses);
+    writes(app, control);
+    health(app, control);
+  });
+  return app;
+}
+
+const OPEN_PATHS = new Set(['/livez', '/readyz']);
+
+function authenticate(request: FastifyRequest, token: Redacted<string>): void {
+  if (request.headers['x-kintsugi-door'] === 'socket' || OPEN_PATHS.has(request.url)) return;
+  const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1] ?? '';
+  // Equal lengths by hashing: the comparison must not tell how long the token is.
+  const equal = timingSafeEqual(Buffer.from(digestOf(given)), Buffer.from(digestOf(token.reveal())));
+  if (!equal) throw new KinError('request.unauthorized', 'no valid token');
+}
+
+function asFault(error: unknown): unknown {
+  if (error instanceof KinError || !(error instanceof Error)) return error;
+  const { statusCode } = error as { statusCode?: number };
+  return statusCode !== undefined && statusCode < 500
+    ? new KinError('request.invalid', error.message, { cause: error })
+    : error;
+}
+
+function reads(plain: FastifyInstance, control: Control, addresses: Record<string, string>): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+  const { database } = control.options;
+  app.get('/v1/status', () => statusView(control, addresses));
+  app.get('/v1/incidents', { schema: { querystring: limitQuery } }, async ({ query }) => ({
+    incidents: (await readIncidents(database, query.limit)).map(incidentSummary),
+  }));
+  app.get('/v1/incidents/:id', { schema: { params: z.object({ id: z.string() }) } }, async ({ params }) => {
+    const incident = await readIncident(database, params.id);
+    if (!incident) throw new KinError('resource.unknown', `no incident ${params.id}`);
+    return incidentView(database, incident);
+  });
+  app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
+    repairs: await repairsView(database, query.limit),
+  }));
+  app.get('/v1/export', async () => ({ documents: (await readResources(database)).map((each) => each.resource) }));
+  app.get('/v1/drills', async () => {
+    const rows = await database.kysely
+      .selectFrom('drill')
+      .selectAll()
+      .orderBy('started_at', 'desc')
+      .limit(200)
+      .execute();
+    return {
+      drills: rows.map(({ id, fault, target, made_by, started_at, ended_at, result }) => ({
+        id,
+        fault,
+        target,
+        by: made_by,
+        startedAt: started_at,
+        endedAt: ended_at,
+        result,
+      })),
+    };
+  });
+  app.get('/openapi.json', () => app.swagger());
+}
+
+function writes(plain: FastifyInstance, control: Control): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+  const { lease, record, desk, options } = control;
+  const { database, random, clock } = options;
+  const operator = (name: string): Actor => ({ kind: 'operator', name });
+  const refreshed = async <T>(result: T): Promise<T> => {
+    await control.refresh();
+    return result;
+  };
+
+  app.post('/v1/plan', { schema: { body: z.object({ documents: documentsSchema }) } }, async ({ body }) => {
+    const keys = new Set(body.documents.map((each) => resourceKey(parseResource(each.resource))));
+    const stored = (await readResources(database)).filter((each) => keys.has(resourceKey(each.resource)));
+    const generations = Object.fromEntries([...keys].map((key) => [key, 0]));
+    for (const each of stored) generations[resourceKey(each.resource)] = each.generation;
+    return { current: stored.map((each) => each.resource), generations };
+  });
+
+  const applySchema = z.object({
+    documents: documentsSchema,
+    expected: z.record(z.string(), z.number()).optional(),
+    by: bySchema,
+  });
+  app.post('/v1/apply', { schema: { body: applySchema } }, async ({ body }) => {
+    const submissions = body.documents.map((each) => ({
+      resource: parseResource(each.resource),
+      baseFolder: each.baseFolder,
+    }));
+    const applied = await fencedTransaction(database, lease, async (tx) => {
+      const { by, expected } = body;
+      const done = await applyResources(tx, submissions, { by, ...(expected ? { expected } : {}) });
+      for (const each of done.filter(({ change }) => change !== 'unchanged')) {
+        const { key, change, generation, version = null } = each;
+        await record(tx, `resource.${change}`, key, { generation, version }, { actor: operator(by) });
+      }
+      return done;
+    });
+    return refreshed({ applied });
+  });
+
+  const approveSchema = z.object({ plan: z.string(), hash: z.string(), by: bySchema });
+  app.post('/v1/approve', { schema: { body: approveSchema } }, async ({ body }) => {
+    await desk.approve(body.plan, body.hash, body.by, control.leadership());
+    return {};
+  });
+
+  const stopSchema = z.object({
+    scope: scopeSchema,
+    reason: z.string().min(1).max(500),
+    by: bySchema,
+    minutes: z.number().positive().max(525_600).optional(),
+  });
+  app.post('/v1/stop', { schema: { body: stopSchema } }, async ({ body }) => {
+    const id = newId('stp', random);
+    const expiresAt = body.minutes === undefined ? null : clock.now() + body.minutes * 60_000;
+    const { scope, reason, by } = body;
+    await fencedTransaction(database, lease, (tx) => addStop(tx, { id, scope, reason, by, expiresAt }, record));
+    return refreshed({ id });
+  });
+
+  const resumeSchema = z.object({ scope: scopeSchema, reason: z.string().max(500).default(''), by: bySchema });
+  app.post('/v1/resume', { schema: { body: resumeSchema } }, async ({ body }) => {
+    const lifted = await fencedTransaction(database, lease, (tx) =>
+      liftStops(tx, body.scope, body.by, body.reason, record),
+    );
+    return refreshed({ lifted });
+  });
+
+  const drillSchema = z.object({
+    fault: z.string().max(100),
+    target: z.string().max(200),
+    by: bySchema,
+    startedAt: z.iso.datetime(),
+    endedAt: z.iso.datetime(),
+    result: z.record(z.string(), z.json()),
+  });
+  app.post('/v1/drills', { schema: { body: drillSchema } }, async ({ body }) => {
+    const id = newId('drl', random);
+    const { fault, target, by, endedAt, result } = body;
+    await fencedTransaction(database, lease, async (tx) => {
+      const row = { id, fault, target, made_by: by, ended_at: endedAt, result: JSON.stringify(result) };
+      await tx.insertInto('drill').values(row).execute();
+      await record(
+        tx,
+        'drill.ended',
+        id,
+        { fault, target, startedAt: body.startedAt, result },
+        { actor: operator(by) },
+      );
+    });
+    return { id };
+  });
+
+  app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {
+    if (headers['x-kintsugi-door'] !== 'socket') throw new KinError('request.unauthorized', 'only for gateways');
+    control.observers.takeReport(body as TelemetryReport);
+    return {};
+  });
+}
+
+function parseResource(document: unknown): Resource {
+  const kind = (document as { kind?: unknown } | null)?.kind;
+  if (typeof kind !== 'string' || !(kind in SCHEMAS))
+    throw new KinError('manifest.invalid', `unknown kind ${String(kind)}`);
+  const parsed = SCHEMAS[kind as Resource['kind']].safeParse(document);
+  if (parsed.success) return parsed.data as Resource;
+  throw new KinError('manifest.invalid', z.prettifyError(parsed.error));
+}
+
+function health(app: FastifyInstance, control: Control): void {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'kintsugi_leading',
+    help: 'Whether this control process leads',
+    registers: [registry],
+    collect() {
+      this.set(control.lease.current() ? 1 : 0);
+    },
+  });
+  new Gauge({
+    name: 'kintsugi_incidents_open',
+    help: 'Open incidents',
+    registers: [registry],
+    collect() {
+      this.set(control.tracker.open.length);
+    },
+  });
+  new Gauge({
+    name: 'kintsugi_instances_ready',
+    help: 'Instances that are ready, by workload',
+    labelNames: ['workload'],
+    registers: [registry],
+    collect() {
+      this.reset();
+      for (const { workload, ready } of control.world.instances()) this.inc({ workload }, ready ? 1 : 0);
+    },
+  });
+  app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
+  app.get('/livez', () => ({ alive: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const ready = control.world.declaredAt > 0 || control.lease.current() !== undefined;
+    return reply.status(ready ? 200 : 503).send({ ready });
+  });
+}

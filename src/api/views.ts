@@ -1,0 +1,164 @@
+import { mergeSketches, quantileMs } from '../base/latency-sketch.ts';
+import { toIso } from '../base/clock.ts';
+import { lastKnownGood } from '../diagnose/fleet-view.ts';
+import type { Incident } from '../heal/incident-store.ts';
+import type { Plan } from '../heal/plan.ts';
+import { readJournal } from '../heal/repair-store.ts';
+import type { Database } from '../store/database.ts';
+import { type Control, heldBy } from './control.ts';
+
+/** Over this span rates are shown. */
+const RATES_MS = 5_000;
+/** State that was read longer ago than this is called not fresh. */
+const FRESH_MS = 6_000;
+
+export function incidentSummary(incident: Incident) {
+  const { diagnosis, detectedAt, refusal } = incident.body;
+  return {
+    id: incident.id,
+    state: incident.state,
+    outcome: incident.outcome,
+    cause: diagnosis.cause,
+    subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
+    workload: diagnosis.workload,
+    summary: diagnosis.summary,
+    openedAt: incident.openedAt,
+    detectedAt,
+    closedAt: incident.closedAt,
+    refusal,
+  };
+}
+
+export async function statusView(control: Control, addresses: Record<string, string>) {
+  const { world, lease, tracker, options } = control;
+  const now = options.clock.now();
+  return {
+    leading: lease.current() !== undefined,
+    epoch: lease.current()?.epoch ?? null,
+    fresh: now - world.declaredAt < FRESH_MS,
+    stops: world.declared.stops.map((each) => ({
+      ...each,
+      expiresAt: each.expiresAt === null ? null : toIso(each.expiresAt),
+    })),
+    workloads: world.view().workloads.map((workload) => ({
+      name: workload.name,
+      phase: workload.phase,
+      targetVersion: workload.targetVersion,
+      lastKnownGood: lastKnownGood(workload, -1)?.version ?? null,
+      heldBy: heldBy(control, workload.name) ?? null,
+      instances: workload.instances.map(({ id, region, ordinal, version, role, running, ready }) => {
+        const child = world.child(id);
+        const { pid = null, host = '', port = 0, startedAt = null } = child ?? {};
+        return { id, region, ordinal, version, role, running, ready, pid, host, port, startedAt };
+      }),
+    })),
+    tenants: tenantsView(control, now),
+    incidents: tracker.open.map(incidentSummary),
+    repairs: (await repairsView(options.database, 100)).filter((each) => each.outcome === null),
+    system: world
+      .children()
+      .filter((child) => child.role === 'system')
+      .map(({ id, pid, state, restarts, startedAt }) => ({ id, pid, state, restarts, startedAt })),
+    addresses,
+  };
+}
+
+function tenantsView({ world, signal }: Control, now: number) {
+  const felt = signal.byTenant(now, RATES_MS);
+  return world.declared.tenants.map(({ metadata }) => {
+    const own = felt.find((each) => each.tenant === metadata.name);
+    const latency = mergeSketches(own?.sketches ?? []);
+    const requests = own?.requests ?? 0;
+    return {
+      name: metadata.name,
+      requestsPerSecond: requests / (RATES_MS / 1000),
+      failedShare: requests === 0 ? 0 : (own?.failed ?? 0) / requests,
+      limited: own?.limited ?? 0,
+      refused: own?.refused ?? 0,
+      p50Ms: quantileMs(latency, 0.5) ?? null,
+      p99Ms: quantileMs(latency, 0.99) ?? null,
+      mitigations: world.declared.mitigations.filter((each) => each.tenant === metadata.name).map((each) => each.kind),
+    };
+  });
+}
+
+export async function repairsView(database: Database, limit: number) {
+  const rows = await database.kysely
+    .selectFrom('repair')
+    .innerJoin('plan', 'plan.id', 'repair.plan_id')
+    .select([
+      'repair.id',
+      'repair.incident_id',
+      'repair.target',
+      'repair.outcome',
+      'repair.reason',
+      'repair.started_at',
+      'repair.ended_at',
+      'repair.plan_id',
+      'plan.hash',
+      'plan.body',
+      'plan.approved_by',
+    ])
+    .orderBy('repair.started_at', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map((row) => {
+    const plan = row.body as unknown as Plan;
+    return {
+      id: row.id,
+      incident: row.incident_id,
+      target: row.target,
+      outcome: row.outcome,
+      reason: row.reason,
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
+      moves: plan.steps.map((step) => step.move),
+      needsApproval: plan.needsApproval && row.approved_by === null,
+      plan: row.plan_id,
+      hash: row.hash,
+    };
+  });
+}
+
+/** One incident with everything that was planned and done about it. */
+export async function incidentView(database: Database, incident: Incident) {
+  const rows = await database.kysely
+    .selectFrom('repair')
+    .innerJoin('plan', 'plan.id', 'repair.plan_id')
+    .select([
+      'repair.id',
+      'repair.target',
+      'repair.outcome',
+      'repair.reason',
+      'repair.started_at',
+      'repair.ended_at',
+      'plan.hash',
+      'plan.approved_by',
+      'plan.body',
+    ])
+    .where('repair.incident_id', '=', incident.id)
+    .orderBy('repair.started_at')
+    .execute();
+  const repairs = await Promise.all(
+    rows.map(async (row) => ({
+      id: row.id,
+      target: row.target,
+      outcome: row.outcome,
+      reason: row.reason,
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
+      hash: row.hash,
+      approvedBy: row.approved_by,
+      plan: row.body,
+      journal: await readJournal(database, row.id),
+    })),
+  );
+  const evidence = incident.body.diagnosis.evidence.map(({ name, reason, vantages, since, evidence: data }) => ({
+    name,
+    reason,
+    vantages,
+    since: toIso(since),
+    evidence: data,
+  }));
+  return { incident: { ...incidentSummary(incident), evidence }, repairs };
+}

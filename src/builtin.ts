@@ -1,0 +1,55 @@
+/** The visible table of everything that can be replaced or added to. Implementations are imported here and in main alone. */
+import type { Clock } from "./base/clock.ts";
+import { artefactDriftDetector } from './detect/artefact-drift.ts';
+import { crashLoopDetector } from './detect/crash-loop.ts';
+import { type RunningDetector, run } from './detect/detector.ts';
+import { exitDetector } from './detect/exit.ts';
+import { failedProbeDetector } from './detect/failed-probe.ts';
+import { leakDetector } from './detect/leak.ts';
+import { noisyTenantDetector } from './detect/noisy-tenant.ts';
+import { objectiveDetector } from './detect/objective.ts';
+import { overloadDetector } from './detect/overload.ts';
+import { siblingDetector } from './detect/sibling.ts';
+import { startFailureDetector } from './detect/start-failure.ts';
+import { versionDetector } from './detect/version.ts';
+import type { Driver } from './drivers/driver.ts';
+import { processDriver } from './drivers/process/process-driver.ts';
+import type { Move } from './heal/move.ts';
+import { quarantine, throttle } from './heal/moves/limit-tenant.ts';
+import { page } from './heal/moves/page.ts';
+import { replace, restart } from './heal/moves/replace.ts';
+import { revert, rollback } from './heal/moves/rollback.ts';
+import { scale } from './heal/moves/scale.ts';
+import { execProbe } from './observe/exec-probe.ts';
+import { httpProbe } from './observe/http-probe.ts';
+import type { Probe } from './observe/probe.ts';
+import { tcpProbe } from './observe/tcp-probe.ts';
+import type { MoveName } from './resources/playbook.ts';
+
+export const PROBES: readonly Probe[] = [httpProbe, tcpProbe, execProbe];
+
+/** Detectors with fresh state. `availabilityOf` is the objective of a tenant. */
+export function createDetectors(availabilityOf: (tenant: string) => number | undefined): readonly RunningDetector[] {
+  return [
+    run(exitDetector),
+    run(startFailureDetector),
+    run(failedProbeDetector),
+    run(crashLoopDetector),
+    run(siblingDetector),
+    run(versionDetector),
+    run(objectiveDetector(availabilityOf)),
+    run(noisyTenantDetector),
+    run(overloadDetector),
+    run(leakDetector),
+    run(artefactDriftDetector),
+  ];
+}
+
+/** Moves by name, in the order of what heals most. */
+export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
+  [revert, rollback, quarantine, throttle, restart, replace, scale, page].map((move) => [move.name, move]),
+);
+
+export const DRIVERS: Readonly<Record<string, (keeperSocket: string, clock: Clock) => Driver>> = {
+  process: processDriver,
+};

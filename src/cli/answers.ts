@@ -1,0 +1,149 @@
+import type { JsonObject } from '../base/json.ts';
+import type { JournalEvent } from '../heal/journal.ts';
+import type { Plan } from '../heal/plan.ts';
+
+/** What control answers, as the command line reads it. Times are ISO 8601 unless they end in `Ms`. */
+export interface Status {
+  readonly version: string;
+  readonly leading: boolean;
+  readonly epoch: number | null;
+  /** False when state could not be read: what is shown is what was last known. */
+  readonly fresh: boolean;
+  readonly stops: readonly StandingStop[];
+  readonly workloads: readonly WorkloadStatus[];
+  readonly tenants: readonly TenantStatus[];
+  readonly incidents: readonly IncidentSummary[];
+  readonly repairs: readonly OpenRepair[];
+  readonly system: readonly SystemStatus[];
+  readonly addresses: { readonly api?: string | null; readonly gateway?: string | null };
+}
+
+export interface StandingStop {
+  readonly id: string;
+  readonly scope: string;
+  readonly reason: string;
+  readonly by: string;
+  readonly expiresAt: string | null;
+}
+
+export interface WorkloadStatus {
+  readonly name: string;
+  readonly phase: string;
+  readonly targetVersion: number;
+  readonly lastKnownGood: number | null;
+  readonly heldBy: string | null;
+  readonly instances: readonly InstanceStatus[];
+}
+
+export interface InstanceStatus {
+  readonly id: string;
+  readonly region: string;
+  readonly ordinal: number;
+  readonly version: number;
+  readonly role: 'occupant' | 'incoming';
+  readonly running: boolean;
+  readonly ready: boolean;
+  readonly pid: number | null;
+  readonly host: string;
+  readonly port: number;
+  readonly startedAt: string | number | null;
+}
+
+/** Of the last 5 seconds. */
+export interface TenantStatus {
+  readonly name: string;
+  readonly requestsPerSecond: number;
+  readonly failedShare: number;
+  readonly limited: number;
+  readonly refused: number;
+  readonly p50Ms: number | null;
+  readonly p99Ms: number | null;
+  readonly mitigations: readonly string[];
+}
+
+export interface SystemStatus {
+  readonly id: string;
+  readonly pid: number | null;
+  readonly state: string;
+  readonly restarts: number;
+  readonly startedAt: string | null;
+}
+
+export interface OpenRepair {
+  readonly id: string;
+  readonly incident: string;
+  readonly target: string;
+  readonly plan: string;
+  readonly needsApproval: boolean;
+  readonly hash: string;
+  readonly startedAt: string | number;
+}
+
+export interface IncidentSummary {
+  readonly id: string;
+  readonly state: 'open' | 'closed';
+  readonly outcome: string | null;
+  readonly cause: string;
+  /** `instance records-eu-0-abc` */
+  readonly subject: string;
+  readonly workload: string | null;
+  readonly summary: string;
+  readonly openedAt: string;
+  readonly detectedAt: string;
+  readonly closedAt: string | null;
+  readonly refusal: { readonly guards: readonly GuardRefusal[] } | null;
+}
+
+export interface GuardRefusal {
+  readonly guard: string;
+  readonly reason: string;
+  readonly remedy: string;
+}
+
+export interface Evidence {
+  readonly name: string;
+  readonly reason: string;
+  readonly vantages: readonly string[];
+  readonly since: string | number;
+  readonly evidence?: JsonObject;
+}
+
+export interface StoryRepair {
+  readonly id: string;
+  readonly target: string;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly startedAt: string | number;
+  readonly endedAt: string | number | null;
+  readonly hash: string;
+  readonly approvedBy: string | null;
+  readonly plan: Plan;
+  readonly journal: readonly StoryEntry[];
+}
+
+export interface StoryEntry {
+  readonly seq: number;
+  readonly at: string | number;
+  readonly event: JournalEvent;
+  readonly moveIndex: number;
+  readonly data: JsonObject;
+}
+
+export interface IncidentAnswer {
+  readonly incident: IncidentSummary & { readonly evidence: readonly Evidence[] };
+  readonly repairs: readonly StoryRepair[];
+}
+
+export interface RepairSummary {
+  readonly id: string;
+  readonly incident: string;
+  readonly target: string;
+  readonly outcome: string | null;
+  readonly reason: string | null;
+  readonly startedAt: string | number;
+  readonly endedAt: string | number | null;
+  readonly moves: readonly string[];
+  readonly needsApproval: boolean;
+  readonly plan: string;
+  readonly hash: string;
+}

@@ -1,0 +1,138 @@
+import { sql } from 'kysely';
+import { newId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import type { Random } from '../base/random.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import type { Database, DatabaseTransaction } from '../store/database.ts';
+import type { RecordEvent } from './record.ts';
+
+/** An incident as it is kept. `body` is what was seen and suspected, and grows while it is open. */
+export interface Incident {
+  readonly id: string;
+  readonly key: string;
+  readonly state: 'open' | 'closed';
+  readonly outcome: string | null;
+  readonly openedAt: string;
+  readonly closedAt: string | null;
+  readonly body: IncidentBody;
+}
+
+export interface IncidentBody {
+  readonly diagnosis: Diagnosis;
+  /** When the first evidence was seen. */
+  readonly detectedAt: string;
+  /** The last refusal, which stands on the incident for people to see. */
+  readonly refusal: JsonObject | null;
+}
+
+interface Row {
+  readonly id: string;
+  readonly key: string;
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly opened_at: string;
+  readonly closed_at: string | null;
+  readonly body: unknown;
+}
+
+function toIncident(row: Row): Incident {
+  return {
+    id: row.id,
+    key: row.key,
+    state: row.state as Incident['state'],
+    outcome: row.outcome,
+    openedAt: row.opened_at,
+    closedAt: row.closed_at,
+    body: row.body as IncidentBody,
+  };
+}
+
+export async function readOpenIncidents(database: Pick<Database, 'kysely'>): Promise<readonly Incident[]> {
+  const rows = await database.kysely.selectFrom('incident').selectAll().where('state', '=', 'open').execute();
+  return rows.map(toIncident);
+}
+
+export async function readIncidents(database: Pick<Database, 'kysely'>, limit: number): Promise<readonly Incident[]> {
+  const rows = await database.kysely
+    .selectFrom('incident')
+    .selectAll()
+    .orderBy('opened_at', 'desc')
+    .limit(limit)
+    .execute();
+  return rows.map(toIncident);
+}
+
+export async function readIncident(database: Pick<Database, 'kysely'>, id: string): Promise<Incident | undefined> {
+  const row = await database.kysely.selectFrom('incident').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toIncident(row);
+}
+
+/** Opens an incident, or answers with the one that is open under the same key. */
+export async function openIncident(
+  tx: DatabaseTransaction,
+  diagnosis: Diagnosis,
+  detectedAt: string,
+  random: Random,
+  record: RecordEvent,
+): Promise<Incident> {
+  const body: IncidentBody = { diagnosis, detectedAt, refusal: null };
+  const inserted = await tx
+    .insertInto('incident')
+    .values({ id: newId('inc', random), key: diagnosis.key, state: 'open', body: JSON.stringify(body) })
+    .onConflict((conflict) => conflict.column('key').where('state', '=', 'open').doNothing())
+    .returningAll()
+    .executeTakeFirst();
+  if (inserted) {
+    await record(tx, 'incident.opened', inserted.id, {
+      cause: diagnosis.cause,
+      subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
+      summary: diagnosis.summary,
+      evidence: diagnosis.evidence.map((each) => ({ name: each.name, reason: each.reason, vantages: each.vantages })),
+    });
+    return toIncident(inserted);
+  }
+  const open = await tx
+    .selectFrom('incident')
+    .selectAll()
+    .where('key', '=', diagnosis.key)
+    .where('state', '=', 'open')
+    .executeTakeFirstOrThrow();
+  return toIncident(open);
+}
+
+/** Notes why nothing is done. The same reasons again are not a new refusal. */
+export async function refuseIncident(
+  tx: DatabaseTransaction,
+  incident: Incident,
+  refusal: JsonObject,
+  record: RecordEvent,
+): Promise<void> {
+  const body: IncidentBody = { ...incident.body, refusal };
+  await tx
+    .updateTable('incident')
+    .set({ body: JSON.stringify(body) })
+    .where('id', '=', incident.id)
+    .execute();
+  await record(tx, 'repair.refused', incident.id, refusal);
+}
+
+export async function closeIncident(
+  tx: DatabaseTransaction,
+  id: string,
+  outcome: string,
+  record: RecordEvent,
+): Promise<void> {
+  const closed = await tx
+    .updateTable('incident')
+    .set({
+      state: 'closed',
+      // A person was called, or nothing was done: that stays what was done, though it is over now.
+      outcome: outcome === 'healed' ? outcome : sql<string>`coalesce(outcome, ${outcome})`,
+      closed_at: sql<string>`now()`,
+    })
+    .where('id', '=', id)
+    .where('state', '=', 'open')
+    .returning('id')
+    .execute();
+  if (closed.length > 0) await record(tx, 'incident.closed', id, { outcome });
+}

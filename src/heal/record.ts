@@ -1,0 +1,44 @@
+import { type Clock, toIso } from '../base/clock.ts';
+import { newId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import type { Random } from '../base/random.ts';
+import { type Actor, type LedgerEvent, OCSF } from '../ledger/entry.ts';
+import type { DatabaseTransaction } from '../store/database.ts';
+import { enqueue } from '../store/outbox.ts';
+
+/** Puts an event for the ledger into the transaction of the change that it records. */
+export type RecordEvent = (
+  tx: DatabaseTransaction,
+  type: string,
+  subject: string,
+  data: JsonObject,
+  options?: { readonly actor?: Actor; readonly tenant?: string },
+) => Promise<void>;
+
+const CLASSES: Readonly<Record<string, number>> = {
+  incident: OCSF.incidentFinding,
+  repair: OCSF.remediationActivity,
+  move: OCSF.remediationActivity,
+  plan: OCSF.remediationActivity,
+  resource: OCSF.configurationChange,
+  rollout: OCSF.applicationLifecycle,
+  instance: OCSF.applicationLifecycle,
+  stop: OCSF.entityManagement,
+  drill: OCSF.entityManagement,
+};
+
+export function createRecord(clock: Clock, random: Random): RecordEvent {
+  return async (tx, type, subject, data, options = {}) => {
+    const event: LedgerEvent = {
+      id: newId('evt', random),
+      at: toIso(clock.now()),
+      type,
+      class: CLASSES[type.split('.')[0]!] ?? OCSF.applicationLifecycle,
+      actor: options.actor ?? { kind: 'system', name: 'control' },
+      subject,
+      ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
+      data,
+    };
+    await enqueue(tx, [event]);
+  };
+}

@@ -1,0 +1,216 @@
+/**
+ * The only place where things are wired together: which process runs what, with which implementations. `kintsugi up` is
+ * the keeper; it starts this file again as `process <role>` for each of Kintsugi's own processes.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { DRIVERS, createDetectors, MOVES, PROBES } from './builtin.ts';
+import { startControl } from './api/control.ts';
+import { startApi } from './api/server.ts';
+import { systemClock as clock } from './base/clock.ts';
+import { readJsonFile } from './base/durable-file.ts';
+import { describeError, KinError } from './base/errors.ts';
+import { createLog } from './base/log.ts';
+import { systemRandom as random } from './base/random.ts';
+import { Redacted } from './base/redacted.ts';
+import { regionAddress } from './base/region-address.ts';
+import { type StateDirectory, stateDirectory } from './base/state-directory.ts';
+import type { CliContext, RoleOptions } from './cli/context.ts';
+import { createProgram } from './cli/program.ts';
+import { runUp } from './cli/up.ts';
+import { Secrets } from './drivers/instance-environment.ts';
+import { startKeeper } from './drivers/process/keeper.ts';
+import { processDriver } from './drivers/process/process-driver.ts';
+import { startGateway } from './gateway/server.ts';
+import { ledgerClient } from './ledger/client.ts';
+import { startLedger } from './ledger/server.ts';
+import { type DatabaseConnection, waitForDatabase } from './store/database.ts';
+import { runEmbeddedPostgres } from './store/embedded-postgres.ts';
+import { migrate } from './store/migrate.ts';
+
+const MAIN = fileURLToPath(import.meta.url);
+const ROOT = dirname(dirname(MAIN));
+
+/** What a role is started with, in its environment: nothing of it is secret, and secrets are read from the state. */
+interface RoleSettings {
+  readonly state: StateDirectory;
+  readonly port: number;
+  readonly apiPort: number;
+  readonly internalPort: number;
+  readonly gateways: number;
+  readonly regions: readonly string[];
+}
+
+function settings(env: NodeJS.ProcessEnv): RoleSettings {
+  const number = (name: string) => Number(env[name] ?? 0);
+  return {
+    state: stateDirectory(env['KINTSUGI_STATE'] ?? '.kintsugi'),
+    port: number('KINTSUGI_PORT'),
+    apiPort: number('KINTSUGI_API_PORT'),
+    internalPort: number('KINTSUGI_INTERNAL_PORT'),
+    gateways: number('KINTSUGI_GATEWAYS'),
+    regions: (env['KINTSUGI_REGIONS'] ?? '').split(',').filter(Boolean),
+  };
+}
+
+/** Runs `close` on the first signal to end, once, and then leaves. */
+function endWith(close: () => Promise<void>): void {
+  let ending = false;
+  const end = async () => {
+    if (ending) return;
+    ending = true;
+    await close().catch((error: unknown) => process.stderr.write(`${describeError(error)}\n`));
+    process.exit(0);
+  };
+  process.on('SIGTERM', () => void end());
+  process.on('SIGINT', () => void end());
+}
+
+/** One's own server when DATABASE_URL is set, the embedded one otherwise. Waits until it was started once. */
+async function databaseConnection(state: StateDirectory, signal: AbortSignal): Promise<DatabaseConnection> {
+  const url = process.env['DATABASE_URL'];
+  if (url) return { connectionString: url };
+  const file = join(state.root, 'postgres.json');
+  while (!existsSync(file)) await clock.sleep(50, signal);
+  return readJsonFile(file) as DatabaseConnection;
+}
+
+async function control({ state, port, apiPort, internalPort, gateways }: RoleSettings): Promise<void> {
+  const log = createLog('control');
+  const stopping = new AbortController();
+  const connection = await databaseConnection(state, stopping.signal);
+  const waiting = { clock, signal: stopping.signal, applicationName: 'kintsugi-control' };
+  const database = await waitForDatabase(connection, waiting);
+  await migrate(connection);
+  const ledger = ledgerClient(state.socket('ledger'));
+  const running = await startControl({
+    state,
+    database,
+    driver: DRIVERS['process']!(state.socket('keeper'), clock),
+    ledger,
+    probes: PROBES,
+    moves: MOVES,
+    createDetectors,
+    holder: `control ${process.pid}`,
+    internalPort,
+    pageWebhook: process.env['KINTSUGI_PAGE_WEBHOOK'],
+    clock,
+    random,
+    log,
+  });
+  const addresses = {
+    gateway: `http://127.0.0.1:${port}`,
+    api: `http://127.0.0.1:${apiPort}`,
+    gateways: String(gateways),
+  };
+  const api = await startApi(running, {
+    port: apiPort,
+    socketPath: state.socket('control'),
+    token: apiToken(state),
+    addresses,
+  });
+  endWith(async () => {
+    stopping.abort();
+    await api.close();
+    await running.close();
+    await database.close();
+  });
+}
+
+/** Made by the first control process; who can read the state directory may use the API. */
+function apiToken(state: StateDirectory): Redacted<string> {
+  return new Secrets(state.root, random).read('token');
+}
+
+async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
+  const { state, port, internalPort, gateways, regions } = given;
+  const tls = { certFile: process.env['KINTSUGI_TLS_CERT'], keyFile: process.env['KINTSUGI_TLS_KEY'] };
+  const running = await startGateway({
+    ordinal,
+    workers: gateways,
+    host: '127.0.0.1',
+    port,
+    internal: regions.map((region) => ({ region, host: regionAddress(region) })),
+    internalPort,
+    serviceToken: new Secrets(state.secrets, random).read('service-token'),
+    ...(tls.certFile && tls.keyFile ? { tls: { certFile: tls.certFile, keyFile: tls.keyFile } } : {}),
+    snapshotFile: state.snapshotFile,
+    journalFolder: state.gatewayJournals,
+    adminSocket: state.socket(`gateway-${ordinal}`),
+    controlSocket: state.socket('control'),
+    ledger: ledgerClient(state.socket('ledger')),
+    clock,
+    random,
+    log: createLog(`gateway-${ordinal}`),
+  });
+  endWith(() => running.close());
+}
+
+async function ledger({ state }: RoleSettings): Promise<void> {
+  const running = await startLedger({
+    dir: state.ledger,
+    socketPath: state.socket('ledger'),
+    clock,
+    log: createLog('ledger'),
+  });
+  endWith(() => running.close());
+}
+
+async function runRole(role: string, options: RoleOptions): Promise<void> {
+  const given = settings(process.env);
+  switch (role) {
+    case 'control':
+      return control(given);
+    case 'gateway':
+      return gateway(given, Number(options.args[0]));
+    case 'ledger':
+      return ledger(given);
+    case 'postgres':
+      return runEmbeddedPostgres({
+        dataDir: given.state.postgres,
+        user: 'kintsugi',
+        database: 'kintsugi',
+        connectionFile: join(given.state.root, 'postgres.json'),
+      });
+    case 'postgres-server':
+      return postgresServer(options);
+    default:
+      throw new KinError('usage.invalid', `there is no role ${role}`);
+  }
+}
+
+/** `kintsugi postgres`: a PostgreSQL server as a workload, with password logins over TCP. */
+async function postgresServer(options: RoleOptions): Promise<void> {
+  const dataDir = options.data ?? process.env['KINTSUGI_DATA_DIR'];
+  const port = options.port ?? Number(process.env['PORT'] ?? 0);
+  if (!dataDir || !port) throw new KinError('usage.invalid', 'kintsugi postgres needs a data directory and a port');
+  await runEmbeddedPostgres({
+    dataDir,
+    host: options.host ?? process.env['HOST'] ?? '127.0.0.1',
+    port,
+    user: 'postgres',
+    passwordEnv: 'POSTGRES_PASSWORD',
+  });
+}
+
+const context: CliContext = {
+  clock,
+  random,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  isTty: process.stdout.isTTY === true,
+  stateDefault: '.kintsugi',
+  openKeeper: (socketPath) => processDriver(socketPath, clock),
+  runUp: (options) => runUp(context, options, { main: MAIN, root: ROOT, startKeeper, prepare: prepareSecrets }),
+  runRole,
+};
+
+/** Made before the processes that share it start, so that they do not each make their own. */
+function prepareSecrets(state: StateDirectory): Redacted<string> {
+  apiToken(state);
+  return new Secrets(state.secrets, random).read('service-token');
+}
+
+await createProgram(context).parseAsync(process.argv);

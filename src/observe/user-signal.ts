@@ -1,0 +1,70 @@
+import { EMPTY_SKETCH } from '../base/latency-sketch.ts';
+import type { RequestsSample } from './sample.ts';
+
+const KEEP_MS = 60_000;
+
+/** What clients felt in a span of time. */
+export interface Felt {
+  readonly requests: number;
+  readonly failed: number;
+}
+
+/**
+ * The signal that no repair can fake: how the tenants' own requests went at the gateways. It is what a repair is verified
+ * by, and independent of the probe or the exit that triggered it.
+ */
+export class UserSignal {
+  #samples: RequestsSample[] = [];
+
+  add(sample: RequestsSample): void {
+    this.#samples.push(sample);
+    const oldest = sample.at - KEEP_MS;
+    if ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples = this.#samples.filter((each) => each.at >= oldest);
+  }
+
+  /** Sum of what was felt since `from`, at one workload or all, by everybody but `exceptTenant`. */
+  felt(from: number, filter: { readonly workload?: string; readonly exceptTenant?: string }): Felt {
+    let requests = 0;
+    let failed = 0;
+    for (const sample of this.#samples) {
+      if (sample.at < from || sample.tenant === filter.exceptTenant) continue;
+      if (filter.workload !== undefined && sample.workload !== filter.workload) continue;
+      requests += sample.ok + sample.failed;
+      failed += sample.failed;
+    }
+    return { requests, failed };
+  }
+
+  /** Rates and failures per tenant over the last `windowMs`, for people. */
+  byTenant(now: number, windowMs: number) {
+    const tenants = new Map<
+      string,
+      {
+        tenant: string;
+        requests: number;
+        failed: number;
+        limited: number;
+        refused: number;
+        sketches: RequestsSample['latency'][];
+      }
+    >();
+    for (const sample of this.#samples) {
+      if (sample.at < now - windowMs) continue;
+      const sum = tenants.get(sample.tenant) ?? {
+        tenant: sample.tenant,
+        requests: 0,
+        failed: 0,
+        limited: 0,
+        refused: 0,
+        sketches: [EMPTY_SKETCH],
+      };
+      sum.requests += sample.ok + sample.failed + sample.limited + sample.refused;
+      sum.failed += sample.failed;
+      sum.limited += sample.limited;
+      sum.refused += sample.refused;
+      sum.sketches.push(sample.latency);
+      tenants.set(sample.tenant, sum);
+    }
+    return [...tenants.values()].sort((a, b) => a.tenant.localeCompare(b.tenant));
+  }
+}
