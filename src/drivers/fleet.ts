@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { Clock } from '../base/clock.ts';
-import { describeError, KinError } from '../base/errors.ts';
+import { describeError, isFault, KinError } from '../base/errors.ts';
 import { regionAddress } from '../base/region-address.ts';
 import type { Fleet, Mitigation, Replacement } from '../heal/fleet.ts';
 import type { MoveContext } from '../heal/move.ts';
@@ -164,7 +164,7 @@ export function createFleet(options: FleetOptions): Fleet {
           port: child.port,
         });
       } catch (error) {
-        if (!context.signal.aborted) startFailed(order, error);
+        if (!context.signal.aborted && STARTS_FAIL_WITH.some((code) => isFault(error, code))) startFailed(order, error);
         throw error;
       }
     }
@@ -265,6 +265,9 @@ export function createFleet(options: FleetOptions): Fleet {
     },
   };
 }
+
+/** Faults that say something about the instance; all others are about Kintsugi itself. */
+const STARTS_FAIL_WITH = ['instance.not-ready', 'instance.start-failed', 'artefact.missing', 'artefact.drifted'] as const;
 
 function slotOf(world: World, order: Pick<Replacement, 'workload' | 'region' | 'ordinal'>): Slot {
   const slot = world
