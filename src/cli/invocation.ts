@@ -25,9 +25,10 @@ export class Invocation {
 
   constructor(context: CliContext, command: Command) {
     const { json, state } = command.optsWithGlobals<{ json?: boolean; state: string }>();
+    const isGiven = command.getOptionValueSourceWithGlobals('state') !== 'default';
     this.context = context;
     this.json = json === true;
-    this.state = stateDirectory(state);
+    this.state = stateDirectory(isGiven ? state : (context.env['KINTSUGI_STATE'] ?? state));
     this.paint = createPaint(context.isTty && !this.json, context.env);
     this.time = createPrintTime(context.timeZone);
     this.keeper = context.openKeeper(this.state.socket('keeper'));
@@ -88,12 +89,12 @@ export class Invocation {
   }
 }
 
-/** Runs one command. A number is its exit code; nothing is 0. */
+/** Runs one command. A number is its exit code; anything else is 0. */
 export type Run<Options> = (
   invocation: Invocation,
   options: Options,
   ...args: readonly (string | undefined)[]
-) => Promise<number | void>;
+) => Promise<unknown>;
 
 /** Connects commands with what they do. */
 export interface Binder {
@@ -109,7 +110,8 @@ export function createBinder(context: CliContext, exited: (code: number) => void
         const args = given.slice(0, -2).flat() as (string | undefined)[];
         const invocation = new Invocation(context, command);
         try {
-          exited((await run(invocation, command.opts() as Options, ...args)) ?? 0);
+          const result = await run(invocation, command.opts() as Options, ...args);
+          exited(typeof result === 'number' ? result : 0);
         } finally {
           await invocation.close();
         }

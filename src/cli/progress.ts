@@ -7,7 +7,11 @@ const ERASE_LINE = '\r\x1b[2K';
 type Watched = Pick<CliContext, 'clock' | 'stderr' | 'isTty'>;
 
 /** A line on stderr that says what is waited for, from the second second on. Only where a person watches. */
-export async function withProgress<T>({ clock, stderr, isTty }: Watched, label: string, promise: Promise<T>): Promise<T> {
+export async function withProgress<T>(
+  { clock, stderr, isTty }: Watched,
+  label: string,
+  promise: Promise<T>,
+): Promise<T> {
   if (!isTty) return await promise;
   const startedMs = clock.monotonicMs();
   let shown = false;

@@ -38,5 +38,7 @@ export function widthOf(text: string): number {
 
 /** A text in at most `width` characters, its end replaced by an ellipsis. */
 export function clip(text: string, width: number): string {
-  return widthOf(text) <= width ? text : `${[...stripVTControlCharacters(text)].slice(0, Math.max(0, width - 1)).join('')}…`;
+  return widthOf(text) <= width
+    ? text
+    : `${[...stripVTControlCharacters(text)].slice(0, Math.max(0, width - 1)).join('')}…`;
 }

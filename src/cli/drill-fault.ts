@@ -1,0 +1,71 @@
+/** What a drill is done to. Incidents are matched with it, and its end is read off it. */
+export type DrillSubject =
+  | {
+      readonly kind: 'slot';
+      readonly workload: string;
+      readonly region: string;
+      readonly ordinal: number;
+      /** The instance that was hurt. */
+      readonly instance: string;
+      /** Whether only another instance in the slot counts as healed. */
+      readonly renewed: boolean;
+    }
+  | { readonly kind: 'version'; readonly workload: string }
+  | { readonly kind: 'tenant'; readonly tenant: string }
+  | { readonly kind: 'process'; readonly id: string; readonly pid: number };
+
+/** A fault that is ready to be done. */
+export interface Fault {
+  readonly subject: DrillSubject;
+  /** What is about to happen, for people: `kill records-eu-0-abc`. */
+  readonly about: string;
+  inject(): Promise<void>;
+  /** Keeps the fault up beside the watching; ends by itself, and early when `signal` aborts. */
+  sustain?(signal: AbortSignal): Promise<void>;
+  /** Ends the fault where it is still there. Resolves with whether there was anything to end. Never rejects. */
+  takeBack(): Promise<boolean>;
+}
+
+/** What a drill needs besides fault and target. */
+export interface DrillOptions {
+  readonly parameter?: number;
+  readonly file?: readonly string[];
+  readonly key?: string;
+  readonly path?: string;
+  readonly dependency?: string;
+  readonly timeout: number;
+  readonly by?: string;
+}
+
+/** Requests of one tenant while a drill lasted, from the ledger. */
+export interface TenantTally {
+  readonly tenant: string;
+  readonly requests: number;
+  /** Answered with 5xx, by an instance or by the gateway. */
+  readonly failed: number;
+  /** Refused by the gateway with 4xx, such as by a limit. */
+  readonly refused: number;
+}
+
+/** How a drill ended. Spans are milliseconds from the injection; null for what did not happen. */
+export interface DrillResult {
+  readonly fault: string;
+  readonly target: string;
+  /** `healed` and `restarted` are good; else that of the incident, `undetected`, `refused`, `timeout` or `interrupted`. */
+  readonly outcome: string;
+  readonly incident: string | null;
+  readonly startedAt: string;
+  readonly endedAt: string;
+  readonly detectedMs: number | null;
+  readonly openedMs: number | null;
+  readonly replacedMs: number | null;
+  readonly closedMs: number | null;
+  readonly restartedMs: number | null;
+  /** Null when the ledger could not be read. */
+  readonly tenants: readonly TenantTally[] | null;
+  readonly takenBack: boolean;
+}
+
+export function isGood({ outcome }: Pick<DrillResult, 'outcome'>): boolean {
+  return outcome === 'healed' || outcome === 'restarted';
+}

@@ -1,0 +1,30 @@
+import type { DrillResult } from './drill-fault.ts';
+import { printDuration } from './moment.ts';
+import { type Paint, paintWord } from './paint.ts';
+import { renderRows } from './table.ts';
+
+/** The result for people. `recorded` is the id under which it is on record. */
+export function renderDrill(result: DrillResult, recorded: string | undefined, paint: Paint): string {
+  const rows = [
+    ['  detected after', printDuration(result.detectedMs)],
+    ['  incident opened after', printDuration(result.openedMs)],
+    ['  replacement ready after', printDuration(result.replacedMs)],
+    ['  process back after', printDuration(result.restartedMs)],
+    ['  healed and closed after', printDuration(result.closedMs)],
+    ['  incident', result.incident ?? '-'],
+    ['  failed requests', failedText(result)],
+    ['  fault', result.takenBack ? 'taken back' : 'was over'],
+    ['  on record as', recorded ?? 'nothing: control stayed away'],
+  ].filter(([, value]) => value !== '-');
+  return `${result.fault} on ${result.target}: ${paintWord(paint, result.outcome)}\n${renderRows(rows)}`;
+}
+
+function failedText({ tenants }: DrillResult): string {
+  if (tenants === null) return 'not known: the ledger did not answer';
+  if (tenants.length === 0) return 'no request was made';
+  return tenants
+    .map(({ tenant, requests, failed, refused }) => {
+      return `${tenant} ${failed} of ${requests}${refused > 0 ? ` (and ${refused} refused)` : ''}`;
+    })
+    .join(', ');
+}

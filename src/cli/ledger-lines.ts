@@ -1,0 +1,44 @@
+import type { IndexedEvent } from '../ledger/client.ts';
+import type { Verdict } from '../ledger/verify.ts';
+import type { PrintTime } from './moment.ts';
+import { type Paint, paintWord } from './paint.ts';
+import { renderRows } from './table.ts';
+
+/** One entry on one line: place, time, type, whom it is about, what else is known. */
+export function renderEntry({ index, event }: IndexedEvent, paint: Paint, time: PrintTime): string {
+  const { at, type, actor, subject, tenant, data } = event;
+  const facts = Object.entries(data).map(([name, value]) => {
+    return `${paint('dim', `${name}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  });
+  const by = tenant === undefined || actor.name !== tenant ? `by ${actor.name}` : `for ${tenant}`;
+  return (
+    `${String(index).padStart(7)} ${time(at)} ${type.padEnd(18)} ${subject} ${by} ${facts.join(' ')}`.trimEnd() + '\n'
+  );
+}
+
+/** What a verification found. `trusted` tells whether the key came from elsewhere. */
+export function renderVerdict(verdict: Verdict, trusted: boolean, paint: Paint): string {
+  const rows = verdict.kind === 'intact' ? intactRows(verdict, trusted) : tamperedRows(verdict);
+  return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+}
+
+function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: boolean): [string, string][] {
+  const { size, root, checkpointAt, unsigned, tornBytes, vkey } = verdict;
+  return [
+    ['entries', `${size} under the signed checkpoint of ${checkpointAt}`],
+    ['root', root],
+    ['key', `${vkey}${trusted ? '' : ' (from the same folder: compare it with one that was noted elsewhere)'}`],
+    ...(unsigned > 0 ? ([['unsigned', `${unsigned} behind the checkpoint, sound`]] as [string, string][]) : []),
+    ...(tornBytes > 0
+      ? ([['torn', `${tornBytes} bytes of a write that was cut off, never acknowledged`]] as [string, string][])
+      : []),
+  ];
+}
+
+function tamperedRows({ file, reason, index, offset }: Extract<Verdict, { kind: 'tampered' }>): [string, string][] {
+  return [
+    ['reason', reason],
+    ['file', offset === undefined ? file : `${file}, at byte ${offset}`],
+    ...(index === undefined ? [] : ([['entry', String(index)]] as [string, string][])),
+  ];
+}

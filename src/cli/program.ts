@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { declareCompletion } from './completion.ts';
+import type { CliContext } from './context.ts';
+import { declareDocs } from './docs.ts';
+import { declareDown } from './down.ts';
+import { declareDrill } from './drill.ts';
+import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
+import { declareIncidents } from './incidents.ts';
+import { createBinder } from './invocation.ts';
+import { declareKey } from './key.ts';
+import { declareLedger } from './ledger.ts';
+import { declareLogs } from './logs.ts';
+import { createPaint } from './paint.ts';
+import { declarePlanAndApply } from './plan-apply.ts';
+import { declareRepairs } from './repairs.ts';
+import { declareSchema } from './schema.ts';
+import { declareStatus } from './status.ts';
+import { declareStop } from './stop.ts';
+import { declareTop } from './top.ts';
+import { declareProcesses, declareUp } from './up.ts';
+
+/** Widest line of a help text. */
+const HELP_COLUMNS_MAX = 100;
+
+/**
+ * The whole command line. `exited` hears the exit code of a command that ended by itself. A command that fails rejects
+ * `parseAsync` with its fault, and usage faults with commander's; `runCli` deals with both.
+ */
+export function createProgram(context: CliContext, exited: (code: number) => void = () => {}): Command {
+  const program = new Command('kintsugi')
+    .description('Keeps multi-tenant API servers alive: finds what breaks, heals it lawfully, and puts it on record.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print help for a command')
+    .helpCommand('help [command]', 'print help for a command')
+    .option('--state <dir>', 'state directory (KINTSUGI_STATE when left out)', context.stateDefault)
+    .option('--json', 'one JSON document instead of text')
+    .configureHelp({ showGlobalOptions: true, helpWidth: Math.min(context.stdout.columns ?? 80, HELP_COLUMNS_MAX) })
+    .configureOutput({
+      writeOut: (text) => void context.stdout.write(text),
+      writeErr: (text) => void (program.opts()['json'] || context.stderr.write(text)),
+      outputError: () => {},
+    })
+    .exitOverride();
+  const binder = createBinder(context, exited);
+  declareUp(program, binder, context);
+  declareDown(program, binder);
+  declareStatus(program, binder);
+  declareTop(program, binder);
+  declareLogs(program, binder);
+  declareIncidents(program, binder);
+  declareRepairs(program, binder);
+  declareStop(program, binder);
+  declarePlanAndApply(program, binder);
+  declareDrill(program, binder);
+  declareLedger(program, binder);
+  declareKey(program, binder);
+  declareSchema(program, binder);
+  declareCompletion(program, binder);
+  declareProcesses(program, binder, context);
+  declareDocs(program, binder);
+  return program;
+}
+
+/**
+ * Runs the command line; `args` are the words behind the name of the program. Resolves with the exit code when all that
+ * there is to say has been written. Never rejects.
+ */
+export async function runCli(context: CliContext, args: readonly string[]): Promise<number> {
+  let code = 0;
+  const program = createProgram(context, (exit) => {
+    code = exit;
+  });
+  try {
+    await program.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    const fault = faultOf(error);
+    if (fault === undefined) return 0;
+    const text = args.includes('--json')
+      ? renderProblem(fault)
+      : renderFault(fault, createPaint(context.isTty, context.env));
+    context.stderr.write(text);
+    return exitOf(fault);
+  }
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

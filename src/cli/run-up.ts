@@ -1,0 +1,257 @@
+import { spawn } from 'node:child_process';
+import { describeError, isFault, KinError } from '../base/errors.ts';
+import { createLog } from '../base/log.ts';
+import type { Redacted } from '../base/redacted.ts';
+import { type SocketClient, socketClient } from '../base/socket-http.ts';
+import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
+import type { Keeper, KeeperOptions } from '../drivers/process/keeper.ts';
+import type { SystemProcess } from '../drivers/process/system-process.ts';
+import { readManifests } from '../resources/manifest.ts';
+import type { Applied } from '../store/resource-store.ts';
+import type { Status } from './answers.ts';
+import type { CliContext, UpOptions } from './context.ts';
+import { createLiveStatus, type LiveStatus } from './live-status.ts';
+import { nextSteps } from './next-steps.ts';
+
+/** What `up` needs besides its options: how this program is started again, and the keeper. */
+export interface UpParts {
+  /** Path of the entry that runs a role. */
+  readonly main: string;
+  readonly root: string;
+  readonly startKeeper: (options: KeeperOptions) => Promise<Keeper>;
+  /** Makes the secrets that several processes share, before they start. */
+  readonly prepare: (state: StateDirectory) => Redacted<string>;
+}
+
+const STATUS_MS = 500;
+const READY_MS = 120_000;
+
+/**
+ * Runs a stack in the foreground: becomes the keeper, waits for control, applies the manifests, shows what happens, and
+ * stops everything in order on the first SIGINT or SIGTERM. Invalid manifests and ports in use are told before anything
+ * is started. Resolves with the exit code.
+ */
+export async function runUp(context: CliContext, options: UpOptions, parts: UpParts): Promise<number> {
+  const { clock } = context;
+  const manifests = await readManifests([options.stack]);
+  const regions = new Set(
+    manifests.resources.flatMap(({ resource }) =>
+      resource.kind === 'Workload' ? Object.keys(resource.spec.instances) : [],
+    ),
+  );
+  const state = openStateDirectory(options.state);
+  parts.prepare(state);
+  const { random } = context;
+  const log = createLog('keeper', context.env['KINTSUGI_LOG_LEVEL'] ?? 'silent');
+  const keeper = await parts.startKeeper({
+    state,
+    clock,
+    random,
+    log,
+    system: systemProcesses(options, parts, state, [...regions]),
+  });
+  const live = createLiveStatus({
+    stdout: context.stdout,
+    isTty: context.isTty && !options.json,
+    ...columnsOf(context),
+  });
+  const stop = stopOnSignal(keeper, live);
+  const control = socketClient(state.socket('control'), 'control.unreachable');
+  const client: { child: ReturnType<typeof startClient> | undefined } = { child: undefined };
+  const watching = watch(context, control, keeper, live, stop.signal);
+  try {
+    live.line(`keeper ${process.pid} on ${state.root}`);
+    await untilControl(context, control, stop.signal);
+    const applied = await apply(context, control, manifests.resources);
+    for (const { key, change, version } of applied.filter((each) => each.change !== 'unchanged')) {
+      live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
+    }
+    const status = await untilReady(context, control, stop.signal);
+    live.line(`ready: gateway ${status.addresses.gateway}, API ${status.addresses.api}`);
+    live.line(nextSteps(status));
+    if (options.with !== undefined) client.child = startClient(options.with, options, state, live, parts.root);
+  } catch (error) {
+    if (!stop.signal.aborted) {
+      live.line(`not ready: ${describeError(error)}`);
+      if (isFault(error, 'manifest.invalid') || isFault(error, 'artefact.missing')) await keeper.down();
+    }
+  }
+  await keeper.done;
+  client.child?.kill('SIGTERM');
+  await watching;
+  await control.close();
+  live.line('stopped');
+  live.end();
+  return 0;
+}
+
+function columnsOf(context: CliContext): { columns?: number } {
+  return context.stdout.columns === undefined ? {} : { columns: context.stdout.columns };
+}
+
+function systemProcesses(
+  options: UpOptions,
+  parts: UpParts,
+  state: StateDirectory,
+  regions: readonly string[],
+): SystemProcess[] {
+  const env: Record<string, string> = {
+    KINTSUGI_STATE: state.root,
+    KINTSUGI_PORT: String(options.port),
+    KINTSUGI_API_PORT: String(options.apiPort),
+    KINTSUGI_INTERNAL_PORT: String(options.internalPort),
+    KINTSUGI_GATEWAYS: String(options.gateways),
+    KINTSUGI_REGIONS: regions.join(','),
+  };
+  for (const name of [
+    'DATABASE_URL',
+    'KINTSUGI_LOG_LEVEL',
+    'KINTSUGI_PAGE_WEBHOOK',
+    'KINTSUGI_TLS_CERT',
+    'KINTSUGI_TLS_KEY',
+  ]) {
+    const value = process.env[name];
+    if (value !== undefined) env[name] = value;
+  }
+  const role = (
+    id: string,
+    order: number,
+    args: readonly string[],
+    stopSignal: SystemProcess['stopSignal'] = 'SIGTERM',
+  ) => ({
+    id,
+    order,
+    command: ['node', parts.main, 'process', ...args],
+    env,
+    cwd: parts.root,
+    stopSignal,
+    killAfterMs: 15_000,
+  });
+  const gateways = Array.from({ length: options.gateways }, (_, i) => role(`gateway-${i}`, 3, ['gateway', String(i)]));
+  const postgres = env['DATABASE_URL'] === undefined ? [role('postgres', 0, ['postgres'], 'SIGINT')] : [];
+  return [...postgres, role('ledger', 1, ['ledger']), role('control', 2, ['control']), ...gateways];
+}
+
+/** The first signal stops in order; a second one does not make it faster, so that nothing is cut short. */
+function stopOnSignal(keeper: Keeper, live: LiveStatus): { readonly signal: AbortSignal } {
+  const stopping = new AbortController();
+  const stop = () => {
+    if (stopping.signal.aborted) return;
+    stopping.abort();
+    live.line('stopping everything in order');
+    void keeper.down();
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  void keeper.done.then(() => stopping.abort());
+  return { signal: stopping.signal };
+}
+
+async function untilControl(context: CliContext, control: SocketClient, signal: AbortSignal): Promise<void> {
+  const deadline = context.clock.deadline(READY_MS, signal);
+  for (;;) {
+    const status = await control.call<Status>('GET', '/v1/status').catch(() => undefined);
+    if (status?.leading) return;
+    await context.clock.sleep(50, deadline).catch(() => {
+      throw new KinError('control.unreachable', `control did not lead within ${READY_MS / 1000} s`);
+    });
+  }
+}
+
+async function apply(
+  context: CliContext,
+  control: SocketClient,
+  resources: Awaited<ReturnType<typeof readManifests>>['resources'],
+): Promise<readonly Applied[]> {
+  const documents = resources.map(({ resource, folder }) => ({ resource, baseFolder: folder }));
+  const by = context.env['USER'] ?? 'up';
+  return (await control.call<{ applied: Applied[] }>('POST', '/v1/apply', { documents, by })).applied;
+}
+
+async function untilReady(context: CliContext, control: SocketClient, signal: AbortSignal): Promise<Status> {
+  const deadline = context.clock.deadline(READY_MS, signal);
+  for (;;) {
+    const status = await control.call<Status>('GET', '/v1/status').catch(() => undefined);
+    const instances = status?.workloads.flatMap((each) => each.instances) ?? [];
+    if (status && instances.length > 0 && instances.every((each) => each.ready)) return status;
+    await context.clock.sleep(100, deadline).catch(() => {
+      throw new KinError('instance.not-ready', `not everything was ready within ${READY_MS / 1000} s`);
+    });
+  }
+}
+
+/** Shows the status, and a line for each thing that happened, until the keeper ends. */
+async function watch(
+  context: CliContext,
+  control: SocketClient,
+  keeper: Keeper,
+  live: LiveStatus,
+  signal: AbortSignal,
+): Promise<void> {
+  keeper.onEvent(({ type, child }) => {
+    if (type === 'adopted') live.line(`adopted ${child.id} (pid ${child.pid})`);
+    else if (type === 'exited' && child.exit && !child.exit.expected) {
+      live.line(`${child.id} ended (${child.exit.signal ?? `code ${child.exit.code ?? 'unknown'}`})`);
+    }
+  });
+  const told = new Map<string, string>();
+  while (!signal.aborted) {
+    const status = await control.call<Status>('GET', '/v1/status').catch(() => undefined);
+    if (status) {
+      live.update(status);
+      await tellIncidents(control, told, live).catch(() => undefined);
+    }
+    await context.clock.sleep(STATUS_MS, signal).catch(() => undefined);
+  }
+}
+
+interface Told {
+  readonly id: string;
+  readonly state: string;
+  readonly outcome: string | null;
+  readonly summary: string;
+  readonly refusal: { readonly guards: readonly { readonly guard: string; readonly reason: string }[] } | null;
+}
+
+async function tellIncidents(control: SocketClient, told: Map<string, string>, live: LiveStatus): Promise<void> {
+  const { incidents } = await control.call<{ incidents: Told[] }>('GET', '/v1/incidents?limit=20');
+  const first = told.size === 0;
+  for (const { id, state, outcome, summary, refusal } of incidents.toReversed()) {
+    const guards = refusal?.guards.map(({ guard, reason }) => `${guard}: ${reason}`).join('; ');
+    const now = state === 'closed' ? `${outcome}` : guards ? `refused (${guards})` : 'opened';
+    if (told.get(id) === now) continue;
+    told.set(id, now);
+    // What happened before this `up` is in `kintsugi incidents`.
+    if (first && state === 'closed') continue;
+    live.line(`incident ${id} ${now}: ${summary}`);
+  }
+  told.set('', '');
+}
+
+/** Runs the client command in a shell of its own, with the gateway's address, and shows what it prints. */
+function startClient(command: string, options: UpOptions, state: StateDirectory, live: LiveStatus, root: string) {
+  const env = {
+    ...process.env,
+    KINTSUGI_GATEWAY: `http://127.0.0.1:${options.port}`,
+    KINTSUGI_STATE: state.root,
+    PATH: `${root}/node_modules/.bin:${process.env['PATH'] ?? ''}`,
+  };
+  const child = spawn(command, { shell: true, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8');
+    stream.on('data', (text: string) => {
+      for (const line of text.split('\n')) if (line.trim()) live.line(line);
+    });
+  }
+  return {
+    kill: (signal: NodeJS.Signals) => {
+      if (child.pid === undefined || child.exitCode !== null) return;
+      try {
+        // The shell and what it runs: they are a group of their own.
+        process.kill(-child.pid, signal);
+      } catch {
+        // Gone already.
+      }
+    },
+  };
+}

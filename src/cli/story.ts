@@ -1,0 +1,185 @@
+import type { JsonObject } from '../base/json.ts';
+import type { Plan, Step, Verdict } from '../heal/plan.ts';
+import type { Evidence, GuardRefusal, IncidentAnswer, StoryEntry, StoryRepair } from './answers.ts';
+import { epochMsOf, printDuration, type PrintTime } from './moment.ts';
+import { type Paint, paintWord } from './paint.ts';
+import { renderRows } from './table.ts';
+
+/** How a story is told. */
+export interface Telling {
+  readonly paint: Paint;
+  readonly time: PrintTime;
+}
+
+/** The story of an incident for people: seen, suspected, planned, judged, done, and how it ended. */
+export function renderStory({ incident, repairs }: IncidentAnswer, telling: Telling): string {
+  const { paint } = telling;
+  const detectedMs = epochMsOf(incident.detectedAt);
+  const several = repairs.length > 1;
+  const told = repairs.map((repair, at) =>
+    renderRepair(repair, detectedMs, telling, several ? ` (repair ${at + 1} of ${repairs.length})` : ''),
+  );
+  const sections = [
+    renderOpening(incident, telling),
+    section(paint, 'Seen', renderEvidence(incident.evidence, telling)),
+    section(paint, 'Suspected', `${incident.cause}: ${incident.summary}\n`),
+    ...told.flat(),
+    incident.refusal && incident.state === 'open'
+      ? section(paint, 'Refused', renderRefusal(incident.refusal.guards))
+      : '',
+    section(paint, 'Outcome', renderEnd(incident, telling)),
+  ];
+  return sections.filter((text) => text !== '').join('\n');
+}
+
+function section(paint: Paint, title: string, body: string): string {
+  const indented = body
+    .trimEnd()
+    .split('\n')
+    .map((line) => (line === '' ? '' : `  ${line}`));
+  return `${paint('bold', title)}\n${indented.join('\n')}\n`;
+}
+
+function renderOpening(incident: IncidentAnswer['incident'], { paint, time }: Telling): string {
+  const { id, subject, workload, outcome, state, detectedAt, openedAt } = incident;
+  const place = workload !== null && !subject.endsWith(` ${workload}`) ? ` of workload ${workload}` : '';
+  const openedMs = epochMsOf(openedAt) - epochMsOf(detectedAt);
+  return [
+    `${paint('bold', `Incident ${id}`)}: ${paintWord(paint, outcome ?? state)}`,
+    `${subject}${place}`,
+    `first seen at ${time(detectedAt)}, opened ${printDuration(openedMs)} later; all times below count from when it was seen`,
+    '',
+  ].join('\n');
+}
+
+function renderEvidence(evidence: readonly Evidence[], { time }: Telling): string {
+  if (evidence.length === 0) return 'nothing is on record';
+  const rows = evidence.map(({ name, reason, vantages, since }) => [
+    time(since),
+    name,
+    reason,
+    vantages.length > 0 ? `seen by ${vantages.join(', ')}` : '',
+  ]);
+  return renderRows(rows);
+}
+
+/** Planned, judged, done: three sections a repair. */
+function renderRepair(repair: StoryRepair, detectedMs: number, { paint }: Telling, which: string): string[] {
+  return [
+    section(paint, `Planned${which}`, renderPlan(repair)),
+    section(paint, `Judged${which}`, renderVerdicts(repair.plan.verdicts)),
+    section(paint, `Done${which}`, renderJournal(repair, detectedMs, paint)),
+  ];
+}
+
+function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
+  const approval = approvedBy
+    ? `approved by ${approvedBy}`
+    : plan.needsApproval
+      ? 'needs the approval of a person'
+      : 'needs no approval';
+  const steps = plan.steps.flatMap((step, at) => renderStep(step, at));
+  return [`${plan.summary}`, `${plan.id} by playbook ${plan.playbook} on ${target}; ${approval}`, hash, ...steps].join(
+    '\n',
+  );
+}
+
+function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
+  const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
+  const touched = [
+    touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : '',
+    touch.tenants.length > 0 ? `tenants ${touch.tenants.join(', ')}` : '',
+    touch.regions.length > 0 ? `in ${touch.regions.join(', ')}` : '',
+    touch.reversible ? 'can be undone' : 'cannot be undone',
+  ];
+  const proof =
+    soakMs > 0
+      ? `proven by ${printDuration(soakMs)} of good requests within ${printDuration(verifyWithinMs)}`
+      : 'not to be proven';
+  return [
+    `${at + 1}. ${move}: ${effect}`,
+    `   touches ${touched.filter((text) => text !== '').join('; ')}`,
+    `   ${proof}`,
+  ];
+}
+
+/** Guards that agree are named; those that do not are quoted. */
+function renderVerdicts(verdicts: readonly Verdict[]): string {
+  const allowing = verdicts.filter(({ kind }) => kind === 'allow').map(({ guard }) => guard);
+  const others = verdicts.filter(({ kind }) => kind !== 'allow');
+  const lines = others.flatMap(({ guard, kind, reason, remedy }) => [
+    `${kind === 'ask' ? 'asked for a person' : 'refused'} by ${guard}: ${reason}`,
+    ...(remedy ? [`  -> ${remedy}`] : []),
+  ]);
+  if (allowing.length > 0) lines.push(`allowed by ${allowing.join(', ')}`);
+  return lines.length > 0 ? lines.join('\n') : 'no verdict is on record';
+}
+
+function renderRefusal(guards: readonly GuardRefusal[]): string {
+  const lines = guards.flatMap(({ guard, reason, remedy }) => [
+    `by ${guard}: ${reason}`,
+    ...(remedy ? [`  -> ${remedy}`] : []),
+  ]);
+  return lines.length > 0 ? lines.join('\n') : 'without a reason on record';
+}
+
+function renderJournal({ journal, plan, id }: StoryRepair, detectedMs: number, paint: Paint): string {
+  if (journal.length === 0) return `${id}: nothing yet`;
+  const rows = journal.map((entry) => [
+    `+${printDuration(epochMsOf(entry.at) - detectedMs)}`,
+    paintEvent(entry, paint),
+    tellEntry(entry, plan),
+  ]);
+  return `${id}\n${renderRows(rows, [{ align: 'right' }])}`;
+}
+
+function paintEvent({ event }: StoryEntry, paint: Paint): string {
+  if (event === 'verified') return paint('green', event);
+  return event.endsWith('-failed') ? paint('red', event) : event;
+}
+
+/** What an entry of the journal says, in words. */
+function tellEntry({ event, moveIndex, data }: StoryEntry, plan: Plan): string {
+  const step = `step ${moveIndex + 1}, ${plan.steps[moveIndex]?.move ?? 'unknown'}`;
+  switch (event) {
+    case 'opened':
+      return 'the plan was kept and its target taken';
+    case 'approved':
+      return `by ${text(data, 'by')}`;
+    case 'intent':
+      return `about to begin ${step}`;
+    case 'applied':
+      return `${step}${tellOutput(data)}`;
+    case 'apply-failed':
+    case 'undo-failed':
+      return `${step}: ${text(data, 'reason')}`;
+    case 'verified':
+      return `${step}: requests were good for ${printDuration(Number(data['soakMs']))}`;
+    case 'verify-failed':
+      return `${step}: the requests were ${text(data, 'result')}`;
+    case 'undo-intent':
+      return `about to undo ${step}`;
+    case 'undone':
+      return `${step}: all is as it was before`;
+    case 'ended':
+      return `${text(data, 'outcome')}: ${text(data, 'reason')}`;
+  }
+}
+
+/** What a move gave back, but for its name, which was said. */
+function tellOutput(data: JsonObject): string {
+  const facts = Object.entries(data).filter(([name]) => name !== 'move');
+  const told = facts.map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  return told.length > 0 ? `: ${told.join(', ')}` : '';
+}
+
+function text(data: JsonObject, name: string): string {
+  const value = data[name];
+  return typeof value === 'string' ? value : '(not on record)';
+}
+
+function renderEnd({ outcome, closedAt, detectedAt }: IncidentAnswer['incident'], { paint, time }: Telling): string {
+  if (closedAt === null) return 'still open';
+  const after = printDuration(epochMsOf(closedAt) - epochMsOf(detectedAt));
+  return `${paintWord(paint, outcome ?? 'closed')} at ${time(closedAt)}, ${after} after it was seen`;
+}
