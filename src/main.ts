@@ -17,8 +17,8 @@ import { Redacted } from './base/redacted.ts';
 import { regionAddress } from './base/region-address.ts';
 import { type StateDirectory, stateDirectory } from './base/state-directory.ts';
 import type { CliContext, RoleOptions } from './cli/context.ts';
-import { createProgram } from './cli/program.ts';
-import { runUp } from './cli/up.ts';
+import { runCli } from './cli/program.ts';
+import { runUp } from './cli/run-up.ts';
 import { Secrets } from './drivers/instance-environment.ts';
 import { startKeeper } from './drivers/process/keeper.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -213,4 +213,7 @@ function prepareSecrets(state: StateDirectory): Redacted<string> {
   return new Secrets(state.secrets, random).read('service-token');
 }
 
-await createProgram(context).parseAsync(process.argv);
+const words = process.argv.slice(2);
+const code = await runCli(context, words);
+// A role that runs goes on by itself; everything else has said what it had to say.
+if (code !== 0 || (words[0] !== 'process' && words[0] !== 'postgres')) process.exit(code);

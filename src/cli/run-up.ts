@@ -1,4 +1,6 @@
 import { spawn } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { describeError, isFault, KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import type { Redacted } from '../base/redacted.ts';
@@ -11,7 +13,9 @@ import type { Applied } from '../store/resource-store.ts';
 import type { Status } from './answers.ts';
 import type { CliContext, UpOptions } from './context.ts';
 import { createLiveStatus, type LiveStatus } from './live-status.ts';
-import { nextSteps } from './next-steps.ts';
+import { createPrintTime } from './moment.ts';
+import { renderNextSteps, type Surroundings } from './next-steps.ts';
+import { createPaint } from './paint.ts';
 
 /** What `up` needs besides its options: how this program is started again, and the keeper. */
 export interface UpParts {
@@ -33,6 +37,7 @@ const READY_MS = 120_000;
  */
 export async function runUp(context: CliContext, options: UpOptions, parts: UpParts): Promise<number> {
   const { clock } = context;
+  const startedMs = clock.monotonicMs();
   const manifests = await readManifests([options.stack]);
   const regions = new Set(
     manifests.resources.flatMap(({ resource }) =>
@@ -50,11 +55,7 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
     log,
     system: systemProcesses(options, parts, state, [...regions]),
   });
-  const live = createLiveStatus({
-    stdout: context.stdout,
-    isTty: context.isTty && !options.json,
-    ...columnsOf(context),
-  });
+  const live = openLiveStatus(context, options);
   const stop = stopOnSignal(keeper, live);
   const control = socketClient(state.socket('control'), 'control.unreachable');
   const client: { child: ReturnType<typeof startClient> | undefined } = { child: undefined };
@@ -67,8 +68,10 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
       live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
     }
     const status = await untilReady(context, control, stop.signal);
-    live.line(`ready: gateway ${status.addresses.gateway}, API ${status.addresses.api}`);
-    live.line(nextSteps(status));
+    live.line(
+      `ready after ${((clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s; the API is on ${status.addresses.api}`,
+    );
+    for (const line of renderNextSteps(status, surroundingsOf(options)).split('\n')) live.line(line);
     if (options.with !== undefined) client.child = startClient(options.with, options, state, live, parts.root);
   } catch (error) {
     if (!stop.signal.aborted) {
@@ -85,8 +88,23 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
   return 0;
 }
 
-function columnsOf(context: CliContext): { columns?: number } {
-  return context.stdout.columns === undefined ? {} : { columns: context.stdout.columns };
+function openLiveStatus(context: CliContext, options: UpOptions): LiveStatus {
+  const isTty = context.isTty && !options.json;
+  const print = createPrintTime(context.timeZone);
+  return createLiveStatus({
+    stdout: options.json ? context.stderr : context.stdout,
+    isTty,
+    columns: () => context.stdout.columns ?? 100,
+    paint: createPaint(isTty, context.env),
+    stamp: () => print(context.clock.now()),
+  });
+}
+
+/** What lies beside the stack's manifest: other releases and configurations to try. */
+function surroundingsOf(options: UpOptions): Surroundings {
+  const folder = statSync(options.stack).isDirectory() ? options.stack : dirname(options.stack);
+  const stateOption = options.state === resolve('.kintsugi') ? '' : `--state ${options.state}`;
+  return { folder, files: readdirSync(folder), stateOption };
 }
 
 function systemProcesses(

@@ -3,7 +3,14 @@ import { symptomKey, versionSubject } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { Cause } from '../resources/playbook.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { type FleetView, instanceOf, lastKnownGood, type WorkloadView, workloadOf } from './fleet-view.ts';
+import {
+  type FleetView,
+  type VersionView,
+  instanceOf,
+  lastKnownGood,
+  type WorkloadView,
+  workloadOf,
+} from './fleet-view.ts';
 
 /**
  * Names the suspected cause of the symptoms that stand. Rules run from the most specific to the least, and each takes the
@@ -42,39 +49,47 @@ const noisyTenants: Rule = (left) =>
   });
 
 const badVersions: Rule = (left, fleet) =>
-  fleet.workloads.flatMap((workload) => {
-    const version = workload.versions.find((each) => each.version === workload.targetVersion);
-    const fallback = lastKnownGood(workload, workload.targetVersion);
-    if (!version || !fallback) return [];
-    const accused = accusationsOf(left, workload);
-    if (accused.length === 0) return [];
-    const onlyConfig = version.artefactDigest === fallback.artefactDigest;
-    const cause: Cause = onlyConfig ? 'configuration' : 'version';
-    const what = onlyConfig ? `the configuration of version ${version.version}` : `version ${version.version}`;
-    const summary = `${what} of ${workload.name} does not work: ${accused[0]!.reason}`;
-    const subject = versionSubject(workload.name, version.version);
-    const victims = [...ofWorkload(left, workload.name, version.version), ...named(left, ['objective-burning'])];
-    return [
-      toDiagnosis(cause, subject, workload.name, summary, accused, [
-        ...victims,
-        ...dependantsOf(left, workload.name, fleet),
-      ]),
-    ];
-  });
+  fleet.workloads.flatMap((workload) =>
+    workload.versions
+      .filter((each) => isSuspect(workload, each))
+      .flatMap((version) => accuse(left, workload, version, fleet)),
+  );
+
+/** The version that is wanted, and one that was gone back from while instances of it are still there. */
+function isSuspect(workload: WorkloadView, version: VersionView): boolean {
+  if (version.version === workload.targetVersion) return true;
+  return version.rejectedAt !== null && workload.instances.some((each) => each.version === version.version);
+}
+
+function accuse(left: Symptoms, workload: WorkloadView, version: VersionView, fleet: FleetView): readonly Diagnosis[] {
+  const fallback = lastKnownGood(workload, version.version);
+  const accused = fallback ? accusationsOf(left, workload, version) : [];
+  if (!fallback || accused.length === 0) return [];
+  const onlyConfig = version.artefactDigest === fallback.artefactDigest;
+  const what = onlyConfig ? `the configuration of version ${version.version}` : `version ${version.version}`;
+  const summary = `${what} of ${workload.name} does not work: ${accused[0]!.reason}`;
+  const subject = versionSubject(workload.name, version.version);
+  const victims = [
+    ...ofWorkload(left, workload.name, version.version),
+    ...named(left, ['objective-burning']),
+    ...dependantsOf(left, workload.name, fleet),
+  ];
+  return [toDiagnosis(onlyConfig ? 'configuration' : 'version', subject, workload.name, summary, accused, victims)];
+}
 
 /**
  * Symptoms that speak against the version itself: that it is worse than the one before, or, while it has not soaked yet,
  * what most of its instances do. Deaths of a proven version accuse something else: rolling it back would be a guess.
  */
-function accusationsOf(left: Symptoms, workload: WorkloadView): readonly Symptom[] {
-  const proven = workload.versions.find((each) => each.version === workload.targetVersion)?.promotedAt !== null;
+function accusationsOf(left: Symptoms, workload: WorkloadView, version: VersionView): readonly Symptom[] {
+  const proven = version.promotedAt !== null;
   const own = named(left, proven ? ['version-errors'] : ['crash-loop', 'version-errors']).filter(
     ({ subject }) =>
-      subject.kind === 'version' && subject.workload === workload.name && subject.version === workload.targetVersion,
+      subject.kind === 'version' && subject.workload === workload.name && subject.version === version.version,
   );
   if (own.length > 0 || proven) return own;
-  const sick = ofWorkload(left, workload.name, workload.targetVersion).filter(({ name }) => UNPROVEN.includes(name));
-  const instances = workload.instances.filter((each) => each.version === workload.targetVersion);
+  const sick = ofWorkload(left, workload.name, version.version).filter(({ name }) => UNPROVEN.includes(name));
+  const instances = workload.instances.filter((each) => each.version === version.version);
   const affected = new Set(sick.map(({ subject }) => subject.name));
   return affected.size * 2 >= Math.max(1, instances.length) ? sick : [];
 }
