@@ -31,6 +31,8 @@ import { migrate } from './store/migrate.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = dirname(dirname(MAIN));
+const VERSION = (readJsonFile(join(ROOT, 'package.json')) as { version: string }).version;
+
 
 /** What a role is started with, in its environment: nothing of it is secret, and secrets are read from the state. */
 interface RoleSettings {
@@ -92,6 +94,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     probes: PROBES,
     moves: MOVES,
     createDetectors,
+    version: VERSION,
     holder: `control ${process.pid}`,
     internalPort,
     pageWebhook: process.env['KINTSUGI_PAGE_WEBHOOK'],

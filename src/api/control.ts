@@ -48,6 +48,7 @@ export interface ControlOptions {
   readonly probes: readonly Probe[];
   readonly moves: ReadonlyMap<MoveName, Move>;
   readonly createDetectors: (availabilityOf: (tenant: string) => number | undefined) => readonly RunningDetector[];
+  readonly version: string;
   readonly holder: string;
   readonly internalPort: number;
   readonly pageWebhook: string | undefined;

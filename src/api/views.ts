@@ -33,6 +33,7 @@ export async function statusView(control: Control, addresses: Record<string, str
   const { world, lease, tracker, options } = control;
   const now = options.clock.now();
   return {
+    version: options.version,
     leading: lease.current() !== undefined,
     epoch: lease.current()?.epoch ?? null,
     fresh: now - world.declaredAt < FRESH_MS,

@@ -12,6 +12,10 @@ const FAILED_SHARE_MIN = 0.2;
 /** An instance must be this much worse than the rest of its version. */
 const TIMES_WORSE = 3;
 const SLOWER_MS_MIN = 100;
+/** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
+const LATENCY_REQUESTS_MIN = 10;
+const LATENCY_WINDOW_MIN_MS = 2_000;
+const KEEP_MS = 20_000;
 /** Standing claims go when the instance is this close to normal again. */
 const FAILED_SHARE_CLEAR = 0.05;
 
@@ -42,7 +46,7 @@ export const siblingDetector: Detector<Readonly<Record<string, Watched>>> = {
     if (sample.kind !== 'tries') return { state, changes: NO_CHANGES };
     const before = state[sample.instance];
     const { workload, version, region } = sample;
-    const tally = addSpan(before?.tally ?? [], sample, WINDOW_MS);
+    const tally = addSpan(before?.tally ?? [], sample, KEEP_MS);
     const watched: Watched = { workload, version, region, tally, since: before?.since ?? {} };
     const next = { ...state, [sample.instance]: watched };
     const changes = judge(next, sample);
@@ -51,12 +55,22 @@ export const siblingDetector: Detector<Readonly<Record<string, Watched>>> = {
 };
 
 function judge(state: Readonly<Record<string, Watched>>, sample: TriesSample): readonly Change[] {
-  const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
-  if (own.count < REQUESTS_MIN) return NO_CHANGES;
   const siblings = Object.entries(state)
     .filter(([name, other]) => name !== sample.instance && other.workload === sample.workload)
-    .map(([, other]) => totalOf(other.tally, sample.at - WINDOW_MS));
-  return [judgeErrors(state, sample, own, siblings), judgeLatency(state, sample, own, siblings)].flat();
+    .map(([, other]) => other.tally);
+  const recent = siblings.map((tally) => totalOf(tally, sample.at - WINDOW_MS));
+  const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
+  const errors = own.count < REQUESTS_MIN ? NO_CHANGES : judgeErrors(state, sample, own, recent);
+  return [...errors, ...judgeLatency(state, sample, recent)];
+}
+
+/** The latest requests: as far back as it takes to have enough, and never less than the shortest window. */
+function latestOf(tally: Tally, at: number): Total | undefined {
+  for (let backMs = LATENCY_WINDOW_MIN_MS; backMs <= KEEP_MS; backMs += LATENCY_WINDOW_MIN_MS) {
+    const total = totalOf(tally, at - backMs);
+    if (total.latency.count >= LATENCY_REQUESTS_MIN) return total;
+  }
+  return undefined;
 }
 
 function judgeErrors(
@@ -91,13 +105,13 @@ function judgeErrors(
 function judgeLatency(
   state: Readonly<Record<string, Watched>>,
   sample: TriesSample,
-  own: Total,
   siblings: readonly Total[],
 ): readonly Change[] {
   const subject = instanceSubject(sample);
-  const ownMs = quantileMs(own.latency, 0.5);
+  const own = latestOf(state[sample.instance]!.tally, sample.at);
+  const ownMs = own && quantileMs(own.latency, 0.5);
   const usualMs = medianOf(siblings.flatMap((each) => quantileMs(each.latency, 0.5) ?? []));
-  if (ownMs === undefined || usualMs === undefined) return NO_CHANGES;
+  if (own === undefined || ownMs === undefined || usualMs === undefined) return NO_CHANGES;
   if (ownMs < 1.5 * usualMs) return [{ clear: 'instance-slow', subject }];
   if (ownMs < TIMES_WORSE * usualMs || ownMs < usualMs + SLOWER_MS_MIN) return NO_CHANGES;
   return [
