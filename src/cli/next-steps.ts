@@ -13,7 +13,7 @@ export interface Surroundings {
 
 /** What to try next, printed once when the stack is ready; every name in it is one of this stack. */
 export function renderNextSteps(status: Status, { folder, files, stateOption }: Surroundings): string {
-  const kintsugi = (words: string) => `kintsugi ${words}${stateOption ? ` ${stateOption}` : ''}`;
+  const kintsugi = (words: string) => `npx kintsugi ${words}${stateOption ? ` ${stateOption}` : ''}`;
   const { gateway } = status.addresses;
   const steps = [
     ...drills(status).map(([words, about]) => [kintsugi(words), about]),
@@ -32,7 +32,7 @@ type Suggestion = readonly [words: string, about: string];
 function drills({ workloads, tenants }: Status): Suggestion[] {
   // The one with most instances is what tenants call, or near to it.
   const workload = [...workloads].sort((a, b) => b.instances.length - a.instances.length)[0];
-  const [first, second] = workload?.instances.filter(({ ready }) => ready) ?? [];
+  const [first, second] = workload?.instances.filter(({ ready, role }) => ready && role === 'occupant') ?? [];
   const loud = tenants.at(-1);
   const steps: Suggestion[] = [];
   if (first) steps.push([`drill kill ${first.id}`, 'kill -9 an instance and see it replaced']);
