@@ -11,7 +11,7 @@ import {
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { digestOf } from '../base/digest.ts';
-import { KinError, toProblem } from '../base/errors.ts';
+import { describeError, KinError, toProblem } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Redacted } from '../base/redacted.ts';
@@ -102,7 +102,7 @@ async function createApp(
   app.addHook('onRequest', async (request) => authenticate(request, token));
   app.setErrorHandler((error, _request, reply) => {
     const { status, body } = toProblem(asFault(error));
-    if (status >= 500) control.options.log.warn({ err: error }, 'a request failed');
+    if (status >= 500) control.options.log.warn({ reason: describeError(error) }, 'a request failed');
     return reply.status(status).type('application/problem+json').send(JSON.stringify(body));
   });
   await app.register(swagger, {

@@ -122,7 +122,8 @@ const sickInstances: Rule = (left, fleet) => {
   return [...sick.values()].flatMap((symptoms) => {
     const subject = symptoms[0]!.subject as Subject & { kind: 'instance' };
     // A victim: what it depends on is sick, and it says nothing that only a sick process would say.
-    const excused = dependenciesOf(subject.workload, fleet).some((each) => workloads.has(each));
+    const needs = dependenciesOf(subject.workload, fleet);
+    const excused = needs.some((each) => workloads.has(each) || hasJustStarted(each, fleet));
     const ripe = symptoms.filter((each) => each.name !== 'probe-failed' || fleet.at - each.since >= NOT_READY_MS);
     const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];
     if (!name || !cause) return [];
@@ -132,6 +133,14 @@ const sickInstances: Rule = (left, fleet) => {
     return [toDiagnosis(cause, subject, subject.workload, main[0]!.reason, main, victims)];
   });
 };
+
+/** What was seen while a dependency was away still stands in the windows of detectors when it is back. */
+const AFTERMATH_MS = 10_000;
+
+function hasJustStarted(workload: string, fleet: FleetView): boolean {
+  const instances = workloadOf(fleet, workload)?.instances ?? [];
+  return instances.some((each) => fleet.at - each.startedAt < AFTERMATH_MS);
+}
 
 const overloads: Rule = (left) =>
   named(left, ['overloaded']).map((symptom) =>

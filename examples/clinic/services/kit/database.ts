@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { DatabaseError, Pool, type PoolClient } from 'pg';
 import type { FastifyBaseLogger } from 'fastify';
 import type { DatabaseConfig } from './config.ts';
@@ -13,6 +14,20 @@ function isUnavailable(error: unknown): boolean {
   if (error instanceof DatabaseError) return UNAVAILABLE.test(error.code ?? '');
   // What pg throws for the socket and its own timers are plain errors; TypeError, Problem and the like are ours.
   return error instanceof Error && Object.getPrototypeOf(error) === Error.prototype;
+}
+
+/** The database went away before a transaction could be committed: nothing of it happened. */
+class NotDone extends Error {}
+
+/** How long a transaction waits for a database that is away, and how often it asks. */
+const AWAY_MS = 3_000;
+const AGAIN_MS = 100;
+
+function isRolledBack(client: PoolClient): Promise<boolean> {
+  return client.query('ROLLBACK').then(
+    () => true,
+    () => false,
+  );
 }
 
 /** What the caller should hear of an error of the database: whose fault it is. */
@@ -66,28 +81,42 @@ export class Database {
 
   /**
    * Runs `work` in one transaction in which row-level security shows and accepts the rows of `tenant` alone. Commits when
-   * it resolves, rolls back when it rejects. Rejects with a 503 `Problem` when the database cannot be reached or used,
-   * and with a 400 one when the data cannot be stored.
+   * it resolves, rolls back when it rejects. While the database is away (it restarts in about a second) the transaction is
+   * begun again, for a while: what broke before its COMMIT was sent did not happen. `work` may therefore run more than
+   * once and must do nothing but talk to `client`. Rejects with a 503 `Problem` when the database stays away, and with a
+   * 400 one when the data cannot be stored.
    */
   async inTenant<T>(tenant: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect().catch((error: unknown) => {
-      throw unavailable(error);
+    const giveUpAt = performance.now() + AWAY_MS;
+    for (;;) {
+      try {
+        return await this.#once(tenant, work);
+      } catch (error) {
+        if (!(error instanceof NotDone) || performance.now() >= giveUpAt) {
+          throw error instanceof NotDone ? unavailable(error.cause) : problemOf(error);
+        }
+        await setTimeout(AGAIN_MS);
+      }
+    }
+  }
+
+  /** One attempt. Rejects with `NotDone` when the database went away before it was asked to commit. */
+  async #once<T>(tenant: string, work: (client: PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect().catch((cause: unknown) => {
+      throw new NotDone('not connected', { cause });
     });
     let broken = false;
+    let committing = false;
     try {
       await client.query('BEGIN');
       await client.query("SELECT set_config('app.tenant', $1, true)", [tenant]);
       const result = await work(client);
+      committing = true;
       await client.query('COMMIT');
       return result;
     } catch (error) {
-      broken =
-        isUnavailable(error) ||
-        !(await client.query('ROLLBACK').then(
-          () => true,
-          () => false,
-        ));
-      throw problemOf(error);
+      broken = isUnavailable(error) || !(await isRolledBack(client));
+      throw isUnavailable(error) && !committing ? new NotDone('the connection was lost', { cause: error }) : error;
     } finally {
       client.release(broken);
     }
