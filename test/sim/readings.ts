@@ -1,0 +1,69 @@
+import { bucketOf, EMPTY_SKETCH, type LatencySketch } from '../../src/base/latency-sketch.ts';
+import type {
+  ExitSample,
+  InstanceRef,
+  MemorySample,
+  ProbeSample,
+  RequestsSample,
+  RetiredSample,
+  StartFailedSample,
+  TriesSample,
+} from '../../src/observe/sample.ts';
+
+/** Samples as observers would send them, with what a test does not care about filled in. */
+export function refOf(instance = 'records-1', workload = 'records', version = 1): InstanceRef {
+  return { instance, workload, version, region: 'eu' };
+}
+
+/** `count` requests that all took `ms`. */
+export function sketchOf(ms: number, count: number): LatencySketch {
+  return count === 0 ? EMPTY_SKETCH : { count, buckets: { [bucketOf(ms)]: count } };
+}
+
+export function exitAt(at: number, ref = refOf(), more: Partial<ExitSample> = {}): ExitSample {
+  return {
+    kind: 'exit',
+    at,
+    vantage: 'keeper',
+    ...ref,
+    expected: false,
+    code: 1,
+    signal: null,
+    lastLines: [],
+    ...more,
+  };
+}
+
+export function probeAt(at: number, ok: boolean, ref = refOf(), more: Partial<ProbeSample> = {}): ProbeSample {
+  const reading = { probe: 'readiness' as const, ok, latencyMs: 1, reason: ok ? '' : 'refused', fall: 2, rise: 1 };
+  return { kind: 'probe', at, vantage: 'prober', ...ref, ...reading, ...more };
+}
+
+export function triesAt(at: number, ok: number, failed: number, ref = refOf(), ms = 10): TriesSample {
+  const latency = sketchOf(ms, ok + failed);
+  return { kind: 'tries', at, vantage: 'gateway-1', ...ref, tenant: 'shop', ok, failed, latency };
+}
+
+export function requestsAt(
+  at: number,
+  tenant: string,
+  ok: number,
+  failed = 0,
+  more: Partial<RequestsSample> & { readonly ms?: number } = {},
+): RequestsSample {
+  const { ms = 10, ...rest } = more;
+  const counts = { spanMs: 250, ok, failed, limited: 0, refused: 0, latency: sketchOf(ms, ok + failed) };
+  return { kind: 'requests', at, vantage: 'gateway-1', tenant, workload: 'records', ...counts, ...rest };
+}
+
+export function memoryAt(at: number, mib: number, ref = refOf()): MemorySample {
+  return { kind: 'memory', at, vantage: 'control', ...ref, residentBytes: mib * 2 ** 20 };
+}
+
+export function startFailedAt(at: number, ref = refOf(), reason = 'no such file'): StartFailedSample {
+  return { kind: 'start-failed', at, vantage: 'control', ...ref, reason };
+}
+
+export function retiredAt(at: number, ref = refOf()): RetiredSample {
+  return { kind: 'retired', at, vantage: 'control', ...ref };
+}
