@@ -4,7 +4,7 @@ import type { Plan } from '../heal/plan.ts';
 
 /** What control answers, as the command line reads it. Times are ISO 8601 unless they end in `Ms`. */
 export interface Status {
-  readonly version: string;
+  readonly version?: string;
   readonly leading: boolean;
   readonly epoch: number | null;
   /** False when state could not be read: what is shown is what was last known. */

@@ -31,7 +31,7 @@ export function chooseInstance({ workloads }: Status, target: string): Chosen {
   return { workload, instance: first };
 }
 
-export function chooseWorkload({ workloads }: Pick<Status, 'workloads'>, target: string): WorkloadStatus {
+function chooseWorkload({ workloads }: Pick<Status, 'workloads'>, target: string): WorkloadStatus {
   const workload = workloads.find(({ name }) => name === target);
   if (workload) return workload;
   const names = workloads.map(({ name }) => name).join(', ');

@@ -6,6 +6,8 @@ import type { DrillWorld } from './drill-world.ts';
 import { epochMsOf } from './moment.ts';
 
 const LOOK_MS = 150;
+/** Outcomes after which Kintsugi leaves an incident that is still open to a person. */
+const GIVEN_UP = ['escalated', 'stuck'];
 
 /** What was seen of the healing. Times are milliseconds since 1970. */
 export interface Sighting {
@@ -72,7 +74,10 @@ async function lookAtIncident(watch: Watch, before: Sighting): Promise<Look> {
   const outcome = incident.outcome ?? 'closed';
   if (isOver && (outcome !== 'healed' || isWhole(status, subject)))
     return { done: true, seen: { ...sighting, outcome } };
-  return { done: false, seen: { ...sighting, outcome: incident.refusal ? 'refused' : 'timeout' } };
+  if (incident.outcome !== null && GIVEN_UP.includes(incident.outcome))
+    return { done: true, seen: { ...sighting, outcome } };
+  const unfinished = incident.refusal ? 'refused' : 'timeout';
+  return { done: false, seen: { ...sighting, outcome: isOver ? unfinished : (incident.outcome ?? unfinished) } };
 }
 
 /** The incident about the subject itself, the newest when there are several; without one, the newest that concerns it. */

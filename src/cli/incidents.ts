@@ -28,7 +28,7 @@ export function declareIncidents(program: Command, binder: Binder): void {
 }
 
 /** The newest incidents, open and closed. */
-export async function readIncidents(invocation: Invocation, limit: number): Promise<readonly IncidentSummary[]> {
+async function readIncidents(invocation: Invocation, limit: number): Promise<readonly IncidentSummary[]> {
   const path = `/v1/incidents?limit=${limit}`;
   return (await invocation.ask<{ incidents: readonly IncidentSummary[] }>('GET', path)).incidents;
 }

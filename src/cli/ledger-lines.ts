@@ -11,9 +11,8 @@ export function renderEntry({ index, event }: IndexedEvent, paint: Paint, time: 
     return `${paint('dim', `${name}=`)}${typeof value === 'string' ? value : JSON.stringify(value)}`;
   });
   const by = tenant === undefined || actor.name !== tenant ? `by ${actor.name}` : `for ${tenant}`;
-  return (
-    `${String(index).padStart(7)} ${time(at)} ${type.padEnd(18)} ${subject} ${by} ${facts.join(' ')}`.trimEnd() + '\n'
-  );
+  const head = `${String(index).padStart(7)} ${time(at)} ${type.padEnd(18)}`;
+  return `${[head, subject, by, ...facts].join(' ')}\n`;
 }
 
 /** What a verification found. `trusted` tells whether the key came from elsewhere. */

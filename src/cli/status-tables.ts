@@ -13,7 +13,7 @@ export interface Board {
 const SUMMARY_WIDTH_MAX = 70;
 
 /** `ready`, or how far it is from that. */
-export function stateOf({ ready, running, role }: InstanceStatus): string {
+function stateOf({ ready, running, role }: InstanceStatus): string {
   if (ready) return role === 'incoming' ? 'incoming' : 'ready';
   return running ? 'not ready' : 'gone';
 }

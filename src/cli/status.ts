@@ -52,7 +52,7 @@ export function renderStatus(status: Status, board: Board): string {
 /** Who leads, where to reach it, and what stands in the way of healing. */
 export function renderHeadline(status: Status, { paint, time }: Board): string {
   const role = status.leading ? `leading in epoch ${status.epoch}` : 'not leading';
-  const lines = [`Kintsugi ${status.version}, ${role}`];
+  const lines = [`Kintsugi${status.version ? ` ${status.version}` : ''}, ${role}`];
   const { api, gateway } = status.addresses;
   if (gateway) lines.push(`gateway ${gateway}${api ? `, api ${api}` : ''}`);
   if (!status.fresh)
@@ -92,7 +92,7 @@ function renderApprovals({ repairs }: Status): string {
 }
 
 /** What the keeper knows, when control cannot be asked. */
-export function renderProcesses(processes: readonly ChildStatus[], paint: Paint, time: PrintTime): string {
+function renderProcesses(processes: readonly ChildStatus[], paint: Paint, time: PrintTime): string {
   const rows = processes.map(({ id, state, pid, restarts, startedAt, version, region, exit }) => [
     id,
     paintWord(paint, state),

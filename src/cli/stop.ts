@@ -66,7 +66,7 @@ async function runResume(
 }
 
 /** `global`, `workload records`, `tenant shop` or `move restart`. Throws `usage.invalid` for anything else. */
-export function parseScope(words: readonly (string | undefined)[]): string {
+function parseScope(words: readonly (string | undefined)[]): string {
   const [kind, name, ...rest] = words.filter((word) => word !== undefined).flatMap((word) => word.split(/\s+/));
   if (kind === undefined || (kind === 'global' && name === undefined)) return 'global';
   const isNamed = name !== undefined && rest.length === 0;

@@ -27,7 +27,7 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
     incident.refusal && incident.state === 'open'
       ? section(paint, 'Refused', renderRefusal(incident.refusal.guards))
       : '',
-    section(paint, 'Outcome', renderEnd(incident, telling)),
+    section(paint, 'Outcome', renderEnd(incident, repairs, telling)),
   ];
   return sections.filter((text) => text !== '').join('\n');
 }
@@ -87,7 +87,7 @@ function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
 function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
   const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
   const touched = [
-    touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : '',
+    touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : 'no instance',
     touch.tenants.length > 0 ? `tenants ${touch.tenants.join(', ')}` : '',
     touch.regions.length > 0 ? `in ${touch.regions.join(', ')}` : '',
     touch.reversible ? 'can be undone' : 'cannot be undone',
@@ -125,17 +125,19 @@ function renderRefusal(guards: readonly GuardRefusal[]): string {
 
 function renderJournal({ journal, plan, id }: StoryRepair, detectedMs: number, paint: Paint): string {
   if (journal.length === 0) return `${id}: nothing yet`;
-  const rows = journal.map((entry) => [
-    `+${printDuration(epochMsOf(entry.at) - detectedMs)}`,
-    paintEvent(entry, paint),
-    tellEntry(entry, plan),
-  ]);
+  const rows = journal.map((entry) => [offsetOf(entry, detectedMs), paintEvent(entry, paint), tellEntry(entry, plan)]);
   return `${id}\n${renderRows(rows, [{ align: 'right' }])}`;
 }
 
 function paintEvent({ event }: StoryEntry, paint: Paint): string {
   if (event === 'verified') return paint('green', event);
   return event.endsWith('-failed') ? paint('red', event) : event;
+}
+
+/** `+85 ms` from detection on. */
+function offsetOf({ at }: StoryEntry, detectedMs: number): string {
+  const ms = epochMsOf(at) - detectedMs;
+  return Number.isNaN(ms) ? '' : `${ms < 0 ? '' : '+'}${printDuration(ms)}`;
 }
 
 /** What an entry of the journal says, in words. */
@@ -178,8 +180,16 @@ function text(data: JsonObject, name: string): string {
   return typeof value === 'string' ? value : '(not on record)';
 }
 
-function renderEnd({ outcome, closedAt, detectedAt }: IncidentAnswer['incident'], { paint, time }: Telling): string {
-  if (closedAt === null) return 'still open';
-  const after = printDuration(epochMsOf(closedAt) - epochMsOf(detectedAt));
-  return `${paintWord(paint, outcome ?? 'closed')} at ${time(closedAt)}, ${after} after it was seen`;
+function renderEnd(
+  { outcome, closedAt, detectedAt }: IncidentAnswer['incident'],
+  repairs: readonly StoryRepair[],
+  { paint, time }: Telling,
+): string {
+  const ended = repairs.map(
+    ({ id, outcome, reason }) => `${id} ${outcome ?? 'is under way'}${reason ? `: ${reason}` : ''}`,
+  );
+  const after = closedAt === null ? '' : printDuration(epochMsOf(closedAt) - epochMsOf(detectedAt));
+  const end =
+    closedAt === null ? 'still open' : `${outcome ?? 'closed'} at ${time(closedAt)}, ${after} after it was seen`;
+  return [...ended, outcome === null ? end : end.replace(outcome, paintWord(paint, outcome))].join('\n');
 }

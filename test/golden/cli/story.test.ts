@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { IncidentAnswer, Status } from '../../../src/cli/answers.ts';
+import { renderBlock } from '../../../src/cli/live-status.ts';
+import { createPrintTime } from '../../../src/cli/moment.ts';
+import { renderNextSteps } from '../../../src/cli/next-steps.ts';
+import { plain } from '../../../src/cli/paint.ts';
+import { renderStatus } from '../../../src/cli/status.ts';
+import { renderStory } from '../../../src/cli/story.ts';
+import { renderTop } from '../../../src/cli/top.ts';
+
+// Expected texts are rewritten with `npx vitest run test/golden/cli -u`; look at the difference before keeping it.
+const time = createPrintTime('UTC');
+const telling = { paint: plain, time };
+const board = { ...telling, now: Date.parse('2026-11-20T12:31:00.000Z') };
+const given = <T>(name: string) => JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')) as T;
+const expected = (name: string) => join(import.meta.dirname, name);
+
+test.each(['healed', 'climbed', 'refused'])(
+  'the story of an incident that was %s is told as expected',
+  async (name) => {
+    const story = renderStory(given<IncidentAnswer>(`story-${name}.json`), telling);
+    await expect(story).toMatchFileSnapshot(expected(`story-${name}.txt`));
+  },
+);
+
+test('the status of a stack is shown as expected', async () => {
+  await expect(renderStatus(given<Status>('status.json'), board)).toMatchFileSnapshot(expected('status.txt'));
+});
+
+test('a frame of the live table is shown as expected', async () => {
+  await expect(renderTop(given<Status>('status.json'), board)).toMatchFileSnapshot(expected('top.txt'));
+});
+
+test('the block below a running stack is shown as expected', async () => {
+  const block = renderBlock(given<Status>('status.json'), plain);
+  await expect(`${block.join('\n')}\n`).toMatchFileSnapshot(expected('block.txt'));
+});
+
+test('what to try next names what this stack has', async () => {
+  const surroundings = {
+    folder: 'examples/clinic',
+    files: ['stack.yaml', 'release-2.yaml', 'bad-config.yaml'],
+    stateOption: '',
+  };
+  const text = renderNextSteps(given<Status>('status.json'), surroundings);
+  await expect(text).toMatchFileSnapshot(expected('next-steps.txt'));
+});
