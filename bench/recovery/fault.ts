@@ -13,6 +13,8 @@ export interface Fault {
   readonly description: string;
   /** An answer that takes longer is counted as late. */
   readonly lateMs: number;
+  /** Watched so long at most, while it is not repaired. */
+  readonly watchMsMax: number;
   inject(victim: Victim): Promise<void>;
   lift(victim: Victim): Promise<void>;
 }
@@ -38,6 +40,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'crash',
     description: 'SIGKILL to one of three instances',
     lateMs: 1_000,
+    watchMsMax: 10_000,
     inject: async ({ pid }) => void process.kill(pid, 'SIGKILL'),
     lift: async () => {},
   },
@@ -45,6 +48,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'hang',
     description: 'SIGSTOP to one of three instances: its port stays open, nothing answers',
     lateMs: 1_000,
+    watchMsMax: 12_000,
     inject: async ({ pid }) => void process.kill(pid, 'SIGSTOP'),
     lift: async ({ pid }) => ifAlive(() => void process.kill(pid, 'SIGCONT')),
   },
@@ -52,6 +56,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'slow',
     description: `one of three instances adds ${SLOW_MS} ms to every request; its health checks stay fast`,
     lateMs: 400,
+    watchMsMax: 10_000,
     inject: (victim) => slowDown(victim, SLOW_MS),
     lift: async (victim) => {
       if ((await readPid(victim.url)) === victim.pid) await slowDown(victim, 0);

@@ -16,6 +16,12 @@ test('what happened before the fault and after the end is not counted', () => {
   expect(figuresOf(outside, span)).toEqual({ requests: 100, failed: 0, late: 0, lastFeltMs: 0, gapMs: 100, p99Ms: 10 });
 });
 
+test('a request that was out when the fault came belongs to the fault, and not to the calm before', () => {
+  const out = answers((dueMs) => (dueMs === 900 ? { endMs: 5_900, good: false } : {}));
+  expect(figuresOf(out, span)).toMatchObject({ requests: 101, failed: 1, lastFeltMs: 0 });
+  expect(calmOf(out, [[0, 1_000]])).toMatchObject({ requests: 9, failed: 0 });
+});
+
 test('a fault is felt until the last request that failed or was late', () => {
   const some = answers((dueMs) => (dueMs === 1_100 ? { good: false } : dueMs === 1_400 ? { endMs: 2_900 } : {}));
   expect(figuresOf(some, span)).toMatchObject({ failed: 1, late: 1, lastFeltMs: 400 });

@@ -19,25 +19,26 @@ export interface Figures {
   readonly lastFeltMs: number | null;
   /** Longest time without any good answer. */
   readonly gapMs: number;
-  /** Of the requests of the first ten seconds; a failed one counts as one that took the client's whole deadline. */
+  /** Of the requests of the time that every fault is watched; a failed one counts as one that took the client's whole deadline. */
   readonly p99Ms: number;
 }
 
 /** Requests that are still bad in this last part of the watched time say that the fault is still felt. */
 const TAIL_MS = 1_000;
-const P99_SPAN_MS = 10_000;
+/** Every fault is watched at least so long. */
+export const WATCH_LEAST_MS = 8_000;
 
-/** What was felt of a fault at `faultMs`, watched until `endMs`. */
+/** What was felt of a fault at `faultMs`, watched until `endMs`. Requests that were out when it came are its too. */
 export function figuresOf(
   answers: readonly Answer[],
   span: { readonly faultMs: number; readonly endMs: number; readonly lateMs: number; readonly deadlineMs: number },
 ): Figures {
   const { faultMs, endMs, lateMs } = span;
-  const own = answers.filter(({ dueMs }) => dueMs >= faultMs && dueMs < endMs);
+  const own = answers.filter((answer) => answer.endMs >= faultMs && answer.dueMs < endMs);
   const isLate = (answer: Answer) => answer.good && answer.endMs - answer.dueMs > lateMs;
   const felt = own.filter((answer) => !answer.good || isLate(answer));
   const lastFelt = Math.max(faultMs, ...felt.map(({ dueMs }) => dueMs));
-  const early = own.filter(({ dueMs }) => dueMs < faultMs + P99_SPAN_MS);
+  const early = own.filter(({ dueMs }) => dueMs < faultMs + WATCH_LEAST_MS);
   const times = early.map(({ good, dueMs, endMs }) => (good ? endMs - dueMs : span.deadlineMs));
   return {
     requests: own.length,
@@ -49,9 +50,9 @@ export function figuresOf(
   };
 }
 
-/** Latency while nothing was broken. */
+/** Latency while nothing was broken, of what began and ended in these spans. */
 export function calmOf(answers: readonly Answer[], spans: readonly (readonly [fromMs: number, toMs: number])[]) {
-  const calm = answers.filter(({ dueMs }) => spans.some(([from, to]) => dueMs >= from && dueMs < to));
+  const calm = answers.filter(({ dueMs, endMs }) => spans.some(([from, to]) => dueMs >= from && endMs < to));
   const times = calm.map(({ dueMs, endMs }) => endMs - dueMs);
   return {
     requests: calm.length,

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Contestant, Entry } from './contestant.ts';
 import { FAULTS } from './fault.ts';
-import { type Answer, calmOf, figuresOf } from './figures.ts';
+import { type Answer, calmOf, figuresOf, WATCH_LEAST_MS } from './figures.ts';
 import { haproxyEntry } from './haproxy.ts';
 import { KINTSUGI_ENTRY } from './kintsugi.ts';
 import { LOAD, Load } from './load.ts';
 import { readMachine } from './machine.ts';
 import { createReport, type RecoveryReport, type RoundResult } from './report.ts';
-import { runTrial, type Trial, WATCH } from './trial.ts';
+import { runTrial, type Trial } from './trial.ts';
 
 /**
  * Breaks every contestant in every way, `rounds` times, one after the other and in an order that turns, so that what the
@@ -34,7 +34,14 @@ export async function runRecovery(options: {
       results.push(await playRound(entry, round + 1, signal));
     }
   }
-  return createReport({ date, machine, settings: { rounds, ...LOAD, watch: WATCH }, entries, faults: FAULTS, results });
+  return createReport({
+    date,
+    machine,
+    settings: { rounds, ...LOAD, watchMsMin: WATCH_LEAST_MS },
+    entries,
+    faults: FAULTS,
+    results,
+  });
 }
 
 async function playRound(entry: Entry, round: number, signal: AbortSignal): Promise<RoundResult> {

@@ -8,7 +8,7 @@ function report(results: readonly RoundResult[]) {
   return createReport({
     date: '2026-01-02T03:04:05.000Z',
     machine: { cores: 2, cpu: 'x', memoryGiB: 4, kernel: 'k', node: 'v1', haproxy: undefined, supervisor: undefined },
-    settings: { rounds: 2, requestsPerSecond: 150, deadlineMs: 5_000, watch: { leastMs: 1_000, mostMs: 2_000 } },
+    settings: { rounds: 2, requestsPerSecond: 150, deadlineMs: 5_000, watchMsMin: 1_000 },
     entries: [
       { name: 'A', description: 'a', skipped: undefined, start: () => Promise.reject(new Error('not started here')) },
       {
@@ -18,7 +18,16 @@ function report(results: readonly RoundResult[]) {
         start: () => Promise.reject(new Error('nor here')),
       },
     ],
-    faults: [{ name: 'crash', description: 'c', lateMs: 1_000, inject: async () => {}, lift: async () => {} }],
+    faults: [
+      {
+        name: 'crash',
+        description: 'c',
+        lateMs: 1_000,
+        watchMsMax: 2_000,
+        inject: async () => {},
+        lift: async () => {},
+      },
+    ],
     results,
   });
 }

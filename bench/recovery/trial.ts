@@ -1,13 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Contestant, INSTANCES } from './contestant.ts';
 import type { Fault, Victim } from './fault.ts';
+import { WATCH_LEAST_MS } from './figures.ts';
 import { readPid } from './health.ts';
 
-/** A fault is watched for so long, whatever happens; a fault that is not over then is given so long at most. */
-export const WATCH = { leastMs: 10_000, mostMs: 12_000 } as const;
-
 const BEAT_MS = 100;
-const CALM_MS = 2_000;
+const CALM_MS = 1_000;
 const SETTLE_LIMIT_MS = 15_000;
 
 /** One fault against one contestant. Moments are of `performance.now()`, spans start at the fault. */
@@ -37,7 +35,7 @@ export async function runTrial(
   const faultMs = performance.now();
   await fault.inject(victim);
   try {
-    const seen = await watch(contestant, victim, healedBefore, faultMs, signal);
+    const seen = await watch(contestant, victim, { healedBefore, faultMs, limitMs: fault.watchMsMax }, signal);
     return { calmMs, faultMs, endMs: performance.now(), ...seen };
   } finally {
     await fault.lift(victim);
@@ -55,20 +53,20 @@ async function chooseVictim(contestant: Contestant, ordinal: number): Promise<Vi
 async function watch(
   contestant: Contestant,
   victim: Victim,
-  healedBefore: number,
-  faultMs: number,
+  begin: { readonly healedBefore: number; readonly faultMs: number; readonly limitMs: number },
   signal: AbortSignal,
 ): Promise<Pick<Trial, 'restoredMs' | 'verifiedMs'>> {
+  const { healedBefore, faultMs, limitMs } = begin;
   let restoredMs: number | null = null;
   let verifiedMs: Trial['verifiedMs'] = contestant.incidents ? null : undefined;
   let spentMs = 0;
-  while (spentMs < WATCH.mostMs) {
+  while (spentMs < limitMs) {
     if (restoredMs === null && (await isWhole(contestant, victim.pid))) restoredMs = performance.now() - faultMs;
     if (verifiedMs === null && restoredMs !== null && (await isHealed(contestant, healedBefore))) {
       verifiedMs = performance.now() - faultMs;
     }
     spentMs = performance.now() - faultMs;
-    if (spentMs >= WATCH.leastMs && restoredMs !== null && verifiedMs !== null) break;
+    if (spentMs >= WATCH_LEAST_MS && restoredMs !== null && verifiedMs !== null) break;
     await sleep(BEAT_MS, undefined, { signal });
   }
   return { restoredMs, verifiedMs };
