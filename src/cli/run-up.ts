@@ -9,6 +9,7 @@ import { openStateDirectory, type StateDirectory } from '../base/state-directory
 import type { Keeper, KeeperOptions } from '../drivers/process/keeper.ts';
 import type { SystemProcess } from '../drivers/process/system-process.ts';
 import { readManifests } from '../resources/manifest.ts';
+import type { Workload } from '../resources/workload.ts';
 import type { Applied } from '../store/resource-store.ts';
 import type { Status } from './answers.ts';
 import type { CliContext, UpOptions } from './context.ts';
@@ -39,11 +40,8 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
   const { clock } = context;
   const startedMs = clock.monotonicMs();
   const manifests = await readManifests([options.stack]);
-  const regions = new Set(
-    manifests.resources.flatMap(({ resource }) =>
-      resource.kind === 'Workload' ? Object.keys(resource.spec.instances) : [],
-    ),
-  );
+  const workloads = manifests.resources.map(({ resource }) => resource).filter((each) => each.kind === 'Workload');
+  const regions = new Set(workloads.flatMap(({ spec }) => Object.keys(spec.instances)));
   const state = openStateDirectory(options.state);
   parts.prepare(state);
   const { random } = context;
@@ -67,7 +65,7 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
     for (const { key, change, version } of applied.filter((each) => each.change !== 'unchanged')) {
       live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
     }
-    const status = await untilReady(context, control, stop.signal);
+    const status = await untilReady(context, control, workloads, stop.signal);
     live.line(
       `ready after ${((clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s; the API is on ${status.addresses.api}`,
     );
@@ -186,16 +184,29 @@ async function apply(
   return (await control.call<{ applied: Applied[] }>('POST', '/v1/apply', { documents, by })).applied;
 }
 
-async function untilReady(context: CliContext, control: SocketClient, signal: AbortSignal): Promise<Status> {
+async function untilReady(
+  context: CliContext,
+  control: SocketClient,
+  workloads: readonly Workload[],
+  signal: AbortSignal,
+): Promise<Status> {
   const deadline = context.clock.deadline(READY_MS, signal);
   for (;;) {
     const status = await control.call<Status>('GET', '/v1/status').catch(() => undefined);
-    const instances = status?.workloads.flatMap((each) => each.instances) ?? [];
-    if (status && instances.length > 0 && instances.every((each) => each.ready)) return status;
+    if (status && workloads.every((workload) => isServed(workload, status))) return status;
     await context.clock.sleep(100, deadline).catch(() => {
       throw new KinError('instance.not-ready', `not everything was ready within ${READY_MS / 1000} s`);
     });
   }
+}
+
+/** Whether as many instances as declared serve in each region. Those that come last have no slot at first. */
+function isServed({ metadata, spec }: Workload, { workloads }: Status): boolean {
+  const instances = workloads.find(({ name }) => name === metadata.name)?.instances ?? [];
+  const serving = instances.filter(({ role, ready }) => role === 'occupant' && ready);
+  return Object.entries(spec.instances).every(
+    ([region, count]) => serving.filter((each) => each.region === region).length >= count,
+  );
 }
 
 /** Shows the status, and a line for each thing that happened, until the keeper ends. */
