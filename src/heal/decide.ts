@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts';
 import { type FleetView, type InstanceView, instanceOf, lastKnownGood, workloadOf } from '../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../resources/playbook.ts';
 import { type Guard, GUARDS, reviewPlan } from './guards.ts';
-import type { Decision, Plan, Step, Touch } from './plan.ts';
+import type { Decision, Plan, Step, Touch, Verdict } from './plan.ts';
 import type { Budgets, Policy, Situation } from './situation.ts';
 
 /** A plan that needs no approval is executed at once or not at all. */
@@ -54,12 +54,20 @@ export function decide(
     verdicts: [],
   };
   const verdicts = reviewPlan({ plan: draft, situation, fleet, budgets, policy, now }, guards);
-  if (verdicts.some((verdict) => verdict.kind === 'deny')) {
-    return { kind: 'refusal', incident: situation.incident, target, verdicts };
-  }
+  const denied = verdicts.filter((verdict) => verdict.kind === 'deny');
+  if (denied.length > 0 && denied.every((verdict) => verdict.guard === 'attempts')) return callInstead(draft, verdicts);
+  if (denied.length > 0) return { kind: 'refusal', incident: situation.incident, target, verdicts };
   const needsApproval = verdicts.some((verdict) => verdict.kind === 'ask');
   const expiresAt = needsApproval ? now + playbook.spec.limits.approvalMs : draft.expiresAt;
   return { ...draft, verdicts, needsApproval, expiresAt };
+}
+
+/** Enough was tried: what is left is to call a person, which takes nothing away and so needs no other leave. */
+function callInstead(draft: Plan, verdicts: readonly Verdict[]): Plan {
+  const input = { incident: draft.incident, summary: draft.summary };
+  const touch = { instances: [], servingTakenAtOnce: 0, tenants: [], regions: [], reversible: true };
+  const step: Step = { move: 'page', input, touch, effect: 'a person is called', soakMs: 0, verifyWithinMs: 0 };
+  return { ...draft, steps: [step], verdicts };
 }
 
 /** The most specific playbook wins: one that names the workload before one for all, a declared one before a built-in. */

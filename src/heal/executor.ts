@@ -103,6 +103,9 @@ class RepairRun {
           return this.#end('stuck', 'an undo failed; a person is needed');
         case 'end':
           return this.#end('healed', 'verified');
+        case 'over':
+          // Ended by a write whose answer was lost.
+          return point.outcome;
       }
     }
   }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import type { Outcome } from './plan.ts';
 
 /**
  * What is written of a repair, in order. `intent` is written before a move is called and `applied` after it; a crash
@@ -32,7 +33,8 @@ export type ResumePoint =
   | { readonly at: 'apply' | 'verify' | 'undo'; readonly moveIndex: number }
   | { readonly at: 'climb'; readonly moveIndex: number }
   | { readonly at: 'stuck' }
-  | { readonly at: 'end' };
+  | { readonly at: 'end' }
+  | { readonly at: 'over'; readonly outcome: Outcome };
 
 /** Reads off a journal what is to be done next. Pure; the same for a running repair and for one that was taken over. */
 export function resumePoint(journal: readonly JournalEntry[], needsApproval: boolean): ResumePoint {
@@ -57,7 +59,8 @@ export function resumePoint(journal: readonly JournalEntry[], needsApproval: boo
     case 'undo-failed':
       return { at: 'stuck' };
     case 'verified':
-    case 'ended':
       return { at: 'end' };
+    case 'ended':
+      return { at: 'over', outcome: last.data['outcome'] as Outcome };
   }
 }

@@ -10,16 +10,8 @@ interface Rung {
 /** One playbook per class of incident. A Playbook resource that answers the same cause takes its place. */
 export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
   // A death is certain and its successor is equal: what would still kill it shows as a crash loop.
-  playbook(
-    'replace-dead',
-    ['instance-died'],
-    [{ move: 'replace', soakMs: 1_500, verifyWithinMs: 30_000 }, { move: 'page' }],
-  ),
-  playbook(
-    'replace-hung',
-    ['instance-hung'],
-    [{ move: 'replace', soakMs: 2_000, verifyWithinMs: 30_000 }, { move: 'page' }],
-  ),
+  playbook('replace-dead', ['instance-died'], [{ move: 'replace', soakMs: 1_500, verifyWithinMs: 30_000 }]),
+  playbook('replace-hung', ['instance-hung'], [{ move: 'replace', soakMs: 2_000, verifyWithinMs: 30_000 }]),
   playbook(
     'replace-degraded',
     ['instance-degraded', 'resource'],

@@ -1,7 +1,10 @@
 import type { Clock } from '../base/clock.ts';
 
-/** What the independent signal says now. `none` is neither good nor bad. */
-export type Reading = 'good' | 'bad' | 'none';
+/**
+ * What the independent signal says now. `none` is neither good nor bad; `hopeless` is bad and cannot become good any more
+ * (what was put in place is gone), so that waiting for it would only lose time.
+ */
+export type Reading = 'good' | 'bad' | 'none' | 'hopeless';
 
 /** How often the signal is looked at. It is a level: looking more often only makes the end of the soak sharper. */
 const LOOK_MS = 50;
@@ -26,6 +29,7 @@ export async function soak(options: {
   for (;;) {
     const nowMs = clock.monotonicMs();
     const reading = read();
+    if (reading === 'hopeless') return 'bad';
     if (reading === 'good') goodSinceMs ??= nowMs;
     else goodSinceMs = undefined;
     sawGood ||= reading === 'good';

@@ -40,9 +40,16 @@ function goingBack(name: MoveName): Move {
   }
 }
 
-/** Two at a time: half the wait of one by one, and never more than two successors beside those that serve. */
+/**
+ * Two at a time: half the wait of one by one, and never more than two successors beside those that serve. A failure waits
+ * for the other of the two, so that nothing is still under way when it is undone.
+ */
 async function inTurn<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += 2) await Promise.all(items.slice(i, i + 2).map(run));
+  for (let i = 0; i < items.length; i += 2) {
+    const results = await Promise.allSettled(items.slice(i, i + 2).map(run));
+    const failed = results.find((result) => result.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
 }
 
 export const rollback = goingBack('rollback');
