@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { DRIVERS, createDetectors, MOVES, PROBES } from './builtin.ts';
 import { startControl } from './api/control.ts';
@@ -13,7 +14,7 @@ import { readJsonFile } from './base/durable-file.ts';
 import { describeError, KinError } from './base/errors.ts';
 import { createLog } from './base/log.ts';
 import { systemRandom as random } from './base/random.ts';
-import { Redacted } from './base/redacted.ts';
+import type { Redacted } from './base/redacted.ts';
 import { regionAddress } from './base/region-address.ts';
 import { type StateDirectory, stateDirectory } from './base/state-directory.ts';
 import type { CliContext, RoleOptions } from './cli/context.ts';
@@ -32,7 +33,6 @@ import { migrate } from './store/migrate.ts';
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = dirname(dirname(MAIN));
 const VERSION = (readJsonFile(join(ROOT, 'package.json')) as { version: string }).version;
-
 
 /** What a role is started with, in its environment: nothing of it is secret, and secrets are read from the state. */
 interface RoleSettings {
@@ -86,7 +86,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
   const database = await waitForDatabase(connection, waiting);
   await migrate(connection);
   const ledger = ledgerClient(state.socket('ledger'));
-  const running = await startControl({
+  const running = startControl({
     state,
     database,
     driver: DRIVERS['process']!(state.socket('keeper'), clock),
@@ -203,7 +203,7 @@ const context: CliContext = {
   stdout: process.stdout,
   stderr: process.stderr,
   env: process.env,
-  isTty: process.stdout.isTTY === true,
+  isTty: isatty(process.stdout.fd),
   stateDefault: '.kintsugi',
   openKeeper: (socketPath) => processDriver(socketPath, clock),
   runUp: (options) => runUp(context, options, { main: MAIN, root: ROOT, startKeeper, prepare: prepareSecrets }),

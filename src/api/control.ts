@@ -5,23 +5,16 @@ import type { Random } from '../base/random.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
 import type { RunningDetector } from '../detect/detector.ts';
 import { Converger } from '../drivers/converge.ts';
-import { readDeclared } from '../drivers/declared.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createFleet } from '../drivers/fleet.ts';
-import { instanceEnvironment, Secrets } from '../drivers/instance-environment.ts';
-import { routingOf } from '../drivers/routing.ts';
-import { World } from '../drivers/world.ts';
-import { SnapshotWriter } from '../gateway/snapshot-writer.ts';
-import { createExecutor, type Executor, type RepairStore } from '../heal/executor.ts';
-import type { Fleet } from '../heal/fleet.ts';
+import type { World } from '../drivers/world.ts';
+import { createExecutor } from '../heal/executor.ts';
 import type { Move } from '../heal/move.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
 import { createRepairStore } from '../heal/repair-store.ts';
 import type { Ledger } from '../ledger/entry.ts';
-import { loop } from '../loop.ts';
+import { loop, type Stages } from '../loop.ts';
 import type { Probe } from '../observe/probe.ts';
-import type { Sample } from '../observe/sample.ts';
-import { UserSignal } from '../observe/user-signal.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
@@ -29,9 +22,8 @@ import { drain } from '../store/outbox.ts';
 import { createStages } from './control-stages.ts';
 import { IncidentTracker } from './incident-tracker.ts';
 import { rejudge } from './judgement.ts';
-import { Observers } from './observers.ts';
+import { Picture } from './picture.ts';
 import { RepairDesk } from './repair-desk.ts';
-import { Waker } from './waker.ts';
 import { signalFor } from './user-level-signal.ts';
 
 /** A leader that is silent for this long is followed by another: with the resumption it keeps within 5 s. */
@@ -60,14 +52,13 @@ export interface ControlOptions {
 /** Everything that a running control process is made of; what the API shows and changes. */
 export interface Control {
   readonly options: ControlOptions;
+  readonly picture: Picture;
   readonly world: World;
   readonly lease: LeaderLease;
   readonly record: RecordEvent;
   readonly tracker: IncidentTracker;
   readonly desk: RepairDesk;
   readonly converger: Converger;
-  readonly signal: UserSignal;
-  readonly observers: Observers;
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -76,75 +67,32 @@ export interface Control {
 }
 
 /**
- * Starts the control process: elects a leader, and runs the loop while it leads. Resolves when it runs; whether it leads
+ * Starts the control process: takes part in the election, and runs the loop while it leads. Whether it leads
  * shows later. `close` gives up the lead, so that another replica follows at once; what is half done stays journaled.
  */
-export async function startControl(options: ControlOptions): Promise<Control> {
-  const { clock, random, log, database, state, driver } = options;
-  const world = new World(clock);
-  const waker = new Waker(clock);
-  const userSignal = new UserSignal();
-  const record = createRecord(clock, random);
-  const holder = options.holder;
+export function startControl(options: ControlOptions): Control {
+  const { clock, random, log, database, driver } = options;
   const onFault = (error: unknown) => log.debug({ reason: describeError(error) }, 'lease');
-  const lease = leaderLease({ database, name: 'leader', holder, ttlMs: LEASE_TTL_MS, clock, onFault });
-  const snapshots = new SnapshotWriter(state.snapshotFile, clock);
-  const running = new AbortController();
-  let leading = new AbortController();
-  const samples: Sample[] = [];
-  const onSample = (sample: Sample) => {
-    samples.push(sample);
-    if (sample.kind === 'requests') userSignal.add(sample);
-    if (sample.kind !== 'probe' || world.onProbe(sample)) publish();
-    waker.wake();
-  };
-  const observers = new Observers({
-    world,
-    clock,
-    random,
-    driver,
-    log,
-    probes: options.probes,
-    onSample,
-    wake: () => waker.wake(),
-  });
-
-  const publish = () => {
-    const epoch = lease.current()?.epoch;
-    if (epoch === undefined || world.declaredAt === 0) return;
-    try {
-      snapshots.publish(routingOf(world), epoch);
-    } catch (error) {
-      log.error({ err: error }, 'the routing could not be published; the gateways keep what they have');
-    }
-  };
-  const refresh = async () => {
-    world.declared = await readDeclared(database);
-    world.declaredAt = clock.now();
-    observers.assign(environmentOf);
-    publish();
-    world.wake();
-    waker.wake();
-  };
-  const secrets = new Secrets(state.secrets, random);
-  const environmentOf: Parameters<typeof createFleet>[0]['environmentOf'] = (version, slot) =>
-    instanceEnvironment({ version, slot, world, secrets, state, internalPort: options.internalPort });
-  const fleet: Fleet = createFleet({
+  const lease = leaderLease({ database, name: 'leader', holder: options.holder, ttlMs: LEASE_TTL_MS, clock, onFault });
+  const picture = new Picture(options, lease);
+  const { world, waker, userSignal } = picture;
+  const refresh = () => picture.refresh();
+  const record = createRecord(clock, random);
+  const tracker = new IncidentTracker({ database, lease, record, clock, random });
+  const fleet = createFleet({
     database,
     lease,
     driver,
     world,
     clock,
     record,
-    environmentOf,
     refresh,
-    onSample,
+    environmentOf: (version, slot) => picture.environmentOf(version, slot),
+    onSample: (sample) => picture.take(sample),
     callPerson: (message) => callPerson(options, message),
   });
-  const store: RepairStore = createRepairStore({ database, lease, record });
-  const tracker = new IncidentTracker({ database, lease, record, clock, random });
-  const stages = () => createStages({ control, samples, waker });
-  const executor: Executor = createExecutor({
+  const store = createRepairStore({ database, lease, record });
+  const executor = createExecutor({
     moves: options.moves,
     fleet,
     store,
@@ -158,60 +106,99 @@ export async function startControl(options: ControlOptions): Promise<Control> {
     waker.wake();
   };
   const desk = new RepairDesk({ database, lease, executor, store, record, clock, random, log, onChange });
-  const converger = new Converger({
-    database,
-    lease,
-    world,
-    fleet,
-    clock,
-    random,
-    log,
-    record,
-    refresh,
-    heldBy: (workload) => heldBy(control, workload),
-    isRepairing: (workload) => desk.holds(`workload ${workload}`),
-  });
-  const control: Control = {
+  const heldBy = (workload: string) => reasonToHold(control, workload);
+  const isRepairing = (workload: string) => desk.holds(`workload ${workload}`);
+  const rollouts = { database, lease, world, fleet, clock, random, log, record, refresh, heldBy, isRepairing };
+  const control: RunningControl = new RunningControl(
     options,
-    world,
+    picture,
     lease,
     record,
     tracker,
     desk,
-    converger,
-    signal: userSignal,
-    observers,
-    refresh,
-    leadership: () => leading.signal,
-    async close() {
-      running.abort();
-      leading.abort(new Error('control stops'));
-      observers.close();
-      waker.wake();
-      await desk.settled();
-      await lease.close();
-    },
-  };
-  const parts = stages();
-
-  lease.onGained((epoch) => {
-    leading = new AbortController();
-    tracker.invalidate();
-    log.info({ epoch }, 'leads');
-    void takeOver(control, epoch, leading.signal);
-  });
-  lease.onLost((epoch) => {
-    log.warn({ epoch }, 'no longer leads');
-    leading.abort(new Error('no longer leads'));
-  });
-  clock.every(RELOOK_MS, () => refresh().catch(onFault));
-  clock.every(OUTBOX_MS, () => deliver(control).catch(onFault));
-  observers.start(running.signal);
-  void loop(parts.stages, running.signal, (error) => {
-    const level = isFault(error, 'lease.lost') || isFault(error, 'lease.stale') ? 'debug' : 'warn';
-    log[level]({ reason: describeError(error) }, 'nothing is decided in this turn');
-  });
+    new Converger(rollouts),
+  );
+  const parts = createStages({ control, samples: picture.samples, waker });
+  control.run(parts.stages);
   return control;
+}
+
+/** The process while it runs: who leads, and what beats. */
+class RunningControl implements Control {
+  readonly #running = new AbortController();
+  readonly #beats: (() => void)[] = [];
+  #leading = new AbortController();
+  readonly options: ControlOptions;
+  readonly picture: Picture;
+  readonly lease: LeaderLease;
+  readonly record: RecordEvent;
+  readonly tracker: IncidentTracker;
+  readonly desk: RepairDesk;
+  readonly converger: Converger;
+
+  constructor(
+    options: ControlOptions,
+    picture: Picture,
+    lease: LeaderLease,
+    record: RecordEvent,
+    tracker: IncidentTracker,
+    desk: RepairDesk,
+    converger: Converger,
+  ) {
+    this.options = options;
+    this.picture = picture;
+    this.lease = lease;
+    this.record = record;
+    this.tracker = tracker;
+    this.desk = desk;
+    this.converger = converger;
+  }
+
+  get world(): World {
+    return this.picture.world;
+  }
+
+  refresh(): Promise<void> {
+    return this.picture.refresh();
+  }
+
+  leadership(): AbortSignal {
+    return this.#leading.signal;
+  }
+
+  run(stages: Stages): void {
+    const { log, clock } = this.options;
+    const ignore = () => undefined;
+    this.lease.onGained((epoch) => this.#lead(epoch));
+    this.lease.onLost((epoch) => {
+      log.warn({ epoch }, 'no longer leads');
+      this.#leading.abort(new Error('no longer leads'));
+    });
+    this.#beats.push(clock.every(RELOOK_MS, () => this.refresh().catch(ignore)));
+    this.#beats.push(clock.every(OUTBOX_MS, () => deliver(this).catch(ignore)));
+    this.picture.observers.start(this.#running.signal);
+    void loop(stages, this.#running.signal, (error) => {
+      const expected = isFault(error, 'lease.lost') || isFault(error, 'lease.stale');
+      log[expected ? 'debug' : 'warn']({ reason: describeError(error) }, 'nothing is decided in this turn');
+    });
+  }
+
+  #lead(epoch: number): void {
+    this.#leading = new AbortController();
+    this.tracker.invalidate();
+    this.options.log.info({ epoch }, 'leads');
+    void takeOver(this, epoch, this.#leading.signal);
+  }
+
+  async close(): Promise<void> {
+    this.#running.abort();
+    this.#leading.abort(new Error('control stops'));
+    for (const stop of this.#beats) stop();
+    this.picture.observers.close();
+    this.picture.waker.wake();
+    await this.desk.settled();
+    await this.lease.close();
+  }
 }
 
 /** What a new leader does first: look at everything, then go on with what the former one left. */
@@ -236,7 +223,7 @@ async function deliver({ options, lease }: Control): Promise<void> {
 }
 
 /** Why nothing new is rolled out for a workload now. */
-export function heldBy({ world, tracker, options }: Control, workload: string): string | undefined {
+export function reasonToHold({ world, tracker, options }: Control, workload: string): string | undefined {
   const { stops, freezes } = world.declared;
   const stop = stops.find((each) => each.scope === 'global' || each.scope === `workload ${workload}`);
   if (stop) return `stopped by ${stop.by}: ${stop.reason}`;

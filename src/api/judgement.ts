@@ -38,8 +38,8 @@ const JUDGED_ONCE = ['one-per-target', 'velocity', 'attempts', 'plan-fresh', 'au
  * the repair itself has taken; a plan that a person approved was made earlier, so its revision is compared too.
  */
 export async function rejudge(control: Control, plan: Plan, moveIndex: number): Promise<readonly Verdict[]> {
-  const { world, options, refresh, tracker } = control;
-  await refresh();
+  const { world, options, tracker } = control;
+  await control.refresh();
   const incident = tracker.open.find((each) => each.id === plan.incident);
   const fleet = world.view();
   const situation: Situation = {

@@ -94,7 +94,7 @@ async function createApp(
     });
   const app = fastify({
     bodyLimit: LIMITS.apiBodyBytes,
-    serverFactory: serverFactory as never,
+    serverFactory,
     forceCloseConnections: true,
   });
   app.setValidatorCompiler(validatorCompiler);
@@ -268,7 +268,7 @@ function writes(plain: FastifyInstance, control: Control): void {
 
   app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {
     if (headers['x-kintsugi-door'] !== 'socket') throw new KinError('request.unauthorized', 'only for gateways');
-    control.observers.takeReport(body as TelemetryReport);
+    control.picture.observers.takeReport(body as TelemetryReport);
     return {};
   });
 }
@@ -278,7 +278,7 @@ function parseResource(document: unknown): Resource {
   if (typeof kind !== 'string' || !(kind in SCHEMAS))
     throw new KinError('manifest.invalid', `unknown kind ${String(kind)}`);
   const parsed = SCHEMAS[kind as Resource['kind']].safeParse(document);
-  if (parsed.success) return parsed.data as Resource;
+  if (parsed.success) return parsed.data;
   throw new KinError('manifest.invalid', z.prettifyError(parsed.error));
 }
 

@@ -25,7 +25,9 @@ export function signalFor(options: {
 }): () => Reading {
   const { plan, step, since, world, userSignal, symptoms, clock } = options;
   const exceptTenant = plan.cause === 'tenant' ? (step.touch.tenants[0] ?? '') : undefined;
+  const successors = successorsOf(step);
   return () => {
+    if (successors.some((id) => !world.isRunning(id))) return 'hopeless';
     const from = Math.max(since, clock.now() - WINDOW_MS);
     const routed = plan.workload !== null && world.workload(plan.workload)?.spec.route !== undefined;
     const felt = userSignal.felt(from, {
@@ -36,7 +38,7 @@ export function signalFor(options: {
     if (failing || speaksAgainst(plan, since, symptoms())) return 'bad';
     if (plan.cause === 'tenant') return felt.requests > 0 ? 'good' : 'none';
     if (plan.workload === null) return felt.requests > 0 ? 'good' : 'none';
-    return successorsReady(plan.workload, step, world) ? 'good' : 'bad';
+    return isServed(plan.workload, successors, world) ? 'good' : 'bad';
   };
 }
 
@@ -49,10 +51,14 @@ function speaksAgainst(plan: Plan, since: number, standing: Symptoms): boolean {
   });
 }
 
-/** Every slot that the step put something into is served by it. */
-function successorsReady(workload: string, step: Step, world: World): boolean {
+/** What the step put in place. */
+function successorsOf(step: Step): readonly string[] {
   const orders = (step.input['slots'] ?? [step.input]) as unknown as readonly { newInstance?: string }[];
-  const successors = orders.flatMap((order) => order.newInstance ?? []);
+  return orders.flatMap((order) => order.newInstance ?? []);
+}
+
+/** What the step put in place serves; every slot does, when it put nothing in place. */
+function isServed(workload: string, successors: readonly string[], world: World): boolean {
   if (successors.length > 0) return successors.every((id) => world.isReady(id));
   const slots = world.workload(workload)?.slots ?? [];
   return slots.length > 0 && slots.every((slot) => slot.instance !== null && world.isReady(slot.instance));

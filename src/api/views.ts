@@ -5,7 +5,7 @@ import type { Incident } from '../heal/incident-store.ts';
 import type { Plan } from '../heal/plan.ts';
 import { readJournal } from '../heal/repair-store.ts';
 import type { Database } from '../store/database.ts';
-import { type Control, heldBy } from './control.ts';
+import { type Control, reasonToHold } from './control.ts';
 
 /** Over this span rates are shown. */
 const RATES_MS = 5_000;
@@ -46,7 +46,7 @@ export async function statusView(control: Control, addresses: Record<string, str
       phase: workload.phase,
       targetVersion: workload.targetVersion,
       lastKnownGood: lastKnownGood(workload, -1)?.version ?? null,
-      heldBy: heldBy(control, workload.name) ?? null,
+      heldBy: reasonToHold(control, workload.name) ?? null,
       instances: workload.instances.map(({ id, region, ordinal, version, role, running, ready }) => {
         const child = world.child(id);
         const { pid = null, host = '', port = 0, startedAt = null } = child ?? {};
@@ -64,8 +64,8 @@ export async function statusView(control: Control, addresses: Record<string, str
   };
 }
 
-function tenantsView({ world, signal }: Control, now: number) {
-  const felt = signal.byTenant(now, RATES_MS);
+function tenantsView({ world, picture }: Control, now: number) {
+  const felt = picture.userSignal.byTenant(now, RATES_MS);
   return world.declared.tenants.map(({ metadata }) => {
     const own = felt.find((each) => each.tenant === metadata.name);
     const latency = mergeSketches(own?.sketches ?? []);

@@ -56,12 +56,17 @@ export const siblingDetector: Detector<Readonly<Record<string, Watched>>> = {
 
 function judge(state: Readonly<Record<string, Watched>>, sample: TriesSample): readonly Change[] {
   const siblings = Object.entries(state)
-    .filter(([name, other]) => name !== sample.instance && other.workload === sample.workload)
+    .filter(([name, other]) => name !== sample.instance && isSibling(other, sample))
     .map(([, other]) => other.tally);
   const recent = siblings.map((tally) => totalOf(tally, sample.at - WINDOW_MS));
   const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
   const errors = own.count < REQUESTS_MIN ? NO_CHANGES : judgeErrors(state, sample, own, recent);
   return [...errors, ...judgeLatency(state, sample, recent)];
+}
+
+/** Equal work only: another region has other tenants, another load and another database. */
+function isSibling(other: Watched, sample: TriesSample): boolean {
+  return other.workload === sample.workload && other.region === sample.region;
 }
 
 /** The latest requests: as far back as it takes to have enough, and never less than the shortest window. */

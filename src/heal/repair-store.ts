@@ -63,7 +63,7 @@ async function appendEntry(
     .select(({ fn }) => fn.max('seq').as('seq'))
     .where('repair_id', '=', repair)
     .executeTakeFirst();
-  const seq = Number(last?.seq ?? 0) + 1;
+  const seq = (last?.seq ?? 0) + 1;
   const { event, moveIndex, data } = entry;
   const { at } = await tx
     .insertInto('repair_journal')

@@ -1,0 +1,75 @@
+import { instanceEnvironment, Secrets } from '../drivers/instance-environment.ts';
+import { readDeclared, type Slot, type StoredVersion } from '../drivers/declared.ts';
+import { routingOf } from '../drivers/routing.ts';
+import { World } from '../drivers/world.ts';
+import { SnapshotWriter } from '../gateway/snapshot-writer.ts';
+import type { Sample } from '../observe/sample.ts';
+import { UserSignal } from '../observe/user-signal.ts';
+import type { LeaderLease } from '../store/lease.ts';
+import type { ControlOptions } from './control.ts';
+import { Observers } from './observers.ts';
+import { Waker } from './waker.ts';
+
+/**
+ * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in
+ * here decides anything, and all of it can be built again from PostgreSQL and the keeper.
+ */
+export class Picture {
+  readonly world: World;
+  readonly waker: Waker;
+  readonly userSignal = new UserSignal();
+  readonly observers: Observers;
+  /** Readings that the loop has not looked at yet. */
+  readonly samples: Sample[] = [];
+  readonly #options: ControlOptions;
+  readonly #lease: LeaderLease;
+  readonly #snapshots: SnapshotWriter;
+  readonly #secrets: Secrets;
+
+  constructor(options: ControlOptions, lease: LeaderLease) {
+    const { clock, random, driver, log, probes, state } = options;
+    this.#options = options;
+    this.#lease = lease;
+    this.world = new World(clock);
+    this.waker = new Waker(clock);
+    this.#snapshots = new SnapshotWriter(state.snapshotFile, clock);
+    this.#secrets = new Secrets(state.secrets, random);
+    const onSample = (sample: Sample) => this.take(sample);
+    const wake = () => this.waker.wake();
+    this.observers = new Observers({ world: this.world, clock, random, driver, log, probes, onSample, wake });
+  }
+
+  /** Takes a reading. What changes the routing is published at once; the rest waits for the loop. */
+  take(sample: Sample): void {
+    this.samples.push(sample);
+    if (sample.kind === 'requests') this.userSignal.add(sample);
+    const isRoutine = sample.kind === 'tries' || sample.kind === 'requests' || sample.kind === 'memory';
+    if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();
+    this.waker.wake();
+  }
+
+  /** Reads again what is declared, renews the probes, publishes the routing. Rejects when state cannot be read. */
+  async refresh(): Promise<void> {
+    this.world.declared = await readDeclared(this.#options.database);
+    this.world.declaredAt = this.#options.clock.now();
+    this.observers.assign((version, slot) => this.environmentOf(version, slot));
+    this.#publish();
+    this.world.wake();
+    this.waker.wake();
+  }
+
+  environmentOf(version: StoredVersion, slot: Slot): Record<string, string> {
+    const { state, internalPort } = this.#options;
+    return instanceEnvironment({ version, slot, world: this.world, secrets: this.#secrets, state, internalPort });
+  }
+
+  #publish(): void {
+    const epoch = this.#lease.current()?.epoch;
+    if (epoch === undefined || this.world.declaredAt === 0) return;
+    try {
+      this.#snapshots.publish(routingOf(this.world), epoch);
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the routing could not be published; the gateways keep what they have');
+    }
+  }
+}
