@@ -66,6 +66,8 @@ interface Course {
   readonly faults?: FleetInMemory['faults'];
   /** Steps that a guard denies at the last moment. */
   readonly denied?: readonly number[];
+  /** The second leader may begin nothing. */
+  readonly deniedToSuccessor?: boolean;
   readonly ends: Outcome;
 }
 
@@ -133,10 +135,11 @@ class Trial {
       store: this.journal.storeOf(replica),
       clock: this.clock,
       signalOf: (plan, at) => () => this.#course.readings?.[plan.steps.indexOf(at)] ?? 'good',
-      rejudge: async (_plan, moveIndex) =>
-        this.#course.denied?.includes(moveIndex)
-          ? [{ guard: 'regulation', kind: 'deny', reason: 'not lawful', remedy: '' }]
-          : [],
+      rejudge: async (_plan, moveIndex) => {
+        const { denied, deniedToSuccessor } = this.#course;
+        const no = denied?.includes(moveIndex) || (deniedToSuccessor && replica.epoch > 1);
+        return no ? [{ guard: 'regulation', kind: 'deny', reason: 'not lawful', remedy: '' }] : [];
+      },
     };
     const run = createExecutor(options).run('rep_1', this.plan, replica.epoch, replica.signal);
     return { outcome: await this.clock.drive(run), replica };
@@ -210,6 +213,19 @@ test('three leaders in a row die at every pair of points and the fourth still en
       expect(outcome).toBe('escalated');
       check(trial, outcome);
     }
+  }
+});
+
+test('a move that has begun is not judged again: refused now, it would stay half done', async () => {
+  const course: Course = { ladder: ['rollback'], deniedToSuccessor: true, ends: 'healed' };
+  const { replica } = await new Trial(course).lead();
+  for (let nth = 1; nth <= replica.acts; nth++) {
+    const trial = new Trial(course);
+    await trial.lead({ nth, when: 'before', how: 'killed' });
+    const begun = trial.journal.entries.length > 0;
+    const { outcome } = await trial.lead();
+    expect(outcome).toBe(begun ? 'healed' : 'refused');
+    check(trial, outcome);
   }
 });
 
