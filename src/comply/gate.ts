@@ -28,33 +28,37 @@ export type Ruling =
  * that is not in `tenants`, or a profile that is not in `rules`, denies. Pure; knows nothing of healing.
  */
 export function gate(footprint: Footprint, tenants: readonly TenantView[], rules: readonly MoveRules[]): Ruling {
-  const rulings = footprint.tenants.map((name) => judge(footprint, name, tenants, rules));
+  const rulings = footprint.tenants.flatMap((name) => rulingsFor(footprint, name, tenants, rules));
   return (
     rulings.find((ruling) => ruling.kind === 'deny') ??
     rulings.find((ruling) => ruling.kind === 'needs-approval') ?? { kind: 'permit' }
   );
 }
 
-function judge(
+/** One ruling for each profile that the tenant lives under: a profile that asks for a person overrules none that denies. */
+function rulingsFor(
   footprint: Footprint,
   name: string,
   tenants: readonly TenantView[],
   rules: readonly MoveRules[],
-): Ruling {
+): readonly Ruling[] {
   const tenant = tenants.find((each) => each.name === name);
-  if (!tenant) return { kind: 'deny', tenant: name, clause: 'unknown', reason: `nothing is known of tenant ${name}` };
-  for (const profile of tenant.profiles) {
-    const rule = rules.find((each) => each.profile === profile);
-    if (!rule) return { kind: 'deny', tenant: name, clause: profile, reason: `profile ${profile} is not known` };
-    const outside = footprint.regions.filter((region) => !tenant.regions.includes(region));
-    if (rule.residency === 'strict' && outside.length > 0 && outside.length === footprint.regions.length) {
-      const where = outside.join(', ');
-      return { kind: 'deny', tenant: name, clause: `${profile}: residency`, reason: `${name} may not be in ${where}` };
-    }
-    if (rule.needsApproval.includes(footprint.move)) {
-      const reason = `${profile} asks for a person before ${footprint.move}`;
-      return { kind: 'needs-approval', tenant: name, clause: profile, reason };
-    }
+  if (!tenant) return [{ kind: 'deny', tenant: name, clause: 'unknown', reason: `nothing is known of tenant ${name}` }];
+  return tenant.profiles.map((profile) => judge(footprint, tenant, profile, rules));
+}
+
+function judge(footprint: Footprint, tenant: TenantView, profile: string, rules: readonly MoveRules[]): Ruling {
+  const { name } = tenant;
+  const rule = rules.find((each) => each.profile === profile);
+  if (!rule) return { kind: 'deny', tenant: name, clause: profile, reason: `profile ${profile} is not known` };
+  const outside = footprint.regions.filter((region) => !tenant.regions.includes(region));
+  if (rule.residency === 'strict' && outside.length > 0 && outside.length === footprint.regions.length) {
+    const where = outside.join(', ');
+    return { kind: 'deny', tenant: name, clause: `${profile}: residency`, reason: `${name} may not be in ${where}` };
+  }
+  if (rule.needsApproval.includes(footprint.move)) {
+    const reason = `${profile} asks for a person before ${footprint.move}`;
+    return { kind: 'needs-approval', tenant: name, clause: profile, reason };
   }
   return { kind: 'permit' };
 }

@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import type { TenantView } from '../diagnose/fleet-view.ts';
+import { gate, type MoveRules } from './gate.ts';
+
+const RULES: readonly MoveRules[] = [
+  { profile: 'gdpr', residency: 'strict', needsApproval: [] },
+  { profile: 'hipaa', residency: 'advisory', needsApproval: ['rollback'] },
+  { profile: 'loose', residency: 'advisory', needsApproval: [] },
+];
+
+function tenant(name: string, regions: readonly string[], ...profiles: readonly string[]): TenantView {
+  return { name, regions, profiles, limits: { requestsPerSecond: 1, concurrency: 1 }, mitigations: [] };
+}
+
+const TENANTS = [
+  tenant('free', ['eu']),
+  tenant('strict', ['eu'], 'gdpr'),
+  tenant('strict-in-two', ['eu', 'us'], 'gdpr'),
+  tenant('asks', ['eu'], 'hipaa'),
+  tenant('loose', ['eu'], 'loose'),
+  tenant('asks-and-strict', ['eu'], 'hipaa', 'gdpr'),
+  tenant('asks-and-unknown', ['eu'], 'hipaa', 'nobody-knows'),
+  tenant('unknown-profile', ['eu'], 'nobody-knows'),
+];
+
+const table: readonly [move: string, regions: string[], tenants: string[], kind: string, who?: string][] = [
+  ['replace', ['us'], [], 'permit'],
+  ['replace', ['us'], ['free'], 'permit'],
+  ['replace', ['eu'], ['strict'], 'permit'],
+  ['replace', ['us'], ['strict'], 'deny', 'strict'],
+  ['replace', ['us'], ['strict-in-two'], 'permit'],
+  ['replace', ['ap'], ['strict-in-two'], 'deny', 'strict-in-two'],
+  ['replace', ['us', 'ap'], ['strict'], 'deny', 'strict'],
+  ['replace', ['eu', 'us'], ['strict'], 'permit'],
+  ['throttle', [], ['strict'], 'permit'],
+  ['replace', ['us'], ['loose'], 'permit'],
+  ['replace', ['eu'], ['asks'], 'permit'],
+  ['rollback', ['eu'], ['asks'], 'needs-approval', 'asks'],
+  ['replace', ['eu'], ['unknown-profile'], 'deny', 'unknown-profile'],
+  ['replace', ['eu'], ['nobody'], 'deny', 'nobody'],
+  ['rollback', ['us'], ['asks', 'strict'], 'deny', 'strict'],
+  ['rollback', ['eu'], ['free', 'asks', 'strict'], 'needs-approval', 'asks'],
+  ['rollback', ['us'], ['asks-and-strict'], 'deny', 'asks-and-strict'],
+  ['rollback', ['eu'], ['asks-and-unknown'], 'deny', 'asks-and-unknown'],
+];
+
+test.each(table)('%s in %j for %j: %s', (move, regions, tenants, kind, who) => {
+  const ruling = gate({ move, regions, tenants }, TENANTS, RULES);
+  expect(ruling.kind).toBe(kind);
+  if (ruling.kind !== 'permit') expect(ruling.tenant).toBe(who);
+});
+
+test('a refusal names its clause and its reason', () => {
+  const denied = gate({ move: 'replace', regions: ['us'], tenants: ['strict'] }, TENANTS, RULES);
+  expect(denied).toMatchObject({ clause: 'gdpr: residency', reason: 'strict may not be in us' });
+  const asks = gate({ move: 'rollback', regions: ['eu'], tenants: ['asks'] }, TENANTS, RULES);
+  expect(asks).toMatchObject({ clause: 'hipaa', reason: 'hipaa asks for a person before rollback' });
+});
