@@ -1,5 +1,5 @@
 /** The visible table of everything that can be replaced or added to. Implementations are imported here and in main alone. */
-import type { Clock } from "./base/clock.ts";
+import type { Clock } from './base/clock.ts';
 import { artefactDriftDetector } from './detect/artefact-drift.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
 import { type RunningDetector, run } from './detect/detector.ts';

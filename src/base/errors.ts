@@ -139,7 +139,8 @@ export const CATALOGUE = {
   },
   'postgres.unreachable': {
     title: 'PostgreSQL does not answer',
-    remedy: 'Kintsugi stays static and tries again by itself; if it lasts, see `kintsugi logs postgres` or DATABASE_URL.',
+    remedy:
+      'Kintsugi stays static and tries again by itself; if it lasts, see `kintsugi logs postgres` or DATABASE_URL.',
     retry: 'after-backoff',
     status: 503,
     exit: 69,
@@ -209,7 +210,8 @@ export const CATALOGUE = {
   },
   'instance.not-ready': {
     title: 'an instance did not become ready in time',
-    remedy: 'Read its last lines with `kintsugi logs <instance>`; raise `spec.start.deadlineMs` if it only needs longer.',
+    remedy:
+      'Read its last lines with `kintsugi logs <instance>`; raise `spec.start.deadlineMs` if it only needs longer.',
     retry: 'after-backoff',
     status: 503,
     exit: 70,

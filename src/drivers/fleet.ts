@@ -267,7 +267,12 @@ export function createFleet(options: FleetOptions): Fleet {
 }
 
 /** Faults that say something about the instance; all others are about Kintsugi itself. */
-const STARTS_FAIL_WITH = ['instance.not-ready', 'instance.start-failed', 'artefact.missing', 'artefact.drifted'] as const;
+const STARTS_FAIL_WITH = [
+  'instance.not-ready',
+  'instance.start-failed',
+  'artefact.missing',
+  'artefact.drifted',
+] as const;
 
 function slotOf(world: World, order: Pick<Replacement, 'workload' | 'region' | 'ordinal'>): Slot {
   const slot = world

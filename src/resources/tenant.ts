@@ -45,7 +45,10 @@ export const tenantSchema = resourceSchema(
     objectives: objectivesSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     identify: identifySchema.prefault({}),
-    requireKey: z.boolean().default(true).describe('Whether a request needs an API key even when its host or path names the tenant'),
+    requireKey: z
+      .boolean()
+      .default(true)
+      .describe('Whether a request needs an API key even when its host or path names the tenant'),
     audit: z
       .enum(['required', 'best-effort'])
       .default('best-effort')

@@ -20,7 +20,9 @@ const probeSchema = z.discriminatedUnion('type', [
       .string()
       .regex(/^([0-9a-f]{2})+$/)
       .optional()
-      .describe('Bytes to send after connecting; then any answer is good. Finds a process that hangs with an open port'),
+      .describe(
+        'Bytes to send after connecting; then any answer is good. Finds a process that hangs with an open port',
+      ),
     ...probeTimingShape,
   }),
   z.strictObject({
@@ -81,12 +83,20 @@ export const workloadSchema = resourceSchema(
       .prefault({}),
     dependsOn: z.array(nameSchema).default([]),
     stores: z
-      .array(z.strictObject({ name: nameSchema, kind: z.enum(['postgresql']), protections: z.array(z.string()).default([]) }))
+      .array(
+        z.strictObject({
+          name: nameSchema,
+          kind: z.enum(['postgresql']),
+          protections: z.array(z.string()).default([]),
+        }),
+      )
       .default([]),
     rollout: z
       .strictObject({
         canaryMs: durationMsSchema.default(10_000).describe('How long the first new instance per workload is watched'),
-        soakMs: durationMsSchema.default(30_000).describe('From the last new instance until it may count as last-known-good'),
+        soakMs: durationMsSchema
+          .default(30_000)
+          .describe('From the last new instance until it may count as last-known-good'),
         automaticRollback: z.boolean().default(true),
       })
       .prefault({}),
