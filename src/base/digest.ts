@@ -25,7 +25,7 @@ async function filesBelow(path: string): Promise<string[]> {
   const entries = await readdir(path, { withFileTypes: true });
   const nested = entries
     .filter((entry) => entry.name !== 'node_modules' && !entry.name.startsWith('.'))
-    .map((entry) => (entry.isDirectory() ? filesBelow(join(path, entry.name)) : [join(path, entry.name)]));
+    .map(async (entry) => (entry.isDirectory() ? filesBelow(join(path, entry.name)) : [join(path, entry.name)]));
   return (await Promise.all(nested)).flat();
 }
 

@@ -79,9 +79,7 @@ function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
       ? 'needs the approval of a person'
       : 'needs no approval';
   const steps = plan.steps.flatMap((step, at) => renderStep(step, at));
-  return [`${plan.summary}`, `${plan.id} by playbook ${plan.playbook} on ${target}; ${approval}`, hash, ...steps].join(
-    '\n',
-  );
+  return [plan.summary, `${plan.id} by playbook ${plan.playbook} on ${target}; ${approval}`, hash, ...steps].join('\n');
 }
 
 function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {

@@ -17,7 +17,7 @@ export interface SigningKey {
 }
 
 function toPem(privateKey: KeyObject): string {
-  return privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return privateKey.export({ type: 'pkcs8', format: 'pem' });
 }
 
 function signingKey(privateKey: KeyObject): SigningKey {

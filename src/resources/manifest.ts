@@ -105,7 +105,7 @@ export function parseManifests(sources: readonly ManifestSource[], options: Mani
       const outcome = validate(document.value);
       if (Array.isArray(outcome)) complaints.push(...outcome);
       else if (complaints.length === 0) accepted.set(outcome, document);
-      problems.push(...complaints.map(document.problemAt));
+      problems.push(...complaints.map((complaint) => document.problemAt(complaint)));
     }
   }
   if (documents > LIMITS.manifestDocuments) {

@@ -5,9 +5,12 @@ export const API_VERSION = 'kintsugi.dev/v1alpha1';
 /** RFC 1123 label: what Kubernetes accepts as a name, so that the same manifests can be custom resources there. */
 export const nameSchema = z
   .string()
-  .regex(/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/, 'must be lower-case letters, digits and hyphens, at most 63 characters');
+  .regex(
+    /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
+    'must be lower-case letters, digits and hyphens, at most 63 characters',
+  );
 
-export const metadataSchema = z.strictObject({
+const metadataSchema = z.strictObject({
   name: nameSchema.describe('Unique among resources of its kind'),
   labels: z.record(z.string(), z.string()).default({}).describe('Free labels for people and selectors'),
   annotations: z.record(z.string(), z.string()).default({}).describe('Notes that Kintsugi does not interpret'),

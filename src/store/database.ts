@@ -115,7 +115,7 @@ function typeParser(oid: number, format?: 'text' | 'binary'): unknown {
     if (oid === types.builtins.INT8) return Number;
     if (oid === types.builtins.TIMESTAMPTZ) return timestampToIso;
   }
-  return types.getTypeParser(oid, format as 'text');
+  return types.getTypeParser(oid, format);
 }
 
 /** From `2026-01-31 10:00:00.123456+00`, in whatever zone the session has; `infinity` stays what it is. */

@@ -33,7 +33,7 @@ const APPLY_LOCK = 4_846_772_003;
 export async function readResources(database: Pick<Database, 'kysely'>): Promise<readonly StoredResource[]> {
   const rows = await database.kysely.selectFrom('resource').selectAll().orderBy('kind').orderBy('name').execute();
   return rows.map((row) => ({
-    resource: SCHEMAS[row.kind as Resource['kind']].parse(row.document) as Resource,
+    resource: SCHEMAS[row.kind as Resource['kind']].parse(row.document),
     generation: row.generation,
     baseFolder: row.base_folder,
   }));

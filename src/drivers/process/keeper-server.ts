@@ -35,7 +35,7 @@ interface Exchange {
   readonly query: URLSearchParams;
   readonly id: string;
   /** Keeps the answer open until the client or the keeper leaves; `stop` is called then. */
-  hold(stop: () => void): void;
+  readonly hold: (stop: () => void) => void;
 }
 
 type Handler = (exchange: Exchange) => unknown;
