@@ -285,32 +285,38 @@ function parseResource(document: unknown): Resource {
 function health(app: FastifyInstance, control: Control): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  new Gauge({
-    name: 'kintsugi_leading',
-    help: 'Whether this control process leads',
-    registers: [registry],
-    collect() {
-      this.set(control.lease.current() ? 1 : 0);
-    },
-  });
-  new Gauge({
-    name: 'kintsugi_incidents_open',
-    help: 'Open incidents',
-    registers: [registry],
-    collect() {
-      this.set(control.tracker.open.length);
-    },
-  });
-  new Gauge({
-    name: 'kintsugi_instances_ready',
-    help: 'Instances that are ready, by workload',
-    labelNames: ['workload'],
-    registers: [registry],
-    collect() {
-      this.reset();
-      for (const { workload, ready } of control.world.instances()) this.inc({ workload }, ready ? 1 : 0);
-    },
-  });
+  registry.registerMetric(
+    new Gauge({
+      name: 'kintsugi_leading',
+      help: 'Whether this control process leads',
+      registers: [],
+      collect() {
+        this.set(control.lease.current() ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: 'kintsugi_incidents_open',
+      help: 'Open incidents',
+      registers: [],
+      collect() {
+        this.set(control.tracker.open.length);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: 'kintsugi_instances_ready',
+      help: 'Instances that are ready, by workload',
+      labelNames: ['workload'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { workload, ready } of control.world.instances()) this.inc({ workload }, ready ? 1 : 0);
+      },
+    }),
+  );
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   app.get('/livez', () => ({ alive: true }));
   app.get('/readyz', async (_request, reply) => {
