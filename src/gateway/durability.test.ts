@@ -212,7 +212,7 @@ test.skipIf(!hasOpenssl())('TLS is served from files, and a rotated certificate 
     const [response] = (await once(outgoing.end(), 'response')) as [IncomingMessage];
     const { subject } = (response.socket as TLSSocket).getPeerCertificate();
     response.resume();
-    return `${response.statusCode} ${subject.CN}`;
+    return `${response.statusCode} ${String(subject.CN)}`;
   };
   expect(await subject()).toBe('200 first');
   makeCertificate(tls, 'second');

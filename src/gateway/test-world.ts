@@ -202,7 +202,7 @@ export async function ask(
 export async function until(isSo: () => boolean | Promise<boolean>, withinMs = 5_000): Promise<void> {
   const endMs = systemClock.monotonicMs() + withinMs;
   while (!(await isSo())) {
-    if (systemClock.monotonicMs() > endMs) throw new Error(`not so within ${withinMs} ms: ${isSo}`);
+    if (systemClock.monotonicMs() > endMs) throw new Error(`not so within ${withinMs} ms: ${isSo.toString()}`);
     await systemClock.sleep(10);
   }
 }

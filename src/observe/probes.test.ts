@@ -51,14 +51,14 @@ async function startListener(): Promise<{ port: number; process: ChildProcess }>
   const code = `const s = require('node:net').createServer((c) => c.on('error', () => {}).once('data', () =>
     c.end('HTTP/1.1 200 OK\\r\\ncontent-length: 0\\r\\nconnection: close\\r\\n\\r\\n')));
     s.listen(0, '127.0.0.1', () => console.log(s.address().port));`;
-  const process_ = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const listener = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
   close = async () => {
-    const ended = once(process_, 'exit');
-    process_.kill('SIGKILL');
+    const ended = once(listener, 'exit');
+    listener.kill('SIGKILL');
     await ended;
   };
-  const [line] = (await once(process_.stdout!, 'data')) as [Buffer];
-  return { port: Number(line.toString()), process: process_ };
+  const [line] = (await once(listener.stdout, 'data')) as [Buffer];
+  return { port: Number(line.toString()), process: listener };
 }
 
 const soon = () => systemClock.deadline(timing.timeoutMs);

@@ -32,7 +32,7 @@ interface Step {
 type Body = { readonly tenant?: unknown; readonly number?: unknown };
 
 function recordBody(document: unknown): Body {
-  return ((document as { body?: Body } | undefined)?.body ?? {}) as Body;
+  return (document as { body?: Body } | undefined)?.body ?? {};
 }
 
 /** All that one tenant does: chooses what to do next, does it, and checks what it gets back. */

@@ -74,7 +74,7 @@ export class Tally {
       ...this.#counts,
       ...percentiles(this.#latencyUs),
       longestGapMs: Math.round(Math.max(this.#longestGapMs, nowMs - this.#lastSuccessMs)),
-      failures: Object.fromEntries([...this.#failures].sort()),
+      failures: Object.fromEntries([...this.#failures].toSorted(([one], [other]) => (one < other ? -1 : 1))),
     };
   }
 
