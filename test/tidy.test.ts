@@ -195,7 +195,12 @@ describe('the checks themselves', () => {
     expect(nameComplaints('src/heal/repair_plan.ts')).toHaveLength(1);
     expect(nameComplaints('src/heal/plan-utils.ts')).toHaveLength(1);
     expect(nameComplaints('src/helpers/plan.ts')).toHaveLength(1);
+    expect(nameComplaints('src/heal/repair-plan.Test.ts')).toHaveLength(1);
+    expect(nameComplaints('src/heal/repair.plan.test.ts')).toHaveLength(1);
+    expect(nameComplaints('src/heal/README.md')).toHaveLength(1);
     expect(nameComplaints('src/heal/repair-plan.test.ts')).toEqual([]);
+    expect(nameComplaints('test/golden/manifests/unknown-keys.good.yaml')).toEqual([]);
+    expect(nameComplaints('examples/clinic/README.md')).toEqual([]);
   });
 
   test('refuse long files and long functions, and count an inner function once', () => {

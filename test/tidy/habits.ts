@@ -18,7 +18,10 @@ const BANNED_MODULES = ['timers', 'timers/promises', 'perf_hooks'];
 /** Names that say nothing about what is inside. */
 const EMPTY_NAMES = ['utils', 'util', 'helpers', 'helper', 'manager', 'common', 'misc'];
 
-const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.test)?\.[a-z]+$/;
+/** A second dot says what kind of thing it is, as in `x.test.ts` and `x.good.yaml`. */
+const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z]+)?\.[a-z]+$/;
+/** What everybody looks for under this name. */
+const FOLDER_PAGE = /^examples\/(?:.+\/)?README\.md$/;
 
 /** Written so that the patterns do not find themselves: this file is searched as well. */
 const LEFTOVERS = /\bTO(?:DO)\b|\bFIX(?:ME)\b/;
@@ -42,7 +45,7 @@ export function nameComplaints(path: string): string[] {
   const words = parts.flatMap((part) => part.split(/[-.]/));
   const empty = words.find((word) => EMPTY_NAMES.includes(word));
   return [
-    ...(KEBAB.test(file) ? [] : [`${path} is not kebab-case`]),
+    ...(KEBAB.test(file) || FOLDER_PAGE.test(path) ? [] : [`${path} is not kebab-case`]),
     ...(empty === undefined ? [] : [`${path} is called ${empty}; name what it holds`]),
   ];
 }
