@@ -71,7 +71,10 @@ async function lookAtIncident(watch: Watch, before: Sighting): Promise<Look> {
   };
   if (!incident) return { done: false, seen: { ...sighting, outcome: 'undetected' } };
   const isOver = answers.every(({ state }) => state === 'closed') && !watch.isSustained();
-  const outcome = incident.outcome ?? 'closed';
+  // An attempt that did not hold was undone; what counts is how the last one ended.
+  const last =
+    incident.outcome === 'unwound' ? newestFirst(answers).find(({ outcome }) => outcome === 'healed') : incident;
+  const outcome = (last ?? incident).outcome ?? 'closed';
   if (isOver && (outcome !== 'healed' || isWhole(status, subject)))
     return { done: true, seen: { ...sighting, outcome } };
   if (incident.outcome !== null && GIVEN_UP.includes(incident.outcome))
@@ -80,9 +83,13 @@ async function lookAtIncident(watch: Watch, before: Sighting): Promise<Look> {
   return { done: false, seen: { ...sighting, outcome: isOver ? unfinished : (incident.outcome ?? unfinished) } };
 }
 
+function newestFirst(answers: readonly IncidentSummary[]): readonly IncidentSummary[] {
+  return [...answers].sort((a, b) => epochMsOf(b.openedAt) - epochMsOf(a.openedAt));
+}
+
 /** The incident about the subject itself, the newest when there are several; without one, the newest that concerns it. */
 function principal(answers: readonly IncidentSummary[], subject: DrillSubject): IncidentSummary | undefined {
-  const newest = [...answers].sort((a, b) => epochMsOf(b.openedAt) - epochMsOf(a.openedAt));
+  const newest = newestFirst(answers);
   const own = subject.kind === 'slot' ? newest.find((each) => isAbout(each, subject.instance)) : undefined;
   return own ?? newest[0];
 }

@@ -11,10 +11,15 @@ export const crashLoopDetector: Detector<Readonly<Record<string, readonly number
   start: () => ({}),
   step(state, sample) {
     const died = (sample.kind === 'exit' && !sample.expected) || sample.kind === 'start-failed';
-    if (!died) return { state, changes: NO_CHANGES };
+    if (!died && sample.kind !== 'probe') return { state, changes: NO_CHANGES };
     const subject = versionSubject(sample.workload, sample.version);
-    const deaths = [...(state[subject.name] ?? []), sample.at].filter((at) => at > sample.at - WINDOW_MS).slice(-50);
+    const known = state[subject.name] ?? [];
+    // Probes of those who live tell the time: a loop is over when nobody died for long enough.
+    if (!died && known.length === 0) return { state, changes: NO_CHANGES };
+    const all = died ? [...known, sample.at] : known;
+    const deaths = all.filter((at) => at > sample.at - WINDOW_MS).slice(-50);
     const next = { ...state, [subject.name]: deaths };
+    if (!died && deaths.length >= EXITS) return { state: next, changes: NO_CHANGES };
     if (deaths.length < EXITS) return { state: next, changes: [{ clear: 'crash-loop', subject }] };
     const raise = {
       name: 'crash-loop' as const,
