@@ -196,7 +196,10 @@ export class Stack {
 
   /** Children are sessions of their own: each goes with what it started. */
   #killChildren(): void {
-    for (const { pid } of this.#living()) kill(-pid) || kill(pid);
+    for (const { pid } of this.#living()) {
+      kill(-pid);
+      kill(pid);
+    }
   }
 
   readonly #killEverything = (): void => {
@@ -211,12 +214,11 @@ function isOver({ child }: Program): boolean {
   return child.exitCode !== null || child.signalCode !== null;
 }
 
-function kill(pid: number): boolean {
+function kill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL');
-    return true;
   } catch {
-    return false;
+    // Gone already.
   }
 }
 
@@ -232,7 +234,9 @@ export function markedPids(state: StateDirectory): readonly { readonly id: strin
     return [{ id, pid: Number(pid), parent: Number(parent) }];
   });
   // What a child starts inherits its marks.
-  return found.filter(({ id, parent }) => !found.some((each) => each.id === id && each.pid === parent));
+  return found
+    .filter(({ id, parent }) => !found.some((each) => each.id === id && each.pid === parent))
+    .map(({ id, pid }) => ({ id, pid }));
 }
 
 function readProc(pid: string, file: string): string {

@@ -1,0 +1,114 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { fromIso, systemClock as clock } from '../../src/base/clock.ts';
+import type { ChildStatus } from '../../src/drivers/process/protocol.ts';
+import { ClinicLoad, type LoadReport, UNHARMED } from './clinic-load.ts';
+import { until } from './program.ts';
+import { markedPids, Stack } from './stack.ts';
+
+const TEST_MS = 240_000;
+/** Tenants of whom no access may go unrecorded. */
+const AUDITED = ['clinic-de', 'hospital-us'];
+
+let stack: Stack;
+let load: ClinicLoad;
+
+beforeAll(async () => {
+  stack = await Stack.create();
+  await stack.up();
+}, 120_000);
+
+afterAll(() => stack.close(), 120_000);
+
+beforeEach(async () => {
+  load = await ClinicLoad.start(stack);
+}, 120_000);
+
+afterEach(async () => {
+  await load.stop().catch(() => undefined);
+}, 120_000);
+
+async function child(id: string): Promise<ChildStatus> {
+  const found = (await stack.keeper.list()).find((each) => each.id === id);
+  if (!found) throw new Error(`the keeper has no ${id}`);
+  return found;
+}
+
+async function kill9(id: string): Promise<void> {
+  const { pid } = await child(id);
+  if (pid === null) throw new Error(`${id} does not run`);
+  process.kill(pid, 'SIGKILL');
+  await until(`${id} runs again`, async () => {
+    const now = await child(id);
+    return now.state === 'running' && now.pid !== null && now.pid !== pid;
+  });
+}
+
+/** Everything of Kintsugi does its work: one leads on fresh state, and what is served reaches the ledger. */
+async function untilWhole(): Promise<void> {
+  await until('control leads and everything is ready', async () => {
+    const { leading, fresh, workloads, system } = await stack.status();
+    const instances = workloads.flatMap((each) => each.instances);
+    return leading && fresh && [...instances.map(({ ready }) => ready), ...system.map(isRunning)].every(Boolean);
+  });
+  for (const gateway of [0, 1]) {
+    const since = clock.now();
+    await until(`gateway ${gateway} serves and records`, async () =>
+      (await stack.entries()).some(
+        ({ type, at, data }) => type === 'request.served' && data['gateway'] === gateway && fromIso(at) > since,
+      ),
+    );
+  }
+}
+
+function isRunning({ state }: { readonly state: string }): boolean {
+  return state === 'running';
+}
+
+/** Every good answer to a tenant who asks for records of it is on record. */
+async function expectOnRecord({ tenants }: LoadReport): Promise<void> {
+  for (const tenant of AUDITED) {
+    const succeeded = tenants[tenant]?.succeeded ?? Number.NaN;
+    expect(succeeded).toBeGreaterThan(0);
+    await until(`${succeeded} requests of ${tenant} are on record`, async () => {
+      const served = (await stack.entries()).filter(
+        (each) => each.type === 'request.served' && each.tenant === tenant && fromIso(each.at) >= load.startedAt,
+      );
+      expect(new Set(served.map(({ id }) => id)).size).toBe(served.length);
+      return served.length >= succeeded;
+    });
+  }
+}
+
+for (const id of ['ledger', 'control', 'postgres', 'gateway-1']) {
+  test(
+    `kill -9 of ${id} harms no request that may be repeated and loses no record`,
+    async () => {
+      await kill9(id);
+      await untilWhole();
+      const report = await load.stop();
+      expect(report.total).toMatchObject(UNHARMED);
+      await expectOnRecord(report);
+      expect((await stack.incidents()).filter(({ state }) => state === 'open')).toEqual([]);
+    },
+    TEST_MS,
+  );
+}
+
+test(
+  'kill -9 of the keeper harms nothing: the next one goes on with the same processes and doubles none',
+  async () => {
+    const pids = async () => (await stack.keeper.list()).map(({ id, pid }) => [id, pid]).sort();
+    const before = await pids();
+    const marked = markedPids(stack.state);
+    await stack.kill9Keeper();
+    await stack.up();
+    expect(await pids()).toEqual(before);
+    expect(new Set(marked.map(({ id }) => id)).size).toBe(marked.length);
+    expect(markedPids(stack.state)).toEqual(marked);
+    await untilWhole();
+    const report = await load.stop();
+    expect(report.total).toMatchObject({ ...UNHARMED, failedOther: 0, retried: 0 });
+    await expectOnRecord(report);
+  },
+  TEST_MS,
+);
