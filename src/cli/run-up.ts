@@ -1,18 +1,19 @@
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { describeError, isFault, KinError } from '../base/errors.ts';
+import { describeError, KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import type { Redacted } from '../base/redacted.ts';
 import { type SocketClient, socketClient } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import type { Keeper, KeeperOptions } from '../drivers/process/keeper.ts';
 import type { SystemProcess } from '../drivers/process/system-process.ts';
-import { readManifests } from '../resources/manifest.ts';
+import { type LoadedResource, readManifests } from '../resources/manifest.ts';
 import type { Workload } from '../resources/workload.ts';
 import type { Applied } from '../store/resource-store.ts';
 import type { Status } from './answers.ts';
 import type { CliContext, UpOptions } from './context.ts';
+import { refusePortInUse } from './free-port.ts';
 import { createLiveStatus, type LiveStatus } from './live-status.ts';
 import { createPrintTime } from './moment.ts';
 import { renderNextSteps, type Surroundings } from './next-steps.ts';
@@ -37,53 +38,72 @@ const READY_MS = 120_000;
  * is started. Resolves with the exit code.
  */
 export async function runUp(context: CliContext, options: UpOptions, parts: UpParts): Promise<number> {
-  const { clock } = context;
-  const startedMs = clock.monotonicMs();
-  const manifests = await readManifests([options.stack]);
-  const workloads = manifests.resources.map(({ resource }) => resource).filter((each) => each.kind === 'Workload');
-  const regions = new Set(workloads.flatMap(({ spec }) => Object.keys(spec.instances)));
+  const startedMs = context.clock.monotonicMs();
+  const { resources } = await readManifests([options.stack]);
+  const regions = new Set(
+    resources.flatMap(({ resource }) => (resource.kind === 'Workload' ? Object.keys(resource.spec.instances) : [])),
+  );
   const state = openStateDirectory(options.state);
+  await refusePortInUse(options.port, state.socket('gateway-0'));
+  await refusePortInUse(options.apiPort, state.socket('control'));
   parts.prepare(state);
-  const { random } = context;
+  const { clock, random } = context;
   const log = createLog('keeper', context.env['KINTSUGI_LOG_LEVEL'] ?? 'silent');
-  const keeper = await parts.startKeeper({
-    state,
-    clock,
-    random,
-    log,
-    system: systemProcesses(options, parts, state, [...regions]),
-  });
+  const system = systemProcesses(options, parts, state, [...regions]);
+  const keeper = await parts.startKeeper({ state, clock, random, log, system });
   const live = openLiveStatus(context, options);
   const stop = stopOnSignal(keeper, live);
   const control = socketClient(state.socket('control'), 'control.unreachable');
-  const client: { child: ReturnType<typeof startClient> | undefined } = { child: undefined };
   const watching = watch(context, control, keeper, live, stop.signal);
+  live.line(`keeper ${process.pid} on ${state.root}`);
+  let client: Client | undefined;
+  let code = 0;
   try {
-    live.line(`keeper ${process.pid} on ${state.root}`);
-    await untilControl(context, control, stop.signal);
-    const applied = await apply(context, control, manifests.resources);
-    for (const { key, change, version } of applied.filter((each) => each.change !== 'unchanged')) {
-      live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
-    }
-    const status = await untilReady(context, control, workloads, stop.signal);
-    live.line(
-      `ready after ${((clock.monotonicMs() - startedMs) / 1000).toFixed(1)} s; the API is on ${status.addresses.api}`,
-    );
-    for (const line of renderNextSteps(status, surroundingsOf(options)).split('\n')) live.line(line);
-    if (options.with !== undefined) client.child = startClient(options.with, options, state, live, parts.root);
+    await bringUp({ context, options, control, live, resources, startedMs, signal: stop.signal });
+    if (options.with !== undefined) client = startClient(options.with, options, state, live, parts.root);
   } catch (error) {
-    if (!stop.signal.aborted) {
-      live.line(`not ready: ${describeError(error)}`);
-      if (isFault(error, 'manifest.invalid') || isFault(error, 'artefact.missing')) await keeper.down();
-    }
+    code = await giveUp(error, keeper, live, stop.signal);
   }
   await keeper.done;
-  client.child?.kill('SIGTERM');
+  client?.kill('SIGTERM');
   await watching;
   await control.close();
   live.line('stopped');
   live.end();
-  return 0;
+  return code;
+}
+
+/** Waits for control, applies the manifests, waits until all of it is ready, and says what to try next. */
+async function bringUp(up: {
+  readonly context: CliContext;
+  readonly options: UpOptions;
+  readonly control: SocketClient;
+  readonly live: LiveStatus;
+  readonly resources: readonly LoadedResource[];
+  readonly startedMs: number;
+  readonly signal: AbortSignal;
+}): Promise<void> {
+  const { context, options, control, live, resources, startedMs, signal } = up;
+  await untilControl(context, control, signal);
+  const applied = await apply(context, control, resources);
+  for (const { key, change, version } of applied.filter((each) => each.change !== 'unchanged')) {
+    live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
+  }
+  const workloads = resources.flatMap(({ resource }) => (resource.kind === 'Workload' ? [resource] : []));
+  const status = await untilReady(context, control, workloads, signal);
+  const seconds = ((context.clock.monotonicMs() - startedMs) / 1000).toFixed(1);
+  live.line(`ready after ${seconds} s; the API is on ${status.addresses.api}`);
+  for (const line of renderNextSteps(status, surroundingsOf(options)).split('\n')) if (line) live.line(line);
+}
+
+/** What a person has to correct first ends the stack; what may still come right keeps it, for the healer to go on. */
+async function giveUp(error: unknown, keeper: Keeper, live: LiveStatus, signal: AbortSignal): Promise<number> {
+  if (signal.aborted) return 0;
+  live.line(`not ready: ${describeError(error)}`);
+  if (!(error instanceof KinError) || error.entry.retry !== 'never') return 0;
+  live.line(error.entry.remedy);
+  await keeper.down();
+  return error.entry.exit;
 }
 
 function openLiveStatus(context: CliContext, options: UpOptions): LiveStatus {
@@ -177,7 +197,7 @@ async function untilControl(context: CliContext, control: SocketClient, signal: 
 async function apply(
   context: CliContext,
   control: SocketClient,
-  resources: Awaited<ReturnType<typeof readManifests>>['resources'],
+  resources: readonly LoadedResource[],
 ): Promise<readonly Applied[]> {
   const documents = resources.map(({ resource, folder }) => ({ resource, baseFolder: folder }));
   const by = context.env['USER'] ?? 'up';
@@ -257,8 +277,18 @@ async function tellIncidents(control: SocketClient, told: Map<string, string>, l
   told.set('', '');
 }
 
+interface Client {
+  kill(signal: NodeJS.Signals): void;
+}
+
 /** Runs the client command in a shell of its own, with the gateway's address, and shows what it prints. */
-function startClient(command: string, options: UpOptions, state: StateDirectory, live: LiveStatus, root: string) {
+function startClient(
+  command: string,
+  options: UpOptions,
+  state: StateDirectory,
+  live: LiveStatus,
+  root: string,
+): Client {
   const env = {
     ...process.env,
     KINTSUGI_GATEWAY: `http://127.0.0.1:${options.port}`,
