@@ -17,7 +17,8 @@ export class IncidentTracker {
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #lastSeen = new Map<string, number>();
-  #open: readonly Incident[] | undefined;
+  #open: readonly Incident[] = [];
+  #isStale = true;
 
   constructor(options: { database: Database; lease: LeaderLease; record: RecordEvent; clock: Clock; random: Random }) {
     this.#database = options.database;
@@ -29,12 +30,12 @@ export class IncidentTracker {
 
   /** The incidents that are open, as last read. */
   get open(): readonly Incident[] {
-    return this.#open ?? [];
+    return this.#open;
   }
 
-  /** Called when something outside changed incidents: the next look reads them again. */
+  /** Called when something outside changed incidents: the next look reads them again. Until then the last read counts. */
   invalidate(): void {
-    this.#open = undefined;
+    this.#isStale = true;
   }
 
   async track(
@@ -42,16 +43,28 @@ export class IncidentTracker {
     isRepairing: (incident: string) => boolean,
   ): Promise<readonly Incident[]> {
     const now = this.#clock.now();
-    this.#open ??= await readOpenIncidents(this.#database);
+    await this.#readAgain();
     for (const diagnosis of diagnoses) {
       this.#lastSeen.set(diagnosis.key, now);
       if (!this.#open.some((each) => each.key === diagnosis.key)) await this.#openNew(diagnosis, now);
     }
     await this.#closeQuiet(now, isRepairing);
-    return (this.#open ?? []).flatMap((incident) => {
+    return this.#open.flatMap((incident) => {
       const diagnosis = diagnoses.find((each) => each.key === incident.key);
       return diagnosis ? [{ ...incident, body: { ...incident.body, diagnosis } }] : [];
     });
+  }
+
+  /** What changes while it is read makes it stale again. */
+  async #readAgain(): Promise<void> {
+    if (!this.#isStale) return;
+    this.#isStale = false;
+    try {
+      this.#open = await readOpenIncidents(this.#database);
+    } catch (error) {
+      this.#isStale = true;
+      throw error;
+    }
   }
 
   async #openNew(diagnosis: Diagnosis, now: number): Promise<void> {
@@ -59,18 +72,18 @@ export class IncidentTracker {
     const incident = await fencedTransaction(this.#database, this.#lease, (tx) =>
       openIncident(tx, diagnosis, toIso(first), this.#random, this.#record),
     );
-    this.#open = [...(this.#open ?? []), incident];
+    this.#open = [...this.#open, incident];
   }
 
   async #closeQuiet(now: number, isRepairing: (incident: string) => boolean): Promise<void> {
-    for (const incident of this.#open ?? []) {
+    for (const incident of this.#open) {
       const seenAt = this.#lastSeen.get(incident.key);
       if (seenAt === undefined) this.#lastSeen.set(incident.key, now);
       if (seenAt === undefined || now - seenAt < QUIET_MS || isRepairing(incident.id)) continue;
       await fencedTransaction(this.#database, this.#lease, (tx) =>
         closeIncident(tx, incident.id, 'recovered', this.#record),
       );
-      this.#open = this.#open?.filter((each) => each.id !== incident.id);
+      this.#open = this.#open.filter((each) => each.id !== incident.id);
     }
   }
 }
