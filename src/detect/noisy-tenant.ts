@@ -48,7 +48,7 @@ function judge(state: State, sample: RequestsSample): readonly Change[] {
     own.usualPerS !== undefined &&
     own.recentPerS >= TIMES_ABOVE_USUAL * own.usualPerS &&
     own.recentPerS >= SHARE_OF_ALL_MIN * all;
-  if (loud) return [{ clear: 'noisy-tenant', subject }];
+  if (!loud) return [{ clear: 'noisy-tenant', subject }];
   const hurt = Object.keys(state).filter((name) => name !== tenant && isHurt(state[name]!, at));
   if (hurt.length === 0) return [{ clear: 'noisy-tenant', subject }];
   const usual = Math.max(1, Math.round(own.usualPerS ?? 0));
