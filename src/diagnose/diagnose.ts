@@ -63,7 +63,7 @@ function isSuspect(workload: WorkloadView, version: VersionView): boolean {
 
 function accuse(left: Symptoms, workload: WorkloadView, version: VersionView, fleet: FleetView): readonly Diagnosis[] {
   const fallback = lastKnownGood(workload, version.version);
-  const accused = fallback ? accusationsOf(left, workload, version) : [];
+  const accused = fallback ? accusationsOf(left, workload, version, fleet) : [];
   if (!fallback || accused.length === 0) return [];
   const onlyConfig = version.artefactDigest === fallback.artefactDigest;
   const what = onlyConfig ? `the configuration of version ${version.version}` : `version ${version.version}`;
@@ -81,14 +81,22 @@ function accuse(left: Symptoms, workload: WorkloadView, version: VersionView, fl
  * Symptoms that speak against the version itself: that it is worse than the one before, or, while it has not soaked yet,
  * what most of its instances do. Deaths of a proven version accuse something else: rolling it back would be a guess.
  */
-function accusationsOf(left: Symptoms, workload: WorkloadView, version: VersionView): readonly Symptom[] {
+function accusationsOf(
+  left: Symptoms,
+  workload: WorkloadView,
+  version: VersionView,
+  fleet: FleetView,
+): readonly Symptom[] {
   const proven = version.promotedAt !== null;
   const own = named(left, proven ? ['version-errors'] : ['crash-loop', 'version-errors']).filter(
     ({ subject }) =>
       subject.kind === 'version' && subject.workload === workload.name && subject.version === version.version,
   );
   if (own.length > 0 || proven) return own;
-  const sick = ofWorkload(left, workload.name, version.version).filter(({ name }) => UNPROVEN.includes(name));
+  const needs = dependenciesOf(workload.name, fleet);
+  const excused = needs.some((each) => isDown(each, left) || hasJustStarted(each, fleet));
+  const counts = excused ? ONLY_ITS_OWN : UNPROVEN;
+  const sick = ofWorkload(left, workload.name, version.version).filter(({ name }) => counts.includes(name));
   const instances = workload.instances.filter((each) => each.version === version.version);
   const affected = new Set(sick.map(({ subject }) => subject.name));
   return affected.size * 2 >= Math.max(1, instances.length) ? sick : [];
@@ -96,6 +104,16 @@ function accusationsOf(left: Symptoms, workload: WorkloadView, version: VersionV
 
 /** What counts against a version that has not soaked. A single death does not: that is what crash-loop counts. */
 const UNPROVEN: readonly SymptomName[] = ['start-failed', 'instance-errors', 'instance-slow', 'hung', 'probe-failed'];
+
+/** What nothing that a version depends on can do to its instances. */
+const ONLY_ITS_OWN: readonly SymptomName[] = ['hung'];
+
+/** A process of it died, hangs or does not come up: whoever calls it fails with it. */
+function isDown(workload: string, left: Symptoms): boolean {
+  return named(left, ['exited', 'hung', 'start-failed']).some(
+    ({ subject }) => subject.kind === 'instance' && subject.workload === workload,
+  );
+}
 
 /** Not ready alone may be what a dependency does, or the first sign of a hang: either shows within this time. */
 const NOT_READY_MS = 2_000;
