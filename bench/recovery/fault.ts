@@ -48,7 +48,7 @@ export const FAULTS: readonly Fault[] = [
     name: 'hang',
     description: 'SIGSTOP to one of three instances: its port stays open, nothing answers',
     lateMs: 1_000,
-    watchMsMax: 12_000,
+    watchMsMax: 15_000,
     inject: async ({ pid }) => void process.kill(pid, 'SIGSTOP'),
     lift: async ({ pid }) => ifAlive(() => void process.kill(pid, 'SIGCONT')),
   },

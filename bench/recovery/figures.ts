@@ -50,9 +50,9 @@ export function figuresOf(
   };
 }
 
-/** Latency while nothing was broken, of what began and ended in these spans. */
-export function calmOf(answers: readonly Answer[], spans: readonly (readonly [fromMs: number, toMs: number])[]) {
-  const calm = answers.filter(({ dueMs, endMs }) => spans.some(([from, to]) => dueMs >= from && endMs < to));
+/** Latency while nothing was broken, of what began and ended in this span. */
+export function calmOf(answers: readonly Answer[], fromMs: number, toMs: number) {
+  const calm = answers.filter(({ dueMs, endMs }) => dueMs >= fromMs && endMs < toMs);
   const times = calm.map(({ dueMs, endMs }) => endMs - dueMs);
   return {
     requests: calm.length,

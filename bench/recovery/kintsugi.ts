@@ -105,8 +105,9 @@ function createContestant(tokenFile: string, program: Program): Contestant {
   };
 }
 
-async function isServing({ instances, target }: Contestant): Promise<boolean> {
-  if ((await instances()).filter(({ inRotation }) => inRotation).length < INSTANCES) return false;
+async function isServing(contestant: Contestant): Promise<boolean> {
+  const { target } = contestant;
+  if ((await contestant.instances()).filter(({ inRotation }) => inRotation).length < INSTANCES) return false;
   const response = await request(`${target.origin}/work/0`, { headers: target.headers });
   await response.body.dump();
   return response.statusCode === 200;

@@ -36,6 +36,7 @@ export class Load {
     this.#pool = new Pool(target.origin, {
       connections: CONNECTIONS_MAX,
       pipelining: 1,
+      connect: { timeout: LOAD.deadlineMs },
       keepAliveTimeout: IDLE_MS,
       keepAliveMaxTimeout: IDLE_MS,
     });

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Contestant, Entry } from './contestant.ts';
 import { FAULTS } from './fault.ts';
 import { type Answer, calmOf, figuresOf, WATCH_LEAST_MS } from './figures.ts';
@@ -10,6 +11,10 @@ import { LOAD, Load } from './load.ts';
 import { readMachine } from './machine.ts';
 import { createReport, type RecoveryReport, type RoundResult } from './report.ts';
 import { runTrial, type Trial } from './trial.ts';
+
+/** Nobody is measured while its first requests are compiled. */
+const WARM_UP_MS = 1_000;
+const CALM_MS = 3_000;
 
 /**
  * Breaks every contestant in every way, `rounds` times, one after the other and in an order that turns, so that what the
@@ -62,15 +67,16 @@ async function breakAll(contestant: Contestant, round: number, signal: AbortSign
   const load = new Load(contestant.target, round);
   const trials: Trial[] = [];
   let answers: readonly Answer[] = [];
+  let calmFromMs = 0;
   try {
+    await sleep(WARM_UP_MS, undefined, { signal });
+    calmFromMs = performance.now();
+    await sleep(CALM_MS, undefined, { signal });
     for (const [at, fault] of FAULTS.entries()) trials.push(await runTrial(contestant, fault, round + at, signal));
   } finally {
     answers = await load.stop();
   }
-  const calm = calmOf(
-    answers,
-    trials.map(({ calmMs, faultMs }) => [calmMs, faultMs] as const),
-  );
+  const calm = calmOf(answers, calmFromMs, calmFromMs + CALM_MS);
   const faults = trials.map(({ faultMs, endMs, restoredMs, verifiedMs }, at) => {
     const { name, lateMs } = FAULTS[at]!;
     const figures = figuresOf(answers, { faultMs, endMs, lateMs, deadlineMs: LOAD.deadlineMs });

@@ -5,13 +5,12 @@ import { WATCH_LEAST_MS } from './figures.ts';
 import { readPid } from './health.ts';
 
 const BEAT_MS = 100;
-const CALM_MS = 1_000;
+/** For what the fault before left behind. */
+const PAUSE_MS = 500;
 const SETTLE_LIMIT_MS = 15_000;
 
 /** One fault against one contestant. Moments are of `performance.now()`, spans start at the fault. */
 export interface Trial {
-  /** Nothing was broken from here until the fault. */
-  readonly calmMs: number;
   readonly faultMs: number;
   readonly endMs: number;
   /** Until three instances got requests and answered, none of them the broken one; null when not in the time watched. */
@@ -20,7 +19,7 @@ export interface Trial {
   readonly verifiedMs: number | null | undefined;
 }
 
-/** Breaks instance `ordinal`, watches, lifts the fault, and waits for calm again (a bounded time). */
+/** Waits until all is well (a bounded time), breaks instance `ordinal`, watches, and lifts the fault. */
 export async function runTrial(
   contestant: Contestant,
   fault: Fault,
@@ -28,15 +27,14 @@ export async function runTrial(
   signal: AbortSignal,
 ): Promise<Trial> {
   await settle(contestant, signal);
-  const calmMs = performance.now();
-  await sleep(CALM_MS, undefined, { signal });
+  await sleep(PAUSE_MS, undefined, { signal });
   const victim = await chooseVictim(contestant, ordinal);
   const healedBefore = (await contestant.incidents?.())?.healed ?? 0;
   const faultMs = performance.now();
   await fault.inject(victim);
   try {
     const seen = await watch(contestant, victim, { healedBefore, faultMs, limitMs: fault.watchMsMax }, signal);
-    return { calmMs, faultMs, endMs: performance.now(), ...seen };
+    return { faultMs, endMs: performance.now(), ...seen };
   } finally {
     await fault.lift(victim);
   }
