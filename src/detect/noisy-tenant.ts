@@ -11,8 +11,11 @@ const BASELINE_MIN_MS = 8_000;
 const TIMES_ABOVE_USUAL = 3;
 const SHARE_OF_ALL_MIN = 0.5;
 const RATE_MIN_PER_S = 40;
-/** Others are hurt when their median doubles, by at least this much, or when they fail. */
-const SLOWER_MS_MIN = 15;
+/** Others are hurt when their latency doubles, in the middle or in the tail, by at least this much, or when they fail. */
+const HURTS = [
+  { quantile: 0.5, slowerMs: 15 },
+  { quantile: 0.9, slowerMs: 30 },
+] as const;
 const FAILED_SHARE_MIN = 0.02;
 
 interface Watched {
@@ -82,7 +85,9 @@ function isHurt(watched: Watched, at: number): boolean {
   const recent = totalOf(watched.tally, at - RECENT_MS);
   const usual = totalOf(watched.tally, at - BASELINE_MS, at - RECENT_MS);
   if (recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare > 2 * usual.failedShare) return true;
-  const now = quantileMs(recent.latency, 0.5);
-  const before = quantileMs(usual.latency, 0.5);
-  return now !== undefined && before !== undefined && now >= 2 * before && now >= before + SLOWER_MS_MIN;
+  return HURTS.some(({ quantile, slowerMs }) => {
+    const now = quantileMs(recent.latency, quantile);
+    const before = quantileMs(usual.latency, quantile);
+    return now !== undefined && before !== undefined && now >= 2 * before && now >= before + slowerMs;
+  });
 }
