@@ -233,14 +233,13 @@ const regulation: Guard = {
   rule: 'each step is lawful for each tenant that it touches; unknown is a no',
   source: 'the profiles of the tenants',
   review({ plan, fleet, policy }) {
-    for (const step of plan.steps) {
-      const footprint = { move: step.move, regions: step.touch.regions, tenants: step.touch.tenants };
-      const ruling = gate(footprint, fleet.tenants, policy.rules);
-      if (ruling.kind === 'permit') continue;
-      const remedy = ruling.kind === 'deny' ? 'choose a lawful place' : '`kintsugi approve`';
-      return { kind: ruling.kind === 'deny' ? 'deny' : 'ask', reason: `${ruling.clause}: ${ruling.reason}`, remedy };
-    }
-    return undefined;
+    const rulings = plan.steps
+      .map(({ move, touch: { regions, tenants } }) => gate({ move, regions, tenants }, fleet.tenants, policy.rules))
+      .filter((ruling) => ruling.kind !== 'permit');
+    const denied = rulings.find((ruling) => ruling.kind === 'deny');
+    if (denied) return deny(`${denied.clause}: ${denied.reason}`, 'choose a lawful place');
+    const asks = rulings[0];
+    return asks && { kind: 'ask', reason: `${asks.clause}: ${asks.reason}`, remedy: '`kintsugi approve`' };
   },
 };
 
