@@ -163,9 +163,16 @@ describe('sibling', () => {
     expect(
       standing(
         siblingDetector,
-        both((at) => triesAt(at, 5, 0, a, 400)),
+        both((at) => triesAt(at, 5, 0, a, 400), 8_000),
       ),
     ).toEqual(['instance-slow records-1']);
+    // A gap that does not last is a busy machine.
+    expect(
+      standing(
+        siblingDetector,
+        both((at) => triesAt(at, 5, 0, a, at < 3_000 ? 400 : 10)),
+      ),
+    ).toEqual([]);
     expect(
       standing(
         siblingDetector,
@@ -181,12 +188,12 @@ describe('sibling', () => {
   });
 
   test('it clears when the instance behaves again, and when it is gone', () => {
-    const sick = both((at) => triesAt(at, 2, 3, a, 400));
+    const sick = both((at) => triesAt(at, 2, 3, a, 400), 9_000);
     expect(standing(siblingDetector, sick).sort()).toEqual(['instance-errors records-1', 'instance-slow records-1']);
-    const well = each(5_000, 11_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 5, 0, b)]);
+    const well = each(9_000, 15_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 5, 0, b)]);
     expect(standing(siblingDetector, [...sick, ...well])).toEqual([]);
-    expect(standing(siblingDetector, [...sick, exitAt(6_000, a)])).toEqual([]);
-    expect(standing(siblingDetector, [...sick, retiredAt(6_000, a)])).toEqual([]);
+    expect(standing(siblingDetector, [...sick, exitAt(9_500, a)])).toEqual([]);
+    expect(standing(siblingDetector, [...sick, retiredAt(9_500, a)])).toEqual([]);
   });
 
   test('a claim that is seen again keeps the time of its first sight', () => {

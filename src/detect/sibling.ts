@@ -11,7 +11,12 @@ const REQUESTS_MIN = 15;
 const FAILED_SHARE_MIN = 0.2;
 /** An instance must be this much worse than the rest of its version. */
 const TIMES_WORSE = 3;
-const SLOWER_MS_MIN = 100;
+const SLOWER_MS_MIN = 150;
+/** Latency wanders on a busy machine: only a gap that stays is a fault. Errors do not wander. */
+const TIMES_SLOWER = 4;
+const SLOW_FOR_MS = 4_000;
+/** A standing claim of slowness goes when the gap is this small again. */
+const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
 const LATENCY_REQUESTS_MIN = 10;
 const LATENCY_WINDOW_MIN_MS = 2_000;
@@ -24,11 +29,14 @@ interface Watched {
   readonly version: number;
   readonly region: string;
   readonly tally: Tally;
-  readonly since: Readonly<Record<string, number>>;
+  /** Since when it is slower than its siblings without a break; null while it is not. */
+  readonly slowSince: number | null;
 }
 
+type State = Readonly<Record<string, Watched>>;
+
 /** Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. */
-export const siblingDetector: Detector<Readonly<Record<string, Watched>>> = {
+export const siblingDetector: Detector<State> = {
   name: 'sibling',
   start: () => ({}),
   step(state, sample) {
@@ -47,21 +55,20 @@ export const siblingDetector: Detector<Readonly<Record<string, Watched>>> = {
     const before = state[sample.instance];
     const { workload, version, region } = sample;
     const tally = addSpan(before?.tally ?? [], sample, KEEP_MS);
-    const watched: Watched = { workload, version, region, tally, since: before?.since ?? {} };
-    const next = { ...state, [sample.instance]: watched };
-    const changes = judge(next, sample);
-    return { state: remember(next, sample, changes), changes };
+    const heard = { ...state, [sample.instance]: { workload, version, region, tally, slowSince: null } };
+    const slowness = slownessOf(heard, sample);
+    const wasSlowSince = before?.slowSince ?? null;
+    // Too little to compare is no news.
+    const slowSince = slowness === undefined ? wasSlowSince : slowness.isSlower ? (wasSlowSince ?? sample.at) : null;
+    const next = { ...heard, [sample.instance]: { ...heard[sample.instance]!, slowSince } };
+    return { state: next, changes: [...judgeErrors(next, sample), ...judgeLatency(slowness, slowSince, sample)] };
   },
 };
 
-function judge(state: Readonly<Record<string, Watched>>, sample: TriesSample): readonly Change[] {
-  const siblings = Object.entries(state)
+function siblingsOf(state: State, sample: TriesSample): readonly Total[] {
+  return Object.entries(state)
     .filter(([name, other]) => name !== sample.instance && isSibling(other, sample))
-    .map(([, other]) => other.tally);
-  const recent = siblings.map((tally) => totalOf(tally, sample.at - WINDOW_MS));
-  const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
-  const errors = own.count < REQUESTS_MIN ? NO_CHANGES : judgeErrors(state, sample, own, recent);
-  return [...errors, ...judgeLatency(state, sample, recent)];
+    .map(([, other]) => totalOf(other.tally, sample.at - WINDOW_MS));
 }
 
 /** Equal work only: another region has other tenants, another load and another database. */
@@ -78,14 +85,11 @@ function latestOf(tally: Tally, at: number): Total | undefined {
   return undefined;
 }
 
-function judgeErrors(
-  state: Readonly<Record<string, Watched>>,
-  sample: TriesSample,
-  own: Total,
-  siblings: readonly Total[],
-): readonly Change[] {
+function judgeErrors(state: State, sample: TriesSample): readonly Change[] {
+  const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
+  if (own.count < REQUESTS_MIN) return NO_CHANGES;
   const subject = instanceSubject(sample);
-  const others = siblings.filter((each) => each.count >= REQUESTS_MIN);
+  const others = siblingsOf(state, sample).filter((each) => each.count >= REQUESTS_MIN);
   const failed = others.reduce((sum, each) => sum + each.failed, 0);
   const count = others.reduce((sum, each) => sum + each.count, 0);
   const usual = count === 0 ? 0 : failed / count;
@@ -97,7 +101,7 @@ function judgeErrors(
       raise: {
         name: 'instance-errors',
         subject,
-        since: state[sample.instance]!.since['instance-errors'] ?? sample.at,
+        since: sample.at,
         at: sample.at,
         vantages: own.vantages,
         reason: `${percent} % of ${own.count} requests to ${sample.instance} failed, ${Math.round(usual * 100)} % elsewhere`,
@@ -107,24 +111,39 @@ function judgeErrors(
   ];
 }
 
-function judgeLatency(
-  state: Readonly<Record<string, Watched>>,
-  sample: TriesSample,
-  siblings: readonly Total[],
-): readonly Change[] {
-  const subject = instanceSubject(sample);
+interface Slowness {
+  readonly own: Total;
+  readonly ownMs: number;
+  readonly usualMs: number;
+  readonly isSlower: boolean;
+}
+
+/** How the latest requests compare; undefined when either side has too few to say. */
+function slownessOf(state: State, sample: TriesSample): Slowness | undefined {
   const own = latestOf(state[sample.instance]!.tally, sample.at);
   const ownMs = own && quantileMs(own.latency, 0.5);
-  const usualMs = medianOf(siblings.flatMap((each) => quantileMs(each.latency, 0.5) ?? []));
-  if (own === undefined || ownMs === undefined || usualMs === undefined) return NO_CHANGES;
-  if (ownMs < 1.5 * usualMs) return [{ clear: 'instance-slow', subject }];
-  if (ownMs < TIMES_WORSE * usualMs || ownMs < usualMs + SLOWER_MS_MIN) return NO_CHANGES;
+  const others = siblingsOf(state, sample).filter((each) => each.latency.count >= LATENCY_REQUESTS_MIN);
+  const usualMs = medianOf(others.flatMap((each) => quantileMs(each.latency, 0.5) ?? []));
+  if (own === undefined || ownMs === undefined || usualMs === undefined) return undefined;
+  return { own, ownMs, usualMs, isSlower: ownMs >= TIMES_SLOWER * usualMs && ownMs >= usualMs + SLOWER_MS_MIN };
+}
+
+function judgeLatency(
+  slowness: Slowness | undefined,
+  slowSince: number | null,
+  sample: TriesSample,
+): readonly Change[] {
+  if (slowness === undefined) return NO_CHANGES;
+  const { own, ownMs, usualMs } = slowness;
+  const subject = instanceSubject(sample);
+  if (ownMs < TIMES_NORMAL * usualMs) return [{ clear: 'instance-slow', subject }];
+  if (slowSince === null || sample.at - slowSince < SLOW_FOR_MS) return NO_CHANGES;
   return [
     {
       raise: {
         name: 'instance-slow',
         subject,
-        since: state[sample.instance]!.since['instance-slow'] ?? sample.at,
+        since: slowSince,
         at: sample.at,
         vantages: own.vantages,
         reason: `${sample.instance} takes ${Math.round(ownMs)} ms in the median, its siblings ${Math.round(usualMs)} ms`,
@@ -137,18 +156,4 @@ function judgeLatency(
 function medianOf(values: readonly number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)];
-}
-
-function remember(
-  state: Readonly<Record<string, Watched>>,
-  sample: TriesSample,
-  changes: readonly Change[],
-): Readonly<Record<string, Watched>> {
-  const watched = state[sample.instance]!;
-  const since: Record<string, number> = { ...watched.since };
-  for (const change of changes) {
-    if ('raise' in change) since[change.raise.name] = change.raise.since;
-    else delete since[change.clear];
-  }
-  return { ...state, [sample.instance]: { ...watched, since } };
 }
