@@ -1,0 +1,282 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { AT, fleetView, instanceView, tenantView, versionView, workloadView } from '../../test/sim/fleet-views.ts';
+import { diagnosisOf, policyOf, repairOf, situationOf } from '../../test/sim/plans.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import type { FleetView } from '../diagnose/fleet-view.ts';
+import { API_VERSION } from '../resources/metadata.ts';
+import { CAUSES, type Cause, type MoveName, type Playbook, playbookSchema } from '../resources/playbook.ts';
+import { decide } from './decide.ts';
+import type { Decision, Plan } from './plan.ts';
+import { BUILTIN_PLAYBOOKS } from './playbooks.ts';
+import type { Policy, Situation } from './situation.ts';
+
+const instance = { kind: 'instance', name: 'records-0', workload: 'records', version: 2 } as const;
+const version = { kind: 'version', name: 'records@2', workload: 'records', version: 2 } as const;
+const tenant = { kind: 'tenant', name: 'shop' } as const;
+const workload = { kind: 'workload', name: 'records' } as const;
+
+const records = workloadView('records', {
+  targetVersion: 2,
+  phase: 'canary',
+  wanted: { eu: 3, us: 1 },
+  instances: [0, 1, 2].map((ordinal) => instanceView(`records-${ordinal}`, { version: ordinal === 2 ? 1 : 2 })),
+  versions: [versionView(1), versionView(2, { promotedAt: null })],
+});
+const fleet = fleetView([records], [tenantView('shop'), tenantView('far', { regions: ['us'] })]);
+const budgets = { global: 9, 'workload records': 9, 'tenant shop': 9 };
+
+function decideOn(
+  diagnosis: Diagnosis,
+  given: { fleet?: FleetView; policy?: Policy; repairs?: Situation['repairs'] } = {},
+) {
+  const situation = situationOf(diagnosis, given.repairs);
+  return decide(situation, given.fleet ?? fleet, budgets, given.policy ?? policyOf(), AT);
+}
+
+function planFor(...given: Parameters<typeof decideOn>): Plan {
+  const decision = decideOn(...given);
+  if (decision.kind === 'plan') return decision;
+  throw new Error(`refused: ${JSON.stringify(decision.verdicts.filter(({ kind }) => kind === 'deny'))}`);
+}
+
+const movesOf = (plan: Plan) => plan.steps.map(({ move }) => move);
+const denials = (decision: Decision) =>
+  decision.verdicts.filter(({ kind }) => kind === 'deny').map(({ guard }) => guard);
+
+function playbook(name: string, answers: readonly Cause[], ladder: readonly MoveName[], more: object = {}): Playbook {
+  const spec = { answers, ladder: ladder.map((move) => ({ move })), ...more };
+  return playbookSchema.parse({ apiVersion: API_VERSION, kind: 'Playbook', metadata: { name }, spec });
+}
+
+describe('the ladder', () => {
+  test.each([
+    ['instance-died', instance, ['replace'], 'slot records/eu/0'],
+    ['instance-hung', instance, ['replace'], 'slot records/eu/0'],
+    ['instance-degraded', instance, ['replace', 'page'], 'slot records/eu/0'],
+    ['resource', instance, ['replace', 'page'], 'slot records/eu/0'],
+    ['version', version, ['rollback', 'page'], 'workload records'],
+    ['configuration', version, ['rollback', 'page'], 'workload records'],
+    ['tenant', tenant, ['throttle', 'quarantine', 'page'], 'tenant shop'],
+    ['overload', workload, ['scale', 'page'], 'workload records'],
+    ['unknown', workload, ['page'], 'workload records'],
+    ['dependency', workload, ['page'], 'workload records'],
+    ['observer', workload, ['page'], 'workload records'],
+  ] as const)('of %s', (cause, subject, moves, target) => {
+    const plan = planFor(diagnosisOf(cause, subject));
+    expect(movesOf(plan)).toEqual(moves);
+    expect(plan).toMatchObject({ target, cause, incident: 'inc_1', madeAt: AT, expiresAt: AT + 30_000 });
+  });
+
+  test('every cause has a built-in answer', () => {
+    expect(CAUSES.filter((cause) => !BUILTIN_PLAYBOOKS.some(({ spec }) => spec.answers.includes(cause)))).toEqual([]);
+  });
+});
+
+describe('a replacement', () => {
+  test('says all that apply and undo need, and touches those whom the instance serves', () => {
+    const [step] = planFor(diagnosisOf('instance-hung', instance)).steps;
+    expect(step?.input).toEqual({
+      workload: 'records',
+      region: 'eu',
+      ordinal: 0,
+      oldInstance: 'records-0',
+      newInstance: 'records-eu-0-abcde',
+      version: 2,
+      oldVersion: 2,
+      inPlace: false,
+    });
+    expect(step?.touch).toMatchObject({
+      instances: ['records-0'],
+      servingTakenAtOnce: 0,
+      tenants: ['shop'],
+      regions: ['eu'],
+    });
+  });
+
+  test('of what owns its place is a restart, and counts as taken away while it serves', () => {
+    const inPlace = fleetView([{ ...records, replacement: 'in-place' }]);
+    const [step] = planFor(diagnosisOf('instance-hung', instance), { fleet: inPlace }).steps;
+    expect(step).toMatchObject({ move: 'restart', input: { inPlace: true }, touch: { servingTakenAtOnce: 1 } });
+    const dead = instanceView('records-0', { version: 2, ready: false, running: false });
+    const down = fleetView([{ ...records, replacement: 'in-place', instances: [dead, ...records.instances.slice(1)] }]);
+    const [after] = planFor(diagnosisOf('instance-died', instance), { fleet: down }).steps;
+    expect(after?.touch.servingTakenAtOnce).toBe(0);
+  });
+
+  test('of an instance that has gone, or is only on its way, is nothing that fits', () => {
+    const empty = fleetView([{ ...records, instances: [] }]);
+    expect(denials(decideOn(diagnosisOf('instance-died', instance), { fleet: empty }))).toEqual(['possible']);
+    const coming = instanceView('records-0', { role: 'incoming' });
+    const onItsWay = fleetView([{ ...records, instances: [coming] }]);
+    const plan = planFor(diagnosisOf('instance-degraded', instance), { fleet: onItsWay });
+    expect(movesOf(plan)).toEqual(['page']);
+  });
+});
+
+describe('going back', () => {
+  test('replaces what runs the bad version, by names of their own, and keeps the old state', () => {
+    const [step] = planFor(diagnosisOf('version', version)).steps;
+    expect(step?.input).toMatchObject({ from: 2, to: 1, oldPhase: 'canary', inPlace: false });
+    expect(step?.input['slots']).toEqual([
+      { region: 'eu', ordinal: 0, oldInstance: 'records-0', newInstance: 'records-eu-0-abcde' },
+      { region: 'eu', ordinal: 1, oldInstance: 'records-1', newInstance: 'records-eu-1-abcde1' },
+    ]);
+  });
+
+  test('to another configuration of the same artefact is a revert', () => {
+    const versions = [versionView(1), versionView(2, { promotedAt: null, artefactDigest: 'artefact-1' })];
+    const plan = planFor(diagnosisOf('configuration', version), { fleet: fleetView([{ ...records, versions }]) });
+    expect(movesOf(plan)).toEqual(['revert', 'page']);
+  });
+
+  test('without a version that soaked leaves a person to be called', () => {
+    const versions = [versionView(1, { promotedAt: null }), versionView(2, { promotedAt: null })];
+    const plan = planFor(diagnosisOf('version', version), { fleet: fleetView([{ ...records, versions }]) });
+    expect(movesOf(plan)).toEqual(['page']);
+  });
+
+  test('never goes to a version that was gone back from', () => {
+    const versions = [versionView(0), versionView(1, { rejectedAt: AT }), versionView(2, { promotedAt: null })];
+    const [step] = planFor(diagnosisOf('version', version), { fleet: fleetView([{ ...records, versions }]) }).steps;
+    expect(step?.input['to']).toBe(0);
+  });
+});
+
+describe('limits on a tenant', () => {
+  test('follow what the tenant usually sends, and touch nobody else', () => {
+    const diagnosis = diagnosisOf('tenant', tenant);
+    const evidence = [{ ...diagnosis.evidence[0]!, evidence: { usualPerSecond: 20 } }];
+    const [step] = planFor({ ...diagnosis, evidence }).steps;
+    expect(step?.input).toMatchObject({ kind: 'throttle', tenant: 'shop', requestsPerSecond: 30, minutes: 10 });
+    expect(step?.touch).toMatchObject({ tenants: ['shop'], instances: [] });
+  });
+
+  test('that stand already are not put on again', () => {
+    const shop = tenantView('shop', { mitigations: [{ id: 'm', kind: 'throttle' }] });
+    const plan = planFor(diagnosisOf('tenant', tenant), { fleet: fleetView([records], [shop]) });
+    expect(movesOf(plan)).toEqual(['quarantine', 'page']);
+  });
+});
+
+describe('the playbook', () => {
+  const own = playbook('mine', ['instance-hung'], ['page']);
+  const forRecords = playbook('for-records', ['instance-hung'], ['scale'], { workloads: ['records'] });
+  const forBills = playbook('for-bills', ['instance-hung'], ['scale'], { workloads: ['bills'] });
+
+  test.each([
+    ['declared before built in', [own], 'mine'],
+    ['for this workload before for all', [own, forRecords], 'for-records'],
+    ['never that of another workload', [forBills], 'replace-hung'],
+  ] as const)('is chosen: %s', (_rule, declared, chosen) => {
+    const policy = policyOf({ playbooks: [...declared, ...BUILTIN_PLAYBOOKS] });
+    expect(planFor(diagnosisOf('instance-hung', instance), { policy }).playbook).toBe(chosen);
+  });
+
+  test('that is missing is a refusal that says so', () => {
+    const decision = decideOn(diagnosisOf('instance-hung', instance), { policy: policyOf({ playbooks: [forBills] }) });
+    expect(denials(decision)).toEqual(['playbook']);
+  });
+
+  test('that asks for a person gives the plan the time for it', () => {
+    const asks = playbook('asks', ['instance-hung'], ['replace'], {
+      autonomy: 'approve',
+      limits: { approvalMs: 60_000 },
+    });
+    const plan = planFor(diagnosisOf('instance-hung', instance), { policy: policyOf({ playbooks: [asks] }) });
+    expect(plan).toMatchObject({ needsApproval: true, expiresAt: AT + 60_000 });
+  });
+});
+
+describe('a refusal', () => {
+  const stops = [{ id: 'stp', scope: 'global', reason: 'r', by: 'ada', expiresAt: null }];
+
+  test('carries the verdict of every guard', () => {
+    const decision = decideOn(diagnosisOf('instance-hung', instance), { policy: policyOf({ stops }) });
+    expect(decision).toMatchObject({ kind: 'refusal', incident: 'inc_1', target: 'slot records/eu/0' });
+    expect(denials(decision)).toEqual(['stop']);
+  });
+
+  const failed = Array.from({ length: 3 }, () =>
+    repairOf('slot records/eu/0', { endedAt: AT - 1, outcome: 'unwound' }),
+  );
+
+  test('for nothing but spent attempts is a call to a person instead', () => {
+    const plan = planFor(diagnosisOf('instance-hung', instance), { repairs: failed });
+    expect(movesOf(plan)).toEqual(['page']);
+    expect(plan.steps[0]?.touch.instances).toEqual([]);
+  });
+
+  test('stays one when anything else stands against the plan', () => {
+    const decision = decideOn(diagnosisOf('instance-hung', instance), { repairs: failed, policy: policyOf({ stops }) });
+    expect(denials(decision)).toEqual(['stop', 'attempts']);
+  });
+});
+
+const diagnoses = fc.constantFrom(
+  diagnosisOf('instance-hung', instance),
+  diagnosisOf('instance-died', instance),
+  diagnosisOf('version', version),
+  diagnosisOf('tenant', tenant),
+  diagnosisOf('overload', workload),
+);
+const stops = fc.array(
+  fc.record({
+    id: fc.constant('stp'),
+    scope: fc.constantFrom('global', 'workload records', 'workload bills', 'move replace', 'tenant shop'),
+    reason: fc.constant(''),
+    by: fc.constant('ada'),
+    expiresAt: fc.constantFrom(null, AT - 1, AT + 1),
+  }),
+  { maxLength: 3 },
+);
+const freezes = fc.array(
+  fc.record({
+    name: fc.constant('f'),
+    reason: fc.constant(''),
+    from: fc.constantFrom(AT - 1, AT + 1),
+    until: fc.constantFrom(AT, AT + 2),
+    workloads: fc.constantFrom([], ['records'], ['bills']),
+    allow: fc.constantFrom<MoveName[][]>([], ['replace', 'page']),
+  }),
+  { maxLength: 2 },
+);
+const repairs = fc.array(
+  fc
+    .tuple(fc.constantFrom('slot records/eu/0', 'slot records/eu/1', 'workload records', 'tenant shop'), fc.boolean())
+    .map(([target, taken]) => repairOf(target, { instances: taken ? ['records-0', 'records-1'] : [] })),
+  { maxLength: 7 },
+);
+const past = fc.array(
+  fc.constantFrom('unwound' as const, 'healed' as const).map((outcome) => {
+    return repairOf('slot records/eu/0', { endedAt: AT - 1, outcome });
+  }),
+  { maxLength: 6 },
+);
+
+test('more stops, freezes and open repairs never turn a refusal into a plan', () => {
+  fc.assert(
+    fc.property(diagnoses, past, stops, stops, freezes, freezes, repairs, repairs, (diagnosis, ended, ...drawn) => {
+      const [stopsA, stopsB, freezesA, freezesB, repairsA, repairsB] = drawn;
+      const less = { policy: policyOf({ stops: stopsA, freezes: freezesA }), repairs: [...ended, ...repairsA] };
+      if (decideOn(diagnosis, less).kind === 'plan') return;
+      const policy = policyOf({ stops: [...stopsA, ...stopsB], freezes: [...freezesA, ...freezesB] });
+      expect(decideOn(diagnosis, { policy, repairs: [...ended, ...repairsA, ...repairsB] }).kind).toBe('refusal');
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('equal input gives an equal decision, and none of it is changed', () => {
+  fc.assert(
+    fc.property(diagnoses, past, stops, freezes, repairs, (diagnosis, ended, standing, windows, open) => {
+      const given = { policy: policyOf({ stops: standing, freezes: windows }), repairs: [...ended, ...open] };
+      const before = JSON.stringify([diagnosis, given, fleet]);
+      const decision = decideOn(diagnosis, given);
+      expect(decideOn(structuredClone(diagnosis), structuredClone(given))).toEqual(decision);
+      expect(JSON.parse(JSON.stringify(decision))).toStrictEqual(decision);
+      expect(JSON.stringify([diagnosis, given, fleet])).toBe(before);
+    }),
+    { numRuns: 200 },
+  );
+});
