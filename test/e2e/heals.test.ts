@@ -13,9 +13,9 @@ let stack: Stack;
 beforeAll(async () => {
   stack = await Stack.create();
   await stack.up();
-}, 120_000);
+}, 150_000);
 
-afterAll(() => stack.close(), 120_000);
+afterAll(() => stack.close(), 150_000);
 
 /** Types of the entries about an incident and its repairs, once its end is among them. */
 async function story(incident: string): Promise<readonly string[]> {

@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { systemClock as clock } from '../../src/base/clock.ts';
 
 export const ROOT = dirname(dirname(import.meta.dirname));
-const WITHIN_MS = 90_000;
+const WITHIN_MS = 120_000;
 const LOOK_MS = 50;
 
 /** A process of this test with what it wrote. */
@@ -54,7 +54,7 @@ function bareEnvironment(): NodeJS.ProcessEnv {
 
 /**
  * Waits for a level that no event announces: resolves with the first answer of `look` that is neither undefined nor
- * false. A look that fails is a no. Rejects after 90 s with what the last one said.
+ * false. A look that fails is a no. Rejects after two minutes with what the last one said.
  */
 export async function until<T>(what: string, look: () => T | Promise<T>): Promise<Exclude<T, undefined | false>> {
   const untilMs = clock.monotonicMs() + WITHIN_MS;

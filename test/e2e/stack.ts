@@ -75,7 +75,10 @@ export class Stack {
   /** Starts the stack, or a new keeper for what is left of it. Resolves when everything is ready. */
   async up(): Promise<void> {
     const up = this.begin();
-    await until('the stack is ready', () => isOver(up) || up.out().includes(' ready after '));
+    const ready = until('the stack is ready', () => isOver(up) || up.out().includes(' ready after '));
+    await ready.catch((cause: unknown) => {
+      throw new Error(`kintsugi up is not ready:\n${up.out()}${up.err()}`, { cause });
+    });
     if (isOver(up)) throw new Error(`kintsugi up ended:\n${up.out()}${up.err()}`);
   }
 

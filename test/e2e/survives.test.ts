@@ -15,17 +15,17 @@ let load: ClinicLoad;
 beforeAll(async () => {
   stack = await Stack.create();
   await stack.up();
-}, 120_000);
+}, 150_000);
 
-afterAll(() => stack.close(), 120_000);
+afterAll(() => stack.close(), 150_000);
 
 beforeEach(async () => {
   load = await ClinicLoad.start(stack);
-}, 120_000);
+}, 150_000);
 
 afterEach(async () => {
   await load.stop().catch(() => undefined);
-}, 120_000);
+}, 150_000);
 
 async function child(id: string): Promise<ChildStatus> {
   const found = (await stack.keeper.list()).find((each) => each.id === id);
