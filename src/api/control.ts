@@ -203,11 +203,11 @@ class RunningControl implements Control {
 
 /** What a new leader does first: look at everything, then go on with what the former one left. */
 async function takeOver(control: Control, epoch: number, signal: AbortSignal): Promise<void> {
-  const { options, world, desk, refresh } = control;
+  const { options, world, desk } = control;
   while (!signal.aborted) {
     try {
       world.setChildren(await options.driver.list(signal));
-      await refresh();
+      await control.refresh();
       await desk.resume(epoch, signal);
       return;
     } catch (error) {

@@ -40,10 +40,9 @@ export class RepairDesk {
     return [...this.#open.values()].some((plan) => plan.incident === incident);
   }
 
+  /** Whether a repair has this target, something in it, or what contains it. */
   holds(target: string): boolean {
-    return [...this.#open.values()].some(
-      (plan) => overlaps(plan.target, target) || plan.target.startsWith(`slot ${target.slice(9)}/`),
-    );
+    return [...this.#open.values()].some((plan) => overlaps(plan.target, target));
   }
 
   /** Reads the repairs that a former leader left and goes on with each from its journal. */
