@@ -16,7 +16,7 @@ export function refOf(instance = 'records-1', workload = 'records', version = 1)
 }
 
 /** `count` requests that all took `ms`. */
-export function sketchOf(ms: number, count: number): LatencySketch {
+function sketchOf(ms: number, count: number): LatencySketch {
   return count === 0 ? EMPTY_SKETCH : { count, buckets: { [bucketOf(ms)]: count } };
 }
 
