@@ -4,6 +4,7 @@ import { newId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Executor } from '../heal/executor.ts';
+import { resumePoint } from '../heal/journal.ts';
 import { budgetScopes, overlaps } from '../heal/guards.ts';
 import type { Outcome, Plan } from '../heal/plan.ts';
 import type { RecordEvent } from '../heal/record.ts';
@@ -12,6 +13,9 @@ import { spendBudgets } from '../heal/budgets.ts';
 import type { RepairStore } from '../heal/executor.ts';
 import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
+
+/** A repair that was broken off goes on after this time: the keeper or the database were away for a moment. */
+const GO_ON_AFTER_MS = 1_000;
 
 export interface RepairDeskOptions {
   readonly database: Database;
@@ -107,9 +111,26 @@ export class RepairDesk {
       .catch((error: unknown) => log.error({ err: error, repair: repair.id }, 'a repair broke an invariant'))
       .finally(() => {
         this.#running.delete(repair.id);
+        void this.#goOn(repair, epoch, signal);
         onChange();
       });
     this.#running.set(repair.id, done);
     onChange();
+  }
+
+  /** While this replica leads, a repair that has not ended and waits for nobody is taken up again from its journal. */
+  async #goOn(repair: OpenRepair, epoch: number, signal: AbortSignal): Promise<void> {
+    const { clock, store } = this.#options;
+    const isLeft = () => this.#open.has(repair.id) && !this.#running.has(repair.id);
+    while (isLeft() && !signal.aborted) {
+      try {
+        await clock.sleep(GO_ON_AFTER_MS, signal);
+        const point = resumePoint(await store.read(repair.id), repair.plan.needsApproval);
+        if (point.at === 'wait' || !isLeft()) return;
+        return this.#run(repair, epoch, signal);
+      } catch {
+        // Still away, or another leads by now: the loop ends or tries again.
+      }
+    }
   }
 }

@@ -1,11 +1,12 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
 import { systemClock } from '../base/clock.ts';
 import { newId } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
 import { type Database, openDatabase } from '../store/database.ts';
-import { acquireLease, fencedTransaction, type LeaderLease } from '../store/lease.ts';
+import { fencedTransaction } from '../store/lease.ts';
 import { migrate } from '../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import { readBudgets, spendBudgets } from './budgets.ts';
@@ -56,18 +57,7 @@ async function recorded(): Promise<string[]> {
   return rows.map(({ event }) => (event as { type: string }).type);
 }
 
-async function lead(): Promise<LeaderLease> {
-  const epoch = await acquireLease(database, 'leader', 'test', 0);
-  expect(epoch, 'the lease is free').toBeDefined();
-  return {
-    name: 'leader',
-    holder: 'test',
-    current: () => ({ epoch: epoch ?? 0 }),
-    onGained: () => () => undefined,
-    onLost: () => () => undefined,
-    close: async () => undefined,
-  };
-}
+const lead = () => holdLease(database);
 
 const open = (at = '2026-01-01T00:00:00.000Z') =>
   database.transaction((tx) => openIncident(tx, diagnosis, at, systemRandom, record));

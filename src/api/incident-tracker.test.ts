@@ -1,0 +1,137 @@
+import { pino } from 'pino';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { AT } from '../../test/sim/fleet-views.ts';
+import { holdLease } from '../../test/sim/held-lease.ts';
+import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
+import { VirtualClock } from '../../test/sim/virtual-clock.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import type { Executor } from '../heal/executor.ts';
+import { readIncidents } from '../heal/incident-store.ts';
+import type { Outcome } from '../heal/plan.ts';
+import { createRecord } from '../heal/record.ts';
+import { createRepairStore, readOpenRepairs } from '../heal/repair-store.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import { IncidentTracker } from './incident-tracker.ts';
+import { RepairDesk } from './repair-desk.ts';
+
+const record = createRecord(systemClock, systemRandom);
+const sick = diagnosisOf('instance-hung', { kind: 'instance', name: 'records-0', workload: 'records', version: 1 });
+
+let server: ThrowawayPostgres;
+let database: Database;
+
+beforeAll(async () => {
+  server = await startThrowawayPostgres();
+  await migrate(server.connection);
+  database = await openDatabase(server.connection);
+});
+
+beforeEach(async () => {
+  for (const table of ['repair_journal', 'repair', 'plan', 'incident', 'lease'] as const) {
+    await database.kysely.deleteFrom(table).execute();
+  }
+});
+
+afterAll(async () => {
+  await database?.close();
+  await server?.close();
+});
+
+async function start(clock = new VirtualClock(AT)) {
+  const lease = await holdLease(database);
+  return { clock, tracker: new IncidentTracker({ database, lease, record, clock, random: systemRandom }) };
+}
+
+const never = () => false;
+const states = async () => (await readIncidents(database, 10)).map(({ state, outcome }) => [state, outcome]);
+
+test('a diagnosis that lasts is one incident, detected when its evidence was first seen', async () => {
+  const { clock, tracker } = await start();
+  const [first] = await tracker.track([sick], never);
+  await clock.advance(1_000);
+  const [again] = await tracker.track([{ ...sick, summary: 'worse' }], never);
+  expect(again).toMatchObject({ id: first?.id, body: { diagnosis: { summary: 'worse' } } });
+  expect(Date.parse(first!.body.detectedAt)).toBe(AT - 1_000);
+  expect(await states()).toEqual([['open', null]]);
+});
+
+test('it is over once it was quiet for long enough, and not before', async () => {
+  const { clock, tracker } = await start();
+  await tracker.track([sick], never);
+  await clock.advance(4_999);
+  expect(await tracker.track([], never)).toEqual([]);
+  expect(await states()).toEqual([['open', null]]);
+  await clock.advance(1);
+  await tracker.track([], never);
+  expect(await states()).toEqual([['closed', 'recovered']]);
+  expect(tracker.open).toEqual([]);
+});
+
+test('while a repair of it is at work it stays open, however quiet', async () => {
+  const { clock, tracker } = await start();
+  await tracker.track([sick], never);
+  await clock.advance(60_000);
+  await tracker.track([], () => true);
+  expect(await states()).toEqual([['open', null]]);
+});
+
+test('a new leader takes over what is open and gives it its time', async () => {
+  await (await start()).tracker.track([sick], never);
+  const { clock, tracker } = await start();
+  await tracker.track([], never);
+  expect(tracker.open).toHaveLength(1);
+  await clock.advance(5_000);
+  await tracker.track([], never);
+  expect(await states()).toEqual([['closed', 'recovered']]);
+});
+
+test('a former leader opens nothing', async () => {
+  const { tracker } = await start();
+  await start();
+  await expect(tracker.track([sick], never)).rejects.toMatchObject({ code: 'lease.stale' });
+  expect(await states()).toEqual([]);
+});
+
+/** A desk whose executor comes as far as `results` says, one after the other. */
+async function openDesk(results: readonly (Outcome | undefined)[]) {
+  const lease = await holdLease(database);
+  const store = createRepairStore({ database, lease, record });
+  let runs = 0;
+  const executor: Executor = {
+    async run(id, plan) {
+      const outcome = results[runs++];
+      if (outcome !== undefined) await store.end(id, plan, outcome, '');
+      return outcome;
+    },
+  };
+  const log = pino({ enabled: false });
+  const given = { database, lease, executor, store, record, clock: systemClock, random: systemRandom, log };
+  const desk = new RepairDesk({ ...given, onChange: () => undefined });
+  const tracker = new IncidentTracker({ database, lease, record, clock: systemClock, random: systemRandom });
+  const [incident] = await tracker.track([sick], never);
+  return { desk, incident: incident!.id, runs: () => runs };
+}
+
+test('a repair that was broken off goes on from its journal while the same replica leads', async () => {
+  const { desk, incident, runs } = await openDesk([undefined, 'healed']);
+  const leading = new AbortController();
+  await desk.begin(planOf({ incident }), leading.signal);
+  const deadline = systemClock.deadline(10_000);
+  while (desk.isRepairing(incident)) await systemClock.sleep(20, deadline);
+  expect(runs()).toBe(2);
+  expect(await readOpenRepairs(database)).toEqual([]);
+  leading.abort();
+});
+
+test('a repair that waits for a person is left to wait', async () => {
+  const { desk, incident, runs } = await openDesk([undefined, 'healed']);
+  const leading = new AbortController();
+  await desk.begin(planOf({ incident, needsApproval: true }), leading.signal);
+  await systemClock.sleep(1_300);
+  expect(runs()).toBe(1);
+  expect(desk.isRepairing(incident)).toBe(true);
+  leading.abort();
+});
