@@ -1,5 +1,5 @@
 import { type FallRise, startFallRise, stepFallRise } from '../observe/fall-rise.ts';
-import type { ProbeSample } from '../observe/sample.ts';
+import type { ProbeSample, TriesSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { type Change, instanceSubject } from './symptom.ts';
 
@@ -10,11 +10,13 @@ interface Watched {
   readonly wasReady: boolean;
 }
 
+type State = Readonly<Record<string, Watched>>;
+
 /**
  * Probes with fall and rise. Not ready is one claim (`probe-failed`); not ready and not alive, or not answering at all,
  * is another (`hung`), because the remedies differ: what is alive but not ready may be waiting for a dependency.
  */
-export const failedProbeDetector: Detector<Readonly<Record<string, Watched>>> = {
+export const failedProbeDetector: Detector<State> = {
   name: 'failed-probe',
   start: () => ({}),
   step(state, sample) {
@@ -29,6 +31,7 @@ export const failedProbeDetector: Detector<Readonly<Record<string, Watched>>> = 
         ],
       };
     }
+    if (sample.kind === 'tries') return { state: heard(state, sample), changes: NO_CHANGES };
     if (sample.kind !== 'probe') return { state, changes: NO_CHANGES };
     const before = state[sample.instance] ?? {
       readiness: startFallRise(sample.at),
@@ -39,6 +42,13 @@ export const failedProbeDetector: Detector<Readonly<Record<string, Watched>>> = 
     return { state: { ...state, [sample.instance]: watched }, changes: changesOf(watched, sample) };
   },
 };
+
+/** Whoever answers requests is alive, whatever a probe says: the gateways are another vantage. */
+function heard(state: State, sample: TriesSample): State {
+  const watched = state[sample.instance];
+  if (!watched || sample.ok === 0) return state;
+  return { ...state, [sample.instance]: { ...watched, liveness: { ...watched.liveness, up: true, against: 0 } } };
+}
 
 function advance(before: Watched, sample: ProbeSample): Watched {
   const next = stepFallRise(before[sample.probe], sample);

@@ -115,8 +115,11 @@ function isDown(workload: string, left: Symptoms): boolean {
   );
 }
 
-/** Not ready alone may be what a dependency does, or the first sign of a hang: either shows within this time. */
-const NOT_READY_MS = 2_000;
+/**
+ * Not ready alone may be what a dependency does, or a busy machine: both pass. Traffic leaves at once either way; only the
+ * replacement waits.
+ */
+const RIPE_AFTER_MS: Partial<Record<SymptomName, number>> = { 'probe-failed': 6_000, hung: 1_500 };
 
 const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
   ['exited', 'instance-died'],
@@ -142,7 +145,7 @@ const sickInstances: Rule = (left, fleet) => {
     // A victim: what it depends on is sick, and it says nothing that only a sick process would say.
     const needs = dependenciesOf(subject.workload, fleet);
     const excused = needs.some((each) => workloads.has(each) || hasJustStarted(each, fleet));
-    const ripe = symptoms.filter((each) => each.name !== 'probe-failed' || fleet.at - each.since >= NOT_READY_MS);
+    const ripe = symptoms.filter((each) => fleet.at - each.since >= (RIPE_AFTER_MS[each.name] ?? 0));
     const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];
     if (!name || !cause) return [];
     if (excused && !['exited', 'hung', 'leak'].includes(name)) return [];

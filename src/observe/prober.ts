@@ -12,6 +12,9 @@ export interface ProbeAssignment extends InstanceRef, ProbeTarget {
   readonly eager: boolean;
 }
 
+/** Lateness of this process from which its own clock is no witness against others. */
+const LATE_MS = 75;
+
 /** How often an instance that is starting is asked. */
 const EAGER_INTERVAL_MS = 50;
 
@@ -42,7 +45,10 @@ export function createProber(options: {
       const startedMs = clock.monotonicMs();
       const result = await byType.get(spec.type)!.read(spec, current, clock.deadline(spec.timeoutMs, stop));
       if (stop.aborted) return;
-      onSample(toSample(current, kind, spec, result, clock.now(), clock.monotonicMs() - startedMs));
+      const tookMs = clock.monotonicMs() - startedMs;
+      // A deadline that rang late says that this process was late, and nothing about the instance.
+      const isBlind = !result.ok && tookMs > spec.timeoutMs + LATE_MS;
+      if (!isBlind) onSample(toSample(current, kind, spec, result, clock.now(), tookMs));
       const interval = running.get(key)?.assignment.eager ? EAGER_INTERVAL_MS : jittered(spec.intervalMs, random);
       await clock.sleep(interval, stop).catch(() => undefined);
     }
