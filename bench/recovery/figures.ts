@@ -26,7 +26,7 @@ export interface Figures {
 /** Requests that are still bad in this last part of the watched time say that the fault is still felt. */
 const TAIL_MS = 1_000;
 /** Every fault is watched at least so long. */
-export const WATCH_LEAST_MS = 8_000;
+export const WATCH_LEAST_MS = 6_000;
 
 /** What was felt of a fault at `faultMs`, watched until `endMs`. Requests that were out when it came are its too. */
 export function figuresOf(

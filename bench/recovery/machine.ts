@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -9,6 +9,8 @@ export interface Machine {
   readonly cores: number;
   readonly cpu: string;
   readonly memoryGiB: number;
+  /** Of the last minute, when the bench began: what else ran on the machine disturbs every figure. */
+  readonly loadAverage: number;
   readonly kernel: string;
   readonly node: string;
   /** undefined where it is not installed. */
@@ -33,6 +35,7 @@ export async function readMachine(): Promise<Machine> {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadAverage: Math.round((loadavg()[0] ?? 0) * 10) / 10,
     kernel: `${type()} ${release()}`,
     node: process.version,
     haproxy: haproxy?.match(/version (\S+)/)?.[1],

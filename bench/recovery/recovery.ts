@@ -13,8 +13,8 @@ import { createReport, type RecoveryReport, type RoundResult } from './report.ts
 import { runTrial, type Trial } from './trial.ts';
 
 /** Nobody is measured while its first requests are compiled. */
-const WARM_UP_MS = 1_000;
-const CALM_MS = 3_000;
+const WARM_UP_MS = 2_000;
+const CALM_MS = 2_000;
 
 /**
  * Breaks every contestant in every way, `rounds` times, one after the other and in an order that turns, so that what the

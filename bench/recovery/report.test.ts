@@ -7,7 +7,16 @@ const figures = { requests: 100, failed: 2, late: 0, lastFeltMs: 40, gapMs: 12, 
 function report(results: readonly RoundResult[]) {
   return createReport({
     date: '2026-01-02T03:04:05.000Z',
-    machine: { cores: 2, cpu: 'x', memoryGiB: 4, kernel: 'k', node: 'v1', haproxy: undefined, supervisor: undefined },
+    machine: {
+      cores: 2,
+      cpu: 'x',
+      memoryGiB: 4,
+      loadAverage: 0.5,
+      kernel: 'k',
+      node: 'v1',
+      haproxy: undefined,
+      supervisor: undefined,
+    },
     settings: { rounds: 2, requestsPerSecond: 150, deadlineMs: 5_000, watchMsMin: 1_000 },
     entries: [
       { name: 'A', description: 'a', skipped: undefined, start: () => Promise.reject(new Error('not started here')) },

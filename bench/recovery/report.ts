@@ -123,10 +123,10 @@ ${renderRows(CALM_FIGURES, calm)}`;
 }
 
 function renderFacts({ date, machine, settings, contestants }: RecoveryReport): string {
-  const { cores, cpu, memoryGiB, kernel, node, haproxy = 'none', supervisor = 'none' } = machine;
+  const { cores, cpu, memoryGiB, loadAverage, kernel, node, haproxy = 'none', supervisor = 'none' } = machine;
   const { requestsPerSecond, deadlineMs, watchMsMin } = settings;
   const facts = [
-    `${date.slice(0, 16)}Z; ${cores} cores (${cpu}), ${memoryGiB} GiB, ${kernel}; Node ${node}, HAProxy ${haproxy}, supervisor ${supervisor}`,
+    `${date.slice(0, 16)}Z; ${cores} cores (${cpu}), ${memoryGiB} GiB, load average ${loadAverage} at the start; ${kernel}, Node ${node}, HAProxy ${haproxy}, supervisor ${supervisor}`,
     `${requestsPerSecond} requests/s, Poisson, open loop, GET and PUT; clients wait ${deadlineMs / 1_000} s and repeat nothing`,
     `each fault is watched for ${watchMsMin / 1_000} s (p99 is of these), and longer while it is not repaired`,
     ...contestants.map(({ name, description, skipped }) => `${name}: ${skipped ? `skipped, ${skipped}` : description}`),
