@@ -23,7 +23,7 @@ const PORT_MIN = 10_000;
 const PORT_COUNT = 6_000;
 
 /** Ports that nobody listens on, on any address of this machine. */
-async function freePorts(count: number): Promise<readonly number[]> {
+export async function freePorts(count: number): Promise<readonly number[]> {
   const found: number[] = [];
   while (found.length < count) {
     const port = PORT_MIN + Math.floor(random.next() * PORT_COUNT);
