@@ -11,6 +11,7 @@ import {
   triesAt,
 } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
+import { nameSchema } from '../resources/metadata.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
 import { crashLoopDetector } from './crash-loop.ts';
 import type { Detector } from './detector.ts';
@@ -112,6 +113,12 @@ test.each(DETECTORS.map((detector) => [detector.name, detector] as const))(
     );
   },
 );
+
+test('no name that can be declared is one that an empty state already has', () => {
+  const inherited = Object.getOwnPropertyNames(Object.prototype);
+  expect(inherited).toContain('constructor');
+  expect(inherited.filter((name) => nameSchema.safeParse(name).success)).toEqual([]);
+});
 
 function claim(name: Symptom['name'], at: number, since = at): Symptom {
   return { name, subject: { kind: 'tenant', name: 'shop' }, since, at, vantages: ['v'], reason: '', evidence: {} };

@@ -8,7 +8,9 @@ export const nameSchema = z
   .regex(
     /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/,
     'must be lower-case letters, digits and hyphens, at most 63 characters',
-  );
+  )
+  // The one name of this form that every plain object already has: states and tables are keyed by names.
+  .refine((name) => name !== 'constructor', 'must not be a word of the language');
 
 const metadataSchema = z.strictObject({
   name: nameSchema.describe('Unique among resources of its kind'),
