@@ -41,10 +41,9 @@ export interface Stages {
 export async function loop(stages: Stages, signal: AbortSignal, onFault: (error: unknown) => void): Promise<void> {
   while (!signal.aborted) {
     await stages.woken(signal);
-    const symptoms = stages.detect(stages.observe());
-    if (stages.leading() === undefined) continue;
     try {
-      await turn(stages, symptoms);
+      const symptoms = stages.detect(stages.observe());
+      if (stages.leading() !== undefined) await turn(stages, symptoms);
     } catch (error) {
       onFault(error);
     }

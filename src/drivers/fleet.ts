@@ -178,7 +178,11 @@ export function createFleet(options: FleetOptions): Fleet {
   const undoReplace = async (order: Replacement, context: MoveContext): Promise<void> => {
     await refresh();
     const slot = slotOf(world, order);
-    if (slot.instance === order.newInstance) return;
+    if (slot.instance === order.newInstance) {
+      // It ended but for the stop of the old instance, which must not go on beside its successor.
+      if (order.oldInstance) await stopInstance(order.oldInstance, order.workload, order.version, context.epoch, true);
+      return;
+    }
     await stopInstance(order.newInstance, order.workload, order.version, context.epoch, false);
     retire(order.newInstance, slot, order.version);
     if (slot.incoming === order.newInstance) await updateSlot(order, { incoming_id: null, incoming_version: null });

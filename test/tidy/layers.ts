@@ -11,6 +11,8 @@ const LAYERS = [
   'diagnose',
   'comply',
   'heal',
+  // A file, not a folder: the main path, which puts the stages in order and knows nothing of what moves them.
+  'loop',
   'gateway',
   'drivers',
   'sources',
@@ -24,7 +26,7 @@ const LAYERS = [
 const NARROW: Readonly<Record<string, readonly string[]>> = { gateway: ['base', 'resources', 'ledger', 'gateway'] };
 
 /** Files beside the folders. They tie things together, so they may import all; nothing imports them but each other. */
-const ROOT_FILES = ['src/loop.ts', 'src/builtin.ts', 'src/main.ts'];
+const ROOT_FILES = ['src/builtin.ts', 'src/main.ts'];
 
 /** Folders whose subfolders are replaceable: only these two files may name one of them at run time. */
 const REPLACEABLE = ['drivers', 'sources', 'sinks'];
@@ -88,6 +90,7 @@ function isRelative({ target }: Import): boolean {
 }
 
 function layerOf(path: string): string {
+  if (path === 'src/loop.ts') return 'loop';
   const [, folder, rest] = path.split('/');
   return rest === undefined ? 'the root of src' : (folder ?? '');
 }
