@@ -2,7 +2,6 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { KinError } from '../../src/base/errors.ts';
 import { stateDirectory } from '../../src/base/state-directory.ts';
 import { type Result, kintsugi } from './program.ts';
 import { freePorts, markedPids, Stack } from './stack.ts';
@@ -152,7 +151,7 @@ test('of two applies at once that saw the same generation, one wins and the othe
   const won = results.findIndex(({ status }) => status === 'fulfilled');
   const lost = results.find((result) => result.status === 'rejected');
   expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
-  expect((lost?.reason as KinError).code).toBe('resource.conflict');
+  expect(lost?.reason).toMatchObject({ code: 'resource.conflict' });
   expect(await declared()).toContain(`reason: ${won === 0 ? 'first' : 'second'}`);
 });
 

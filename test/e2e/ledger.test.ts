@@ -1,3 +1,4 @@
+import { strictEqual } from 'node:assert';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   const { out } = await stack.cli('ledger', 'key');
   vkey = out.trim();
   await load.stop();
-  expect(await stack.stop()).toBe(0);
+  strictEqual(await stack.stop(), 0);
   cpSync(stack.state.ledger, copy, { recursive: true });
 }, 240_000);
 
