@@ -32,7 +32,7 @@ async function killHealerInRepair(times: number): Promise<{ answer: IncidentAnsw
   for (let i = 0; i < times; i += 1) {
     await until('a repair is under way', async () => {
       const status = await stack.status().catch(() => undefined);
-      return status !== undefined && status.leading && status.repairs.length > 0;
+      return status?.leading === true && status.repairs.length > 0;
     });
     await killSystem('control');
   }
