@@ -20,8 +20,8 @@ const EMPTY_NAMES = ['utils', 'util', 'helpers', 'helper', 'manager', 'common', 
 
 /** A second dot says what kind of thing it is, as in `x.test.ts` and `x.good.yaml`. */
 const KEBAB = /^[a-z0-9]+(?:-[a-z0-9]+)*(?:\.[a-z]+)?\.[a-z]+$/;
-/** What everybody looks for under this name. */
-const FOLDER_PAGE = /^examples\/(?:.+\/)?README\.md$/;
+/** Pages that everybody looks for under these names. */
+const FOLDER_PAGE = /^(?:examples\/(?:.+\/)?README|bench\/[a-z-]+\/RESULTS)\.md$/;
 
 /** Written so that the patterns do not find themselves: this file is searched as well. */
 const LEFTOVERS = /\bTO(?:DO)\b|\bFIX(?:ME)\b/;
