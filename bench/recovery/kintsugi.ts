@@ -37,7 +37,7 @@ spec:
   artefact: { path: ./service }
   command: [node, service.mts]
   instances: { here: ${INSTANCES} }
-  route: { pathPrefix: /work }
+  route: { pathPrefix: /task }
   readiness: { type: http, path: /health }
   liveness: { type: http, path: /health, intervalMs: 500, timeoutMs: 400, fall: 3 }
 `;
@@ -108,7 +108,7 @@ function createContestant(tokenFile: string, program: Program): Contestant {
 async function isServing(contestant: Contestant): Promise<boolean> {
   const { target } = contestant;
   if ((await contestant.instances()).filter(({ inRotation }) => inRotation).length < INSTANCES) return false;
-  const response = await request(`${target.origin}/work/0`, { headers: target.headers });
+  const response = await request(`${target.origin}/task/0`, { headers: target.headers });
   await response.body.dump();
   return response.statusCode === 200;
 }

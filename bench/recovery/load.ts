@@ -65,7 +65,7 @@ export class Load {
 
   async #send(dueMs: number): Promise<void> {
     const isPut = this.#random.next() < LOAD.putShare;
-    const path = `/work/${Math.floor(this.#random.next() * ITEMS)}`;
+    const path = `/task/${Math.floor(this.#random.next() * ITEMS)}`;
     let good = false;
     try {
       const response = await this.#pool.request({

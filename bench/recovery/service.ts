@@ -37,7 +37,7 @@ async function work(request: IncomingMessage, response: ServerResponse, path: st
 async function handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = request.url ?? '/';
   if (path === '/health') return answer(response, 200, { pid: process.pid });
-  if (path.startsWith('/work/')) return work(request, response, path);
+  if (path.startsWith('/task/')) return work(request, response, path);
   if (path !== '/_slow' || request.method !== 'PUT') return answer(response, 404, {});
   extraMs = Number(await bodyOf(request));
   return answer(response, 200, { extraMs });
