@@ -1,3 +1,5 @@
+import { ACCOUNTS } from '../../examples/clinic/traffic/accounts.ts';
+import { type Answer, TenantClient } from '../../examples/clinic/traffic/client.ts';
 import type { Report } from '../../examples/clinic/traffic/tally.ts';
 import { systemClock as clock } from '../../src/base/clock.ts';
 import { type Program, until } from './program.ts';
@@ -45,3 +47,13 @@ export class ClinicLoad {
 
 /** What no fault excuses. */
 export const UNHARMED = { failedIdempotent: 0, unsent: 0, leaks: 0, missing: 0, stale: 0 } as const;
+
+/** Reads of one tenant, all at once and over new connections. */
+export function readAtOnce(stack: Stack, tenant: string, count: number): readonly Promise<Answer>[] {
+  const account = ACCOUNTS.find((each) => each.tenant === tenant);
+  if (!account) throw new Error(`there is no account of ${tenant}`);
+  const client = new TenantClient(stack.gateway, account, false);
+  const answers = Array.from({ length: count }, () => client.send({ method: 'GET', path: '/records?limit=1' }));
+  void Promise.all(answers).then(() => client.close());
+  return answers;
+}

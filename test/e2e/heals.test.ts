@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { InstanceStatus } from '../../src/cli/answers.ts';
 import type { LedgerEvent } from '../../src/ledger/entry.ts';
-import { ClinicLoad, UNHARMED } from './clinic-load.ts';
+import { ClinicLoad, readAtOnce, UNHARMED } from './clinic-load.ts';
 import { ROOT, until } from './program.ts';
 import { Stack } from './stack.ts';
 
@@ -42,8 +43,14 @@ test(
   'an instance that is killed is replaced, no request that may be repeated fails, and the story is on record',
   async () => {
     const load = await ClinicLoad.start(stack);
-    const { id, pid, region, ordinal } = await stack.instance('records');
+    const victim = await stack.instance('records');
+    const { id, pid, region, ordinal } = victim;
+    await makeSlow(victim, 1_000);
+    const answers = readAtOnce(stack, 'clinic-de', 12);
+    // The other instance has answered: what went to the slow one is under way there.
+    await Promise.any(answers);
     process.kill(pid, 'SIGKILL');
+    for (const answer of await Promise.all(answers)) expect(answer).toMatchObject({ status: 200, retried: false });
     const incident = await stack.closed(id);
     expect(incident).toMatchObject({ cause: 'instance-died', outcome: 'healed', subject: `instance ${id}` });
     const { instances } = await stack.workload('records');
@@ -55,9 +62,19 @@ test(
     );
     expect((await load.stop()).total).toMatchObject(UNHARMED);
     expect(await story(incident.id)).toEqual(HEALED_STORY);
+    const served = (await stack.entries()).filter(({ type }) => type === 'request.served');
+    expect(served.some(({ data }) => Number(data['attempts']) > 1 && data['status'] === 200)).toBe(true);
   },
   TEST_MS,
 );
+
+/** Through the test hook of the clinic's services. */
+async function makeSlow({ host, port }: InstanceStatus, ms: number): Promise<void> {
+  const body = JSON.stringify({ fault: 'slow', parameter: ms });
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`http://${host}:${port}/_drill`, { method: 'POST', headers, body });
+  expect(answer.ok).toBe(true);
+}
 
 test(
   'an instance that hangs is replaced, and no request that may be repeated fails',

@@ -111,10 +111,11 @@ export class Stack {
     return found;
   }
 
-  /** Some ready occupant, the same one as long as nothing changes. */
-  async instance(workload: string): Promise<InstanceStatus & { readonly pid: number }> {
+  /** Some ready occupant in the region, the same one as long as nothing changes. */
+  async instance(workload: string, region = 'eu'): Promise<InstanceStatus & { readonly pid: number }> {
     const { instances } = await this.workload(workload);
-    const found = instances.find(({ role, ready, pid }) => role === 'occupant' && ready && pid !== null);
+    const serving = instances.filter(({ role, ready }) => role === 'occupant' && ready);
+    const found = serving.find((each) => each.region === region && each.pid !== null);
     if (!found || found.pid === null) throw new Error(`no instance of ${workload} is ready`);
     return { ...found, pid: found.pid };
   }
