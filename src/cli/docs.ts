@@ -39,7 +39,7 @@ export function renderCliDocs(program: Command): string {
 
 const INTRODUCTION = `# Command line
 
-\`kintsugi <command>\`, or \`npx kintsugi <command>\` in a checkout. Results go to standard output; faults, warnings and what
+\`kintsugi <command>\`, or \`bin/kintsugi.js <command>\` in a checkout. Results go to standard output; faults, warnings and what
 is waited for go to standard error. With \`--json\`, standard output is exactly one JSON document, and a fault is one problem
 document (RFC 9457) on standard error. Times for people are in the local time zone; in JSON they are ISO 8601 in UTC.
 Colours and redrawn lines appear on a terminal only, and no colours at all with \`NO_COLOR\` set.

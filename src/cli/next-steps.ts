@@ -7,13 +7,15 @@ export interface Surroundings {
   readonly folder: string;
   /** Names of files in it. */
   readonly files: readonly string[];
+  /** How this program is called from where the person stands. */
+  readonly command: string;
   /** `--state DIR` where it is not the default, else nothing. */
   readonly stateOption: string;
 }
 
 /** What to try next, printed once when the stack is ready; every name in it is one of this stack. */
-export function renderNextSteps(status: Status, { folder, files, stateOption }: Surroundings): string {
-  const kintsugi = (words: string) => `npx kintsugi ${words}${stateOption ? ` ${stateOption}` : ''}`;
+export function renderNextSteps(status: Status, { folder, files, command, stateOption }: Surroundings): string {
+  const kintsugi = (words: string) => `${command} ${words}${stateOption ? ` ${stateOption}` : ''}`;
   const { gateway } = status.addresses;
   const steps = [
     ...drills(status).map(([words, about]) => [kintsugi(words), about]),

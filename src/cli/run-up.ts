@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { dirname, resolve } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { describeError, KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import type { Redacted } from '../base/redacted.ts';
@@ -122,7 +122,8 @@ function openLiveStatus(context: CliContext, options: UpOptions): LiveStatus {
 function surroundingsOf(options: UpOptions): Surroundings {
   const folder = statSync(options.stack).isDirectory() ? options.stack : dirname(options.stack);
   const stateOption = options.state === resolve('.kintsugi') ? '' : `--state ${options.state}`;
-  return { folder, files: readdirSync(folder), stateOption };
+  const inClone = existsSync(join('bin', 'kintsugi.js'));
+  return { folder, files: readdirSync(folder), command: inClone ? 'bin/kintsugi.js' : 'kintsugi', stateOption };
 }
 
 function systemProcesses(
