@@ -110,6 +110,7 @@ export class Observers {
         version: each.version,
         region: each.region,
         expected: false,
+        livedMs: fromIso(exit.at) - each.startedAt,
         code: exit.code,
         signal: exit.signal,
         lastLines: exit.lastLines,

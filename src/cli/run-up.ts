@@ -4,16 +4,18 @@ import { dirname, join, resolve } from 'node:path';
 import { describeError, KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import type { Redacted } from '../base/redacted.ts';
+import { regionAddress } from '../base/region-address.ts';
 import { type SocketClient, socketClient } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import type { Keeper, KeeperOptions } from '../drivers/process/keeper.ts';
 import type { SystemProcess } from '../drivers/process/system-process.ts';
 import { type LoadedResource, readManifests } from '../resources/manifest.ts';
 import type { Workload } from '../resources/workload.ts';
+import { measureArtefact } from '../store/artefact.ts';
 import type { Applied } from '../store/resource-store.ts';
 import type { Status } from './answers.ts';
 import type { CliContext, UpOptions } from './context.ts';
-import { refusePortInUse } from './free-port.ts';
+import { answers, refusePortInUse } from './free-port.ts';
 import { createLiveStatus, type LiveStatus } from './live-status.ts';
 import { createPrintTime } from './moment.ts';
 import { renderNextSteps, type Surroundings } from './next-steps.ts';
@@ -44,8 +46,7 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
     resources.flatMap(({ resource }) => (resource.kind === 'Workload' ? Object.keys(resource.spec.instances) : [])),
   );
   const state = openStateDirectory(options.state);
-  await refusePortInUse(options.port, state.socket('gateway-0'));
-  await refusePortInUse(options.apiPort, state.socket('control'));
+  const outlived = await refuseBeforeStart(options, state, resources, [...regions]);
   parts.prepare(state);
   const { clock, random } = context;
   const log = createLog('keeper', context.env['KINTSUGI_LOG_LEVEL'] ?? 'silent');
@@ -62,7 +63,7 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
     await bringUp({ context, options, control, live, resources, startedMs, signal: stop.signal });
     if (options.with !== undefined) client = startClient(options.with, options, state, live, parts.root);
   } catch (error) {
-    code = await giveUp(error, keeper, live, stop.signal);
+    code = await giveUp(error, outlived, keeper, live, stop.signal);
   }
   await keeper.done;
   client?.kill('SIGTERM');
@@ -96,12 +97,42 @@ async function bringUp(up: {
   for (const line of renderNextSteps(status, surroundingsOf(options)).split('\n')) if (line) live.line(line);
 }
 
-/** What a person has to correct first ends the stack; what may still come right keeps it, for the healer to go on. */
-async function giveUp(error: unknown, keeper: Keeper, live: LiveStatus, signal: AbortSignal): Promise<number> {
+/**
+ * What can be told before anything is started: artefacts that are missing, ports that are taken. Resolves with whether
+ * the fleet of an earlier keeper still runs here.
+ */
+async function refuseBeforeStart(
+  options: UpOptions,
+  state: StateDirectory,
+  resources: readonly LoadedResource[],
+  regions: readonly string[],
+): Promise<boolean> {
+  for (const { resource, folder } of resources)
+    if (resource.kind === 'Workload') await measureArtefact(resource, folder);
+  await refusePortInUse(options.port, state.socket('gateway-0'));
+  for (const region of regions) {
+    await refusePortInUse(options.internalPort, state.socket('gateway-0'), regionAddress(region));
+  }
+  await refusePortInUse(options.apiPort, state.socket('control'));
+  return answers(state.socket('control'));
+}
+
+/**
+ * What a person has to correct first ends a stack that was just started. What may still come right keeps it, for the
+ * healer to go on; and so does a fleet that ran before and serves.
+ */
+async function giveUp(
+  error: unknown,
+  outlived: boolean,
+  keeper: Keeper,
+  live: LiveStatus,
+  signal: AbortSignal,
+): Promise<number> {
   if (signal.aborted) return 0;
   live.line(`not ready: ${describeError(error)}`);
   if (!(error instanceof KinError) || error.entry.retry !== 'never') return 0;
   live.line(error.entry.remedy);
+  if (outlived) return error.entry.exit;
   await keeper.down();
   return error.entry.exit;
 }

@@ -4,13 +4,16 @@ import { versionSubject } from './symptom.ts';
 /** Systemd gives up after 5 starts in 10 s, OTP after 2 in 5 s; a replacement here takes about a second. */
 const EXITS = 3;
 const WINDOW_MS = 60_000;
+/** Only who dies young is in a loop: a machine that lost its power kills many who lived long, once. */
+const YOUNG_MS = 30_000;
 
 /** Instances of one version that keep dying, whichever slots they are in: replacing them again will not help. */
 export const crashLoopDetector: Detector<Readonly<Record<string, readonly number[]>>> = {
   name: 'crash-loop',
   start: () => ({}),
   step(state, sample) {
-    const died = (sample.kind === 'exit' && !sample.expected) || sample.kind === 'start-failed';
+    const died =
+      (sample.kind === 'exit' && !sample.expected && sample.livedMs < YOUNG_MS) || sample.kind === 'start-failed';
     if (!died && sample.kind !== 'probe') return { state, changes: NO_CHANGES };
     const subject = versionSubject(sample.workload, sample.version);
     const known = state[subject.name] ?? [];

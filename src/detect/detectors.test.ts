@@ -118,6 +118,11 @@ describe('crash-loop', () => {
     expect(standing(crashLoopDetector, [...deaths(0, 1), startFailedAt(2)])).toEqual(['crash-loop records@1']);
   });
 
+  test('who lived long before is in no loop: a machine that lost its power kills many at once', () => {
+    const old = [1, 2, 3, 4].map((at) => exitAt(at, refOf(`records-${at}`), { livedMs: 3_600_000 }));
+    expect(standing(crashLoopDetector, old)).toEqual([]);
+  });
+
   test('versions are counted apart, and ends that were asked for not at all', () => {
     expect(standing(crashLoopDetector, [...deaths(0, 1), exitAt(2, refOf('x', 'records', 2))])).toEqual([]);
     expect(standing(crashLoopDetector, [...deaths(0, 1), exitAt(2, a, { expected: true })])).toEqual([]);

@@ -19,6 +19,8 @@ interface Reading {
 export interface ExitSample extends Reading, InstanceRef {
   readonly kind: 'exit';
   readonly expected: boolean;
+  /** From its start to its end. */
+  readonly livedMs: number;
   readonly code: number | null;
   readonly signal: string | null;
   readonly lastLines: readonly string[];

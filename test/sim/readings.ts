@@ -27,6 +27,7 @@ export function exitAt(at: number, ref = refOf(), more: Partial<ExitSample> = {}
     vantage: 'keeper',
     ...ref,
     expected: false,
+    livedMs: 1_000,
     code: 1,
     signal: null,
     lastLines: [],

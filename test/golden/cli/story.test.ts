@@ -42,7 +42,8 @@ test('what to try next names what this stack has', async () => {
   const surroundings = {
     folder: 'examples/clinic',
     files: ['stack.yaml', 'release-2.yaml', 'bad-config.yaml'],
-    command: 'kintsugi', stateOption: '',
+    command: 'kintsugi',
+    stateOption: '',
   };
   const text = renderNextSteps(given<Status>('status.json'), surroundings);
   await expect(text).toMatchFileSnapshot(expected('next-steps.txt'));
