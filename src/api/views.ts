@@ -49,8 +49,8 @@ export async function statusView(control: Control, addresses: Record<string, str
       heldBy: reasonToHold(control, workload.name) ?? null,
       instances: workload.instances.map(({ id, region, ordinal, version, role, running, ready }) => {
         const child = world.child(id);
-        const { pid = null, host = '', port = 0, startedAt = null } = child ?? {};
-        return { id, region, ordinal, version, role, running, ready, pid, host, port, startedAt };
+        const { pid = null, host = '', port = 0, startedAt = null, limitsEnforced = true } = child ?? {};
+        return { id, region, ordinal, version, role, running, ready, pid, host, port, startedAt, limitsEnforced };
       }),
     })),
     tenants: tenantsView(control, now),

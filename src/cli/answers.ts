@@ -47,6 +47,8 @@ export interface InstanceStatus {
   readonly host: string;
   readonly port: number;
   readonly startedAt: string | number | null;
+  /** False when its declared limits are not enforced, because the system grants no cgroup. */
+  readonly limitsEnforced?: boolean;
 }
 
 /** Of the last 5 seconds. */

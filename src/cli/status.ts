@@ -61,6 +61,12 @@ export function renderHeadline(status: Status, { paint, time }: Board): string {
     const until = expiresAt === null ? 'until it is lifted' : `until ${time(expiresAt)}`;
     lines.push(paint('yellow', `stopped: ${scope} by ${by} ${until}: ${reason}`));
   }
+  const unlimited = status.workloads
+    .filter(({ instances }) => instances.some(({ limitsEnforced }) => limitsEnforced === false))
+    .map(({ name }) => name);
+  if (unlimited.length > 0) {
+    lines.push(paint('yellow', `no cgroup here: the limits declared for ${unlimited.join(', ')} are not enforced`));
+  }
   return `${lines.join('\n')}\n`;
 }
 
