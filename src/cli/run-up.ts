@@ -57,6 +57,7 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
   const control = socketClient(state.socket('control'), 'control.unreachable');
   const watching = watch(context, control, keeper, live, stop.signal);
   live.line(`keeper ${process.pid} on ${state.root}`);
+  if (outlived) live.line(`adopted what goes on: ${runningInstances(keeper)}`);
   let client: Client | undefined;
   let code = 0;
   try {
@@ -72,6 +73,11 @@ export async function runUp(context: CliContext, options: UpOptions, parts: UpPa
   live.line('stopped');
   live.end();
   return code;
+}
+
+function runningInstances(keeper: Keeper): string {
+  const running = keeper.children().filter(({ role, state }) => role === 'instance' && state === 'running');
+  return running.map(({ id }) => id).join(', ');
 }
 
 /** Waits for control, applies the manifests, waits until all of it is ready, and says what to try next. */
