@@ -12,7 +12,7 @@ import { createExecutor } from '../heal/executor.ts';
 import type { Move } from '../heal/move.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
 import { createRepairStore } from '../heal/repair-store.ts';
-import type { Ledger } from '../ledger/entry.ts';
+import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
 import { loop, type Stages } from '../loop.ts';
 import type { Probe } from '../observe/probe.ts';
 import type { MoveName } from '../resources/playbook.ts';
@@ -219,7 +219,7 @@ async function takeOver(control: Control, epoch: number, signal: AbortSignal): P
 
 async function deliver({ options, lease }: Control): Promise<void> {
   if (!lease.current()) return;
-  await drain(options.database, (events) => options.ledger.append(events as never));
+  await drain<LedgerEvent>(options.database, (events) => options.ledger.append(events));
 }
 
 /** Why nothing new is rolled out for a workload now. */

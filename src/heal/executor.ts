@@ -136,7 +136,7 @@ class RepairRun {
 
   async #verify(moveIndex: number): Promise<Outcome | undefined> {
     const step = this.#step(moveIndex);
-    if (this.#move(step).escalates) return this.#end('escalated', 'a person was called');
+    if (this.#move(step).escalates) return this.#end('escalated', this.#callResult());
     const { clock, signalOf } = this.#options;
     const result = await soak({
       read: signalOf(this.#plan, step, clock.now()),
@@ -151,6 +151,12 @@ class RepairRun {
     }
     await this.#write(moveIndex, 'verify-failed', { move: step.move, result });
     return undefined;
+  }
+
+  /** Says only what is known: without a webhook, or when it refused, a person is needed and was not reached. */
+  #callResult(): string {
+    const isDelivered = this.#journal.at(-1)?.data['delivered'] === true;
+    return isDelivered ? 'a person was called' : 'a person is needed, and no webhook took the call';
   }
 
   async #undo(moveIndex: number): Promise<void> {

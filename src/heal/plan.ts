@@ -65,7 +65,7 @@ export type Decision = Plan | Refusal;
 
 /**
  * How a repair ended. `healed`: the independent signal stayed good for the soak. `unwound`: undone, as it was before.
- * `stuck`: an undo failed, a person is needed now. `escalated`: a person was called. `refused`: the world had changed, or
- * a guard said no at the last moment, before anything was done.
+ * `stuck`: an undo failed, a person is needed now. `escalated`: it is with a person; the reason says whether a call went
+ * out. `refused`: the world had changed, or a guard said no at the last moment, before anything was done.
  */
 export type Outcome = 'healed' | 'unwound' | 'stuck' | 'escalated' | 'refused';
