@@ -15,11 +15,14 @@ import { versionDetector } from './detect/version.ts';
 import type { Driver } from './drivers/driver.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import type { Move } from './heal/move.ts';
-import { quarantine, throttle } from './heal/moves/limit-tenant.ts';
+import { deadLetter, failover, rotate, run as runProgram, syncClock, terminate } from './heal/moves/act-on-asset.ts';
+import { quarantine, shed, throttle } from './heal/moves/limit-traffic.ts';
 import { page } from './heal/moves/page.ts';
 import { replace, restart } from './heal/moves/replace.ts';
 import { revert, rollback } from './heal/moves/rollback.ts';
 import { scale } from './heal/moves/scale.ts';
+import { suspend } from './heal/moves/suspend.ts';
+import { recreate, reenable, reroute, resize } from './heal/moves/write-setting.ts';
 import { execProbe } from './observe/exec-probe.ts';
 import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
@@ -47,7 +50,28 @@ export function createDetectors(availabilityOf: (tenant: string) => number | und
 
 /** Moves by name, in the order of what heals most. */
 export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
-  [revert, rollback, quarantine, throttle, restart, replace, scale, page].map((move) => [move.name, move]),
+  [
+    revert,
+    rollback,
+    quarantine,
+    throttle,
+    shed,
+    suspend,
+    reroute,
+    restart,
+    replace,
+    scale,
+    resize,
+    recreate,
+    reenable,
+    terminate,
+    rotate,
+    syncClock,
+    deadLetter,
+    failover,
+    runProgram,
+    page,
+  ].map((move) => [move.name, move]),
 );
 
 export const DRIVERS: Readonly<Record<string, (keeperSocket: string, clock: Clock) => Driver>> = {

@@ -9,7 +9,7 @@ import type { Stages } from '../loop.ts';
 import type { Sample } from '../observe/sample.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
-import { policyOf } from './judgement.ts';
+import { policyOf, surroundings } from './judgement.ts';
 import type { Waker } from './waker.ts';
 
 /** After a refusal the same incident is decided again at this rhythm: what stood against it may have gone. */
@@ -59,7 +59,8 @@ export function createStages(given: { readonly control: Control; readonly sample
         readPastRepairs(database),
         readBudgets(database, ['global', scope]),
       ]);
-      const situation = { incident: incident.id, diagnosis, planId: newId('pln', random), repairs };
+      const planId = newId('pln', random);
+      const situation = { ...surroundings(), incident: incident.id, diagnosis, planId, repairs };
       return { situation, budgets, policy: policyOf(control) };
     },
     repair: (plan) => desk.begin(plan, control.leadership()),

@@ -27,6 +27,9 @@ export function policyOf({ world }: Control): Policy {
       needsApproval: spec.moves.needsApproval,
     })),
     autonomyMax: 'auto',
+    drillAgeMaxMs: null,
+    harmMax: 1_000,
+    destructive: [],
   };
 }
 
@@ -46,6 +49,7 @@ export async function rejudge(control: Control, plan: Plan, moveIndex: number): 
     incident: plan.incident,
     planId: plan.id,
     repairs: (await readPastRepairs(options.database)).filter((each) => each.target !== plan.target),
+    ...surroundings(),
     diagnosis: incident?.body.diagnosis ?? { ...NO_DIAGNOSIS, cause: plan.cause },
   };
   const budgets = await readBudgets(options.database, budgetScopes(plan));
@@ -63,3 +67,14 @@ const NO_DIAGNOSIS = {
   evidence: [],
   explains: [],
 } as const;
+
+/** What a decision looks at besides the fault and the fleet. */
+export function surroundings(): Omit<Situation, 'incident' | 'planId' | 'repairs' | 'diagnosis'> {
+  return {
+    relapses: { count: 0, lastOverAt: null },
+    vantages: [],
+    healer: { takeovers: 0, overdue: 0, canWrite: true, standsOn: [] },
+    trust: {},
+    approvals: [],
+  };
+}

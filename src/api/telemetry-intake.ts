@@ -1,5 +1,6 @@
 import { fromIso } from '../base/clock.ts';
-import type { TelemetryReport } from '../gateway/telemetry.ts';
+import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
+import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
 import type { RequestsSample, TriesSample } from '../observe/sample.ts';
 
 /** Turns what a gateway counted into samples. The region of an instance is known to the world, not to the gateway. */
@@ -9,6 +10,7 @@ export function samplesOf(
 ): readonly (TriesSample | RequestsSample)[] {
   const vantage = `gateway-${report.gateway}`;
   const at = fromIso(report.to);
+  const spanMs = Math.max(1, at - fromIso(report.from));
   const tries = report.tries.map(
     (row): TriesSample => ({
       kind: 'tries',
@@ -19,8 +21,10 @@ export function samplesOf(
       version: row.version,
       instance: row.instance,
       region: regionOf(row.instance),
+      spanMs,
       ok: row.ok,
       failed: row.serverErrors + row.connectErrors + row.timeouts,
+      errors: errorsOf(row),
       latency: row.latency,
     }),
   );
@@ -31,7 +35,7 @@ export function samplesOf(
       vantage,
       tenant: row.tenant,
       workload: row.workload,
-      spanMs: Math.max(1, at - fromIso(report.from)),
+      spanMs,
       ok: row.ok,
       failed: row.failed,
       limited: row.limited,
@@ -40,4 +44,13 @@ export function samplesOf(
     }),
   );
   return [...tries, ...requests];
+}
+
+function errorsOf({ serverErrors, connectErrors, timeouts }: TryCounts): ErrorCounts {
+  const counts: readonly (readonly [ErrorClass, number])[] = [
+    ['server-error', serverErrors],
+    ['refused', connectErrors],
+    ['timeout', timeouts],
+  ];
+  return Object.fromEntries(counts.filter(([, count]) => count > 0));
 }

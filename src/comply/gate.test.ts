@@ -9,7 +9,14 @@ const RULES: readonly MoveRules[] = [
 ];
 
 function tenant(name: string, regions: readonly string[], ...profiles: readonly string[]): TenantView {
-  return { name, regions, profiles, limits: { requestsPerSecond: 1, concurrency: 1 }, mitigations: [] };
+  return {
+    name,
+    regions,
+    profiles,
+    dataClasses: [],
+    limits: { requestsPerSecond: 1, concurrency: 1 },
+    mitigations: [],
+  };
 }
 
 const TENANTS = [

@@ -1,11 +1,28 @@
 import type { JsonObject } from '../base/json.ts';
+import type { ConditionName } from '../observe/condition.ts';
 
 /** What a symptom is about. */
 export type Subject =
   | { readonly kind: 'instance'; readonly name: string; readonly workload: string; readonly version: number }
   | { readonly kind: 'version'; readonly name: string; readonly workload: string; readonly version: number }
   | { readonly kind: 'workload'; readonly name: string }
-  | { readonly kind: 'tenant'; readonly name: string };
+  | { readonly kind: 'tenant'; readonly name: string }
+  /** `certificate ingress`: a thing that is not an instance. */
+  | { readonly kind: 'asset'; readonly name: string }
+  /** `records/POOL_SIZE`: what somebody can change. */
+  | { readonly kind: 'setting'; readonly name: string }
+  /** Who loads or changes things: a job, a controller, a client. */
+  | { readonly kind: 'actor'; readonly name: string }
+  /** Requests that kill: of one tenant and route, or only those with one fingerprint (null: the whole route). */
+  | {
+      readonly kind: 'requests';
+      readonly name: string;
+      readonly tenant: string;
+      readonly route: string | null;
+      readonly fingerprint: string | null;
+      readonly workload: string;
+      readonly version: number;
+    };
 
 export const SYMPTOMS = [
   'exited',
@@ -21,8 +38,13 @@ export const SYMPTOMS = [
   'noisy-tenant',
   'overloaded',
   'artefact-drift',
+  'workload-errors',
+  'workload-slow',
+  'calls-failing',
+  'poison',
 ] as const;
-export type SymptomName = (typeof SYMPTOMS)[number];
+/** `asset-expired`: a condition that holds of an asset. */
+export type SymptomName = (typeof SYMPTOMS)[number] | `asset-${ConditionName}`;
 
 /** A detector's claim about a subject. It stands until the same detector takes it back. */
 export interface Symptom {

@@ -1,3 +1,5 @@
+import type { JsonObject } from '../base/json.ts';
+
 /**
  * The fleet as plain data: what was declared, what runs, and when it was last seen. Diagnosis and decision look at one
  * such picture and at nothing else, so that they can be replayed.
@@ -7,6 +9,115 @@ export interface FleetView {
   readonly at: number;
   readonly workloads: readonly WorkloadView[];
   readonly tenants: readonly TenantView[];
+  readonly settings: readonly SettingView[];
+  readonly assets: readonly AssetView[];
+  readonly actors: readonly ActorView[];
+  /** Instances that can still be placed, per region; a region that is not in it is not known, which is not enough. */
+  readonly room: Readonly<Record<string, number>>;
+}
+
+/**
+ * Anything that somebody can change and that has a history: a key of the configuration, a flag, a limit, a probe, a
+ * route, a schedule, a grant, a protection, the existence of an object. Most faults are changes of one of these.
+ */
+export interface SettingView {
+  /** `records/POOL_SIZE`, `platform/resolver`: unique in the fleet. */
+  readonly id: string;
+  readonly kind: SettingKind;
+  /** Whose behaviour it governs; empty when it governs everybody's. */
+  readonly workloads: readonly string[];
+  /** Governs the named tenant only. */
+  readonly tenant: string | null;
+  /** Grows with every write; a write names the one that it was decided on. */
+  readonly revision: number;
+  /** Null when it is absent. A secret is given as its digest. */
+  readonly value: string | null;
+  /** What people declared; undefined when nobody did. */
+  readonly declared: string | null | undefined;
+  /** Running processes do not see a new value before they start anew. */
+  readonly needsRestart: boolean;
+  /** Oldest first; the last one made the present value. */
+  readonly history: readonly SettingChange[];
+}
+
+export const SETTING_KINDS = [
+  'config',
+  'flag',
+  'limit',
+  'quota',
+  'replicas',
+  'probe',
+  'retry',
+  'route',
+  'resolver',
+  'policy',
+  'schedule',
+  'hook',
+  'grant',
+  'protection',
+  'object',
+] as const;
+export type SettingKind = (typeof SETTING_KINDS)[number];
+
+export interface SettingChange {
+  readonly value: string | null;
+  readonly at: number;
+  /** `person anna`, `job nightly`, `kintsugi rep_x`: who wrote it. */
+  readonly by: string;
+  /** When it had served long enough to count as good, or null. */
+  readonly soakedAt: number | null;
+}
+
+/** A thing that is neither an instance nor a setting, and of which conditions are measured. */
+export interface AssetView {
+  /** `certificate ingress`: kind and name. */
+  readonly id: string;
+  readonly kind: AssetKind;
+  /** Who cannot work without it. */
+  readonly workloads: readonly string[];
+  /** Whose data or traffic it holds; empty when everybody's. */
+  readonly tenants: readonly string[];
+  readonly region: string | null;
+  readonly host: string | null;
+  /** Id of the asset that it is part of: the store of a session, the queue of a record. */
+  readonly partOf: string | null;
+  /** Settings that bound or govern it: the limit of a pool, the schedule of a vacuum. */
+  readonly settings: readonly string[];
+  /** What a move has to know: lag and fencing of a replica, versions of a credential. */
+  readonly detail: JsonObject;
+}
+
+export const ASSET_KINDS = [
+  'certificate',
+  'credential',
+  'clock',
+  'queue',
+  'store',
+  'replica',
+  'session',
+  'pool',
+  'host',
+  'disk',
+  'network',
+  'resolver',
+  'hook',
+  'object',
+  'protection',
+  'privilege',
+  'data',
+  'service',
+] as const;
+export type AssetKind = (typeof ASSET_KINDS)[number];
+
+/** Who loads or changes things besides the tenants: a job, a controller, a client, a sidecar. */
+export interface ActorView {
+  readonly name: string;
+  readonly kind: 'job' | 'controller' | 'client' | 'sidecar' | 'autoscaler';
+  readonly running: boolean;
+  /** Whether we may stop it. One that we may not is a matter for a person. */
+  readonly suspendable: boolean;
+  /** What it uses of which asset or workload: share of all use (0 to 1) and how many times its own usual. */
+  readonly uses: readonly { readonly of: string; readonly share: number; readonly timesUsual: number }[];
 }
 
 export interface WorkloadView {
@@ -24,6 +135,10 @@ export interface WorkloadView {
   readonly versions: readonly VersionView[];
   /** Whether tenants' requests reach it directly. */
   readonly routed: boolean;
+  /** It has data of its own that outlive its instances. */
+  readonly keepsData: boolean;
+  /** Not ours: it can be called, and not healed. */
+  readonly external: boolean;
 }
 
 export interface InstanceView {
@@ -32,6 +147,8 @@ export interface InstanceView {
   readonly version: number;
   readonly region: string;
   readonly ordinal: number;
+  /** Machine that it runs on: what it fails together with. */
+  readonly host: string;
   /** `incoming` is on its way into a slot that another still has. */
   readonly role: 'occupant' | 'incoming';
   readonly running: boolean;
@@ -56,8 +173,17 @@ export interface TenantView {
   readonly name: string;
   readonly regions: readonly string[];
   readonly profiles: readonly string[];
+  readonly dataClasses: readonly string[];
   readonly limits: { readonly requestsPerSecond: number; readonly concurrency: number };
-  readonly mitigations: readonly { readonly id: string; readonly kind: 'throttle' | 'quarantine' }[];
+  readonly mitigations: readonly { readonly id: string; readonly kind: 'throttle' | 'quarantine' | 'shed' }[];
+}
+
+export function settingOf(fleet: FleetView, id: string): SettingView | undefined {
+  return fleet.settings.find((setting) => setting.id === id);
+}
+
+export function assetOf(fleet: FleetView, id: string): AssetView | undefined {
+  return fleet.assets.find((asset) => asset.id === id);
 }
 
 export function workloadOf(fleet: FleetView, name: string): WorkloadView | undefined {

@@ -101,8 +101,7 @@ export async function readDeclared(database: Database): Promise<Declared> {
       id: row.id,
       tenant: row.tenant,
       kind: row.kind as Mitigation['kind'],
-      minutes: 0,
-      ...(row.limits as { requestsPerSecond: number; concurrency: number }),
+      ...(row.limits as unknown as Pick<Mitigation, 'requestsPerSecond' | 'concurrency' | 'minutes'>),
     })),
     stops,
   };

@@ -230,7 +230,7 @@ export function createFleet(options: FleetOptions): Fleet {
       await refresh();
     },
     async mitigate(mitigation: Mitigation) {
-      const { id, tenant, kind, requestsPerSecond, concurrency, minutes } = mitigation;
+      const { id, tenant, kind, minutes, ...limits } = mitigation;
       await fenced((tx) =>
         tx
           .insertInto('mitigation')
@@ -238,7 +238,7 @@ export function createFleet(options: FleetOptions): Fleet {
             id,
             tenant,
             kind,
-            limits: JSON.stringify({ requestsPerSecond, concurrency }),
+            limits: JSON.stringify({ ...limits, minutes }),
             expires_at: sql<string>`now() + ${minutes} * interval '1 minute'`,
           })
           .onConflict((conflict) => conflict.column('id').doNothing())
@@ -264,10 +264,19 @@ export function createFleet(options: FleetOptions): Fleet {
       );
       await refresh();
     },
+    set: async ({ setting }) => unknownPart(setting),
+    unset: async ({ setting }) => unknownPart(setting),
+    act: async ({ asset }) => unknownPart(asset),
+    unact: async ({ asset }) => unknownPart(asset),
+    suspend: async ({ actor }) => unknownPart(actor),
     async page(message) {
       return { delivered: await options.callPerson(message) };
     },
   };
+}
+
+function unknownPart(name: string): never {
+  throw new KinError('resource.unknown', `no driver has ${name}`);
 }
 
 /** Faults that say something about the instance; all others are about Kintsugi itself. */

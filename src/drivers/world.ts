@@ -121,6 +121,8 @@ export class World {
         dependsOn: workload.spec.dependsOn,
         wanted: wantedOf(workload),
         routed: workload.spec.route !== undefined,
+        keepsData: workload.spec.keepsData,
+        external: false,
         instances: instances.filter((each) => each.workload === workload.name),
         versions: workload.versions,
       })),
@@ -128,9 +130,14 @@ export class World {
         name: metadata.name,
         regions: spec.regions,
         profiles: spec.profiles,
+        dataClasses: spec.dataClasses,
         limits: spec.limits,
         mitigations: this.declared.mitigations.filter((each) => each.tenant === metadata.name),
       })),
+      settings: [],
+      assets: [],
+      actors: [],
+      room: {},
     };
   }
 
@@ -143,6 +150,7 @@ export class World {
       version,
       region: slot.region,
       ordinal: slot.ordinal,
+      host: 'local',
       role,
       running: this.isRunning(id),
       ready: this.isReady(id),

@@ -2,7 +2,7 @@ import type { JsonObject } from '../base/json.ts';
 import { type FleetView, type InstanceView, instanceOf, lastKnownGood, workloadOf } from '../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../resources/playbook.ts';
 import { type Guard, GUARDS, reviewPlan } from './guards.ts';
-import type { Decision, Plan, Step, Touch, Verdict } from './plan.ts';
+import { type Decision, NOTHING_TOUCHED, type Plan, type Step, type Touch, type Verdict } from './plan.ts';
 import type { Budgets, Policy, Situation } from './situation.ts';
 
 /** A plan that needs no approval is executed at once or not at all. */
@@ -23,10 +23,11 @@ export function decide(
   const { diagnosis } = situation;
   const playbook = choosePlaybook(policy.playbooks, diagnosis.cause, diagnosis.workload);
   if (!playbook) return refuse(situation, null, 'playbook', `no playbook answers ${diagnosis.cause}`, 'apply one');
-  const steps = playbook.spec.ladder.flatMap((rung) => {
-    const draft = DRAFTS[rung.move](situation, fleet, rung.parameters);
+  const drafted = playbook.spec.ladder.flatMap((rung) => {
+    const draft = DRAFTS[rung.move]?.(situation, fleet, rung.parameters);
     return draft ? [{ ...draft, soakMs: rung.soakMs, verifyWithinMs: rung.verifyWithinMs }] : [];
   });
+  const steps = drafted.map((step, rung) => ({ ...step, rung }));
   const target = targetOf(situation, fleet);
   if (steps.length === 0) {
     return refuse(
@@ -65,8 +66,9 @@ export function decide(
 /** Enough was tried: what is left is to call a person, which takes nothing away and so needs no other leave. */
 function callInstead(draft: Plan, verdicts: readonly Verdict[]): Plan {
   const input = { incident: draft.incident, summary: draft.summary };
-  const touch = { instances: [], servingTakenAtOnce: 0, tenants: [], regions: [], reversible: true };
-  const step: Step = { move: 'page', input, touch, effect: 'a person is called', soakMs: 0, verifyWithinMs: 0 };
+  const touch = NOTHING_TOUCHED;
+  const said = { effect: 'a person is called', undo: 'what was said stays said' };
+  const step: Step = { move: 'page', rung: 0, input, touch, ...said, soakMs: 0, verifyWithinMs: 0 };
   return { ...draft, steps: [step], verdicts };
 }
 
@@ -89,7 +91,7 @@ function slotName(instance: InstanceView): string {
   return `${instance.workload}/${instance.region}/${instance.ordinal}`;
 }
 
-type Draft = Pick<Step, 'move' | 'input' | 'touch' | 'effect'>;
+type Draft = Pick<Step, 'move' | 'input' | 'touch' | 'effect' | 'undo'>;
 type DraftMove = (situation: Situation, fleet: FleetView, parameters: JsonObject) => Draft | undefined;
 
 const replaceInstance: DraftMove = (situation, fleet) => {
@@ -112,6 +114,7 @@ const replaceInstance: DraftMove = (situation, fleet) => {
     move: inPlace ? 'restart' : 'replace',
     input,
     touch: touchOf(fleet, [instance], inPlace && instance.ready ? 1 : 0),
+    undo: `${instance.id} keeps the slot`,
     effect: inPlace
       ? `stop ${instance.id}, then start ${input.newInstance} in its place`
       : `start ${input.newInstance}, then take ${instance.id} out of service`,
@@ -145,6 +148,7 @@ const goBack: DraftMove = (situation, fleet) => {
       slots,
     },
     touch: touchOf(fleet, affected, inPlace && affected.some((each) => each.ready) ? 1 : 0),
+    undo: `version ${subject.version} is wanted again`,
     effect: `${workload.name} goes back from version ${subject.version} to version ${good.version}, which has soaked`,
   };
 };
@@ -159,17 +163,12 @@ const limitTenant =
     const requestsPerSecond = Math.max(1, Math.round(usual * Number(parameters['timesUsual'] ?? 1.5)));
     const concurrency = Math.max(2, Math.ceil(tenant.limits.concurrency / 8));
     const minutes = Number(parameters['minutes'] ?? 10);
-    const touch: Touch = {
-      instances: [],
-      servingTakenAtOnce: 0,
-      tenants: [tenant.name],
-      regions: [],
-      reversible: true,
-    };
+    const touch: Touch = { ...NOTHING_TOUCHED, tenants: [tenant.name], dataClasses: tenant.dataClasses };
     return {
       move: kind,
       input: { id: `${situation.planId}-${kind}`, kind, tenant: tenant.name, requestsPerSecond, concurrency, minutes },
       touch,
+      undo: 'the limit is lifted',
       effect:
         kind === 'throttle'
           ? `${tenant.name} is held to ${requestsPerSecond} requests/s for ${minutes} min`
@@ -186,6 +185,7 @@ const scaleByOne: DraftMove = (situation, fleet) => {
     move: 'scale',
     input: { workload: workload.name, regions, by: 1, key: situation.planId },
     touch,
+    undo: 'as many as before',
     effect: `one more instance of ${workload.name} in ${regions.join(' and ')}`,
   };
 };
@@ -193,12 +193,13 @@ const scaleByOne: DraftMove = (situation, fleet) => {
 const page: DraftMove = (situation) => ({
   move: 'page',
   input: { incident: situation.incident, summary: situation.diagnosis.summary },
-  touch: { instances: [], servingTakenAtOnce: 0, tenants: [], regions: [], reversible: true },
+  touch: NOTHING_TOUCHED,
   effect: 'a person is called',
+  undo: 'what was said stays said',
 });
 
 /** How each move is drafted for a situation; nothing where it does not fit. */
-const DRAFTS: Readonly<Record<MoveName, DraftMove>> = {
+const DRAFTS: Readonly<Partial<Record<MoveName, DraftMove>>> = {
   replace: replaceInstance,
   restart: replaceInstance,
   rollback: goBack,
@@ -214,11 +215,12 @@ function touchOf(fleet: FleetView, instances: readonly InstanceView[], servingTa
   const regions = [...new Set(instances.map((each) => each.region))];
   const tenants = fleet.tenants.filter((each) => regions.some((region) => each.regions.includes(region)));
   return {
+    ...NOTHING_TOUCHED,
     instances: instances.map((each) => each.id),
     servingTakenAtOnce,
+    dataClasses: [...new Set(tenants.flatMap((each) => each.dataClasses))],
     tenants: tenants.map((each) => each.name),
     regions,
-    reversible: true,
   };
 }
 

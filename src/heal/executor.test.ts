@@ -8,12 +8,12 @@ import type { JsonObject } from '../base/json.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import { createExecutor, type ExecutorOptions } from './executor.ts';
 import type { Move } from './move.ts';
-import { quarantine, throttle } from './moves/limit-tenant.ts';
+import { quarantine, throttle } from './moves/limit-traffic.ts';
 import { page } from './moves/page.ts';
 import { replace, restart } from './moves/replace.ts';
 import { revert, rollback } from './moves/rollback.ts';
 import { scale } from './moves/scale.ts';
-import type { Outcome, Plan, Step } from './plan.ts';
+import { NOTHING_TOUCHED, type Outcome, type Plan, type Step } from './plan.ts';
 import type { Reading } from './verification.ts';
 
 const MOVES: ReadonlyMap<MoveName, Move> = new Map(
@@ -30,7 +30,7 @@ const one = (inPlace: boolean) => ({ ...PLACES[0]!, workload: 'records', version
 const back = { workload: 'records', from: 2, to: 1, oldPhase: 'canary', inPlace: false, slots: PLACES };
 const limit = { tenant: 'shop', requestsPerSecond: 5, concurrency: 2, minutes: 10 };
 
-const INPUTS: Readonly<Record<MoveName, JsonObject>> = {
+const INPUTS: Readonly<Partial<Record<MoveName, JsonObject>>> = {
   replace: one(false),
   restart: one(true),
   rollback: back,
@@ -41,9 +41,9 @@ const INPUTS: Readonly<Record<MoveName, JsonObject>> = {
   page: { incident: 'inc_1', summary: 'it is broken' },
 };
 
-function step(move: MoveName): Step {
-  const touch = { instances: [], servingTakenAtOnce: 0, tenants: [], regions: [], reversible: true };
-  return { move, input: INPUTS[move], touch, effect: move, soakMs: 100, verifyWithinMs: 200 };
+function step(move: MoveName, rung: number): Step {
+  const said = { effect: move, undo: `no ${move}` };
+  return { move, rung, input: INPUTS[move] ?? {}, touch: NOTHING_TOUCHED, ...said, soakMs: 100, verifyWithinMs: 200 };
 }
 
 function planOf(moves: readonly MoveName[]): Plan {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../base/json.ts';
 import type { MoveContext } from './move.ts';
 
 /** One successor for the instance in one slot. Ids are given, so that doing it twice does it once. */
@@ -13,13 +14,44 @@ export interface Replacement {
   readonly inPlace: boolean;
 }
 
+/**
+ * A limit at the gateways. `throttle` holds to a rate, `quarantine` refuses, `shed` refuses a share. What is named narrows
+ * it: a tenant, a route, one kind of request, a caller; what is null or left out does not. It ends by itself.
+ */
 export interface Mitigation {
   readonly id: string;
-  readonly tenant: string;
-  readonly kind: 'throttle' | 'quarantine';
+  readonly kind: 'throttle' | 'quarantine' | 'shed';
+  readonly tenant: string | null;
+  readonly workload?: string | null;
+  readonly route?: string | null;
+  readonly fingerprint?: string | null;
+  readonly actor?: string | null;
   readonly requestsPerSecond: number;
   readonly concurrency: number;
+  /** Share of the requests that is refused while it sheds, 0 to 1. */
+  readonly share?: number;
   readonly minutes: number;
+  /** Over the last part of its time it lets through more and more, so that nobody returns all at once. */
+  readonly rampMinutes?: number;
+}
+
+/** A write of a setting. `key` names the write, so that a repetition is known and the undo finds it. */
+export interface SettingOrder {
+  readonly setting: string;
+  /** Null removes it. */
+  readonly value: string | null;
+  readonly expectedRevision: number;
+  readonly oldValue: string | null;
+  readonly key: string;
+}
+
+/** Something that is done to an asset and is no state that could be written. */
+export interface AssetOrder {
+  readonly verb: 'terminate' | 'rotate' | 'sync-clock' | 'dead-letter' | 'failover' | 'run';
+  readonly asset: string;
+  readonly key: string;
+  /** What the verb needs: the session's id and start, the record's offset, the command. */
+  readonly input: JsonObject;
 }
 
 /**
@@ -44,6 +76,19 @@ export interface Fleet {
   ): Promise<void>;
   /** Takes the instance of a slot out of the routing and stops it; the slot is to be removed. */
   vacate(place: { workload: string; region: string; ordinal: number }, context: MoveContext): Promise<void>;
+  /**
+   * Writes a setting. Rejects with `resource.conflict` when its revision is neither the expected one nor the one that the
+   * same key made: somebody else wrote meanwhile, and the plan is stale.
+   */
+  set(order: SettingOrder, context: MoveContext): Promise<void>;
+  /** Writes the old value back if the last write was made under the key of the order; otherwise there is nothing to undo. */
+  unset(order: SettingOrder, context: MoveContext): Promise<void>;
+  /** Does the thing once per key, and says what came of it. Rejects with `resource.unknown` when the asset is gone. */
+  act(order: AssetOrder, context: MoveContext): Promise<JsonObject>;
+  /** Takes back what can be taken back of `act`; a verb that cannot is irreversible, and its undo is not called. */
+  unact(order: AssetOrder, context: MoveContext): Promise<void>;
+  /** Stops an actor, or lets it go on. Both are states: twice is once. */
+  suspend(order: { actor: string; suspended: boolean; key: string }, context: MoveContext): Promise<void>;
   mitigate(mitigation: Mitigation, context: MoveContext): Promise<void>;
   liftMitigation(id: string, context: MoveContext): Promise<void>;
   /** Sets how many more (or fewer) instances than declared the move `key` asks for, per region; 0 takes it back. */

@@ -9,16 +9,43 @@ export interface Touch {
   readonly tenants: readonly string[];
   /** Where things will stand afterwards. */
   readonly regions: readonly string[];
+  /** Classes of the data that the touched tenants keep. */
+  readonly dataClasses: readonly string[];
+  /** Settings that it writes, assets that it acts on, actors that it stops. */
+  readonly settings: readonly string[];
+  readonly assets: readonly string[];
+  readonly actors: readonly string[];
   readonly reversible: boolean;
 }
 
+/** A touch that touches nothing: what a step adds to it is what it touches. */
+export const NOTHING_TOUCHED: Touch = {
+  instances: [],
+  servingTakenAtOnce: 0,
+  tenants: [],
+  regions: [],
+  dataClasses: [],
+  settings: [],
+  assets: [],
+  actors: [],
+  reversible: true,
+};
+
+/**
+ * One move of a plan. Steps of one rung are made in order and verified together after the last of them; when that fails
+ * they are undone in reverse order, and the next rung is climbed.
+ */
 export interface Step {
   readonly move: MoveName;
+  /** Rungs count up from 0 without a gap; the steps of a rung stand together. */
+  readonly rung: number;
   /** Everything that apply and undo need, the old state included: undo works without an output. */
   readonly input: JsonObject;
   readonly touch: Touch;
   /** What it is expected to bring about, for people. */
   readonly effect: string;
+  /** How it is taken back, for people; empty when it cannot be. */
+  readonly undo: string;
   readonly soakMs: number;
   readonly verifyWithinMs: number;
 }

@@ -33,7 +33,26 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
     ['overload'],
     [{ move: 'scale', soakMs: 10_000, verifyWithinMs: 60_000 }, { move: 'page' }],
   ),
-  playbook('call-a-person', ['unknown', 'dependency', 'observer'], [{ move: 'page' }]),
+  playbook(
+    'call-a-person',
+    [
+      'unknown',
+      'dependency',
+      'observer',
+      'poison',
+      'actor',
+      'isolation',
+      'certificate',
+      'credential',
+      'clock',
+      'session',
+      'data',
+      'missing',
+      'protection',
+      'infrastructure',
+    ],
+    [{ move: 'page' }],
+  ),
 ];
 
 function playbook(name: string, answers: readonly Cause[], ladder: readonly Rung[]): Playbook {

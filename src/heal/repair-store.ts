@@ -147,12 +147,28 @@ export async function readPastRepairs(database: Database): Promise<readonly Past
     .orderBy('repair.started_at', 'desc')
     .limit(500)
     .execute();
-  return rows.map((row) => ({
+  return rows.map((row) => toPastRepair(row, row.body as unknown as Plan));
+}
+
+function toPastRepair(
+  row: { id: string; target: string; started_at: string; ended_at: string | null; outcome: string | null },
+  plan: Plan,
+): PastRepair {
+  return {
     id: row.id,
     target: row.target,
     startedAt: fromIso(row.started_at),
     endedAt: row.ended_at === null ? null : fromIso(row.ended_at),
     outcome: row.outcome as Outcome | null,
-    instances: (row.body as unknown as Plan).steps.flatMap((step) => step.touch.instances),
-  }));
+    instances: plan.steps.flatMap((step) => step.touch.instances),
+    tenants: [...new Set(plan.steps.flatMap((step) => step.touch.tenants))],
+    cause: plan.cause,
+    playbook: plan.playbook,
+    moves: plan.steps.map((step) => step.move),
+    wrote: plan.steps.flatMap(({ input }) =>
+      typeof input['setting'] === 'string'
+        ? [{ setting: input['setting'], value: (input['value'] ?? null) as string | null }]
+        : [],
+    ),
+  };
 }

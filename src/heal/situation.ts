@@ -1,6 +1,6 @@
 import type { MoveRules } from '../comply/gate.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
-import type { Autonomy, MoveName, Playbook } from '../resources/playbook.ts';
+import type { Autonomy, Cause, MoveName, Playbook } from '../resources/playbook.ts';
 import type { Outcome } from './plan.ts';
 
 /** All that a decision is made from, besides the fleet: plain data, so that it can be kept and replayed. */
@@ -11,6 +11,44 @@ export interface Situation {
   readonly planId: string;
   /** Repairs of the recent past, newest first. */
   readonly repairs: readonly PastRepair[];
+  /** How often the incident came back after it was over, and when it was over last. */
+  readonly relapses: { readonly count: number; readonly lastOverAt: number | null };
+  /** Who looks, and when each was last heard of. */
+  readonly vantages: readonly VantageView[];
+  readonly healer: HealerView;
+  /** By playbook; one that is not in it has shown nothing. */
+  readonly trust: Readonly<Record<string, Trust>>;
+  /** Who approved this plan. */
+  readonly approvals: readonly string[];
+}
+
+/** A process that observes. `host` is the machine that it fails together with. */
+export interface VantageView {
+  readonly name: string;
+  readonly host: string;
+  readonly lastHeardAt: number;
+}
+
+/** How the healer itself is. */
+export interface HealerView {
+  /** Times that the lead changed hands in the last ten minutes. */
+  readonly takeovers: number;
+  /** Repairs whose present step is past its deadline. */
+  readonly overdue: number;
+  /** Whether state can be written at this moment; without it nothing is begun. */
+  readonly canWrite: boolean;
+  /** Workloads, assets and settings that the healer itself stands on. */
+  readonly standsOn: readonly string[];
+}
+
+/** What a playbook has shown on this fleet. */
+export interface Trust {
+  /** When its drill last passed; null when it never did. */
+  readonly drilledAt: number | null;
+  /** Requests that failed because of its repairs, in the window of the harm budget. */
+  readonly harm: number;
+  /** When harm took away its autonomy; null while it has it. */
+  readonly demotedAt: number | null;
 }
 
 export interface PastRepair {
@@ -21,6 +59,12 @@ export interface PastRepair {
   readonly endedAt: number | null;
   readonly outcome: Outcome | null;
   readonly instances: readonly string[];
+  readonly tenants: readonly string[];
+  readonly cause: Cause;
+  readonly playbook: string;
+  readonly moves: readonly MoveName[];
+  /** Settings that it wrote, with the value that it left: another value now, written by another, is a fight. */
+  readonly wrote: readonly { readonly setting: string; readonly value: string | null }[];
 }
 
 /** Tokens left per scope (`global`, `workload records`), refilled up to now. */
@@ -33,6 +77,12 @@ export interface Policy {
   readonly rules: readonly MoveRules[];
   /** Lowers the autonomy of every playbook to at most this; the whole fleet in `propose` is a way to build trust. */
   readonly autonomyMax: Autonomy;
+  /** A playbook is unattended only while its drill passed within this time; null asks for no drill. */
+  readonly drillAgeMaxMs: number | null;
+  /** Failed requests that the repairs of one playbook may cost in the window before it is demoted. */
+  readonly harmMax: number;
+  /** Moves that destroy and are allowed all the same. */
+  readonly destructive: readonly MoveName[];
 }
 
 /** `scope` is `global`, `workload NAME`, `tenant NAME` or `move NAME`. */

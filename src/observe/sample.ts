@@ -1,4 +1,6 @@
+import type { JsonObject } from '../base/json.ts';
 import type { LatencySketch } from '../base/latency-sketch.ts';
+import type { ConditionName, ErrorCounts } from './condition.ts';
 
 /** What a sample is about. Every part of the loop names an instance in full, so that nothing has to be looked up. */
 export interface InstanceRef {
@@ -42,9 +44,55 @@ export interface ProbeSample extends Reading, InstanceRef {
 export interface TriesSample extends Reading, InstanceRef {
   readonly kind: 'tries';
   readonly tenant: string;
+  /** The span that the counts are of ends at `at`. */
+  readonly spanMs: number;
   readonly ok: number;
   readonly failed: number;
+  readonly errors: ErrorCounts;
   readonly latency: LatencySketch;
+}
+
+/** What an instance saw of something that it calls, in a span: a workload, a store, a service of others. */
+export interface CallsSample extends Reading, InstanceRef {
+  readonly kind: 'calls';
+  readonly callee: string;
+  readonly spanMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  readonly errors: ErrorCounts;
+  readonly latency: LatencySketch;
+}
+
+/**
+ * What is known of a thing that is not an instance: whether one condition holds of it. Sent again while it is looked at,
+ * also when nothing changed: silence is no data, neither good nor bad.
+ */
+export interface ConditionSample extends Reading {
+  readonly kind: 'condition';
+  /** Id of the asset, `certificate ingress`: kind and name. */
+  readonly asset: string;
+  readonly condition: ConditionName;
+  readonly holds: boolean;
+  /** One sentence for people; no personal data. */
+  readonly reason: string;
+  /** What the condition is about: `{ instances: [...] }`, `{ record: '4711' }`, `{ used: 98, limit: 100 }`. */
+  readonly detail: JsonObject;
+}
+
+/**
+ * An instance died with these requests in progress. A key says tenant, route and a fingerprint of the request, and holds
+ * no personal data; gateways write it down before they pass a request on.
+ */
+export interface InflightSample extends Reading, InstanceRef {
+  readonly kind: 'inflight';
+  readonly keys: readonly RequestKey[];
+}
+
+export interface RequestKey {
+  readonly tenant: string;
+  /** Route template, never the raw path. */
+  readonly route: string;
+  readonly fingerprint: string;
 }
 
 /** What the clients of one tenant felt at one workload in a span. */
@@ -89,6 +137,9 @@ export type Sample =
   | ExitSample
   | ProbeSample
   | TriesSample
+  | CallsSample
+  | ConditionSample
+  | InflightSample
   | RequestsSample
   | MemorySample
   | ArtefactSample

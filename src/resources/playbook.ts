@@ -9,6 +9,17 @@ export const CAUSES = [
   'version',
   'configuration',
   'tenant',
+  'poison',
+  'actor',
+  'isolation',
+  'certificate',
+  'credential',
+  'clock',
+  'session',
+  'data',
+  'missing',
+  'protection',
+  'infrastructure',
   'dependency',
   'overload',
   'resource',
@@ -17,7 +28,29 @@ export const CAUSES = [
 ] as const;
 export type Cause = (typeof CAUSES)[number];
 
-export const MOVES = ['restart', 'replace', 'rollback', 'revert', 'throttle', 'quarantine', 'scale', 'page'] as const;
+/** In the order of what heals most; `docs/moves.md` says of each what it touches, costs and cannot undo. */
+export const MOVES = [
+  'revert',
+  'rollback',
+  'quarantine',
+  'throttle',
+  'shed',
+  'suspend',
+  'reroute',
+  'restart',
+  'replace',
+  'scale',
+  'resize',
+  'recreate',
+  'reenable',
+  'terminate',
+  'rotate',
+  'sync-clock',
+  'dead-letter',
+  'failover',
+  'run',
+  'page',
+] as const;
 export type MoveName = (typeof MOVES)[number];
 
 export const AUTONOMY = ['observe', 'propose', 'approve', 'auto'] as const;
@@ -34,6 +67,15 @@ export const playbookSchema = resourceSchema(
       .array(
         z.strictObject({
           move: z.enum(MOVES),
+          then: z
+            .array(
+              z.strictObject({
+                move: z.enum(MOVES),
+                parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
+              }),
+            )
+            .default([])
+            .describe('Moves of the same rung, made after it and undone before it; verified together'),
           soakMs: durationMsSchema.default(3_000).describe('How long the independent signal must stay good'),
           verifyWithinMs: durationMsSchema.default(30_000).describe('Until then it must have been good for that long'),
           parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),

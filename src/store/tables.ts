@@ -99,7 +99,7 @@ export interface Tables {
   };
   mitigation: {
     id: string;
-    tenant: string;
+    tenant: string | null;
     kind: string;
     limits: JsonColumn;
     created_at: ColumnType<string, never, never>;

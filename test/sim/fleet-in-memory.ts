@@ -18,6 +18,9 @@ export interface Picture {
   readonly target: { readonly version: number; readonly phase: string; readonly rejected: readonly number[] };
   readonly scale: Readonly<Record<string, number>>;
   readonly mitigations: readonly string[];
+  readonly settings: Readonly<Record<string, string | null>>;
+  readonly acts: readonly string[];
+  readonly suspended: readonly string[];
 }
 
 /**
@@ -31,6 +34,9 @@ export class FleetInMemory {
   readonly #scale = new Map<string, number>();
   readonly #mitigations = new Set<string>();
   readonly #rejected = new Set<number>();
+  readonly #settings = new Map<string, { readonly value: string | null; readonly key: string }>();
+  readonly #acts = new Map<string, string>();
+  readonly #suspended = new Set<string>();
   #target = { version: 2, phase: 'canary' };
   epoch = 0;
   pages = 0;
@@ -58,6 +64,9 @@ export class FleetInMemory {
       target: { ...this.#target, rejected: [...this.#rejected] },
       scale: Object.fromEntries(this.#scale),
       mitigations: [...this.#mitigations].sort(),
+      settings: Object.fromEntries([...this.#settings].map(([name, { value }]) => [name, value])),
+      acts: [...this.#acts.values()],
+      suspended: [...this.#suspended].sort(),
     };
   }
 
@@ -90,6 +99,19 @@ export class FleetInMemory {
         }),
       scale: async ({ by, key }, context) =>
         effect(context, () => void (by === 0 ? this.#scale.delete(key) : this.#scale.set(key, by))),
+      set: async ({ setting, value, key }, context) =>
+        effect(context, () => void this.#settings.set(setting, { value, key })),
+      unset: async ({ setting, oldValue, key }, context) => {
+        if (this.#settings.get(setting)?.key !== key) return;
+        effect(context, () => void this.#settings.set(setting, { value: oldValue, key: `${key} undone` }));
+      },
+      act: async ({ verb, asset, key }, context) => {
+        if (!this.#acts.has(key)) effect(context, () => void this.#acts.set(key, `${verb} ${asset}`));
+        return {};
+      },
+      unact: async ({ key }, context) => effect(context, () => void this.#acts.delete(key)),
+      suspend: async ({ actor, suspended }, context) =>
+        effect(context, () => void (suspended ? this.#suspended.add(actor) : this.#suspended.delete(actor))),
       page: async (_message, context) => {
         if (this.faults.page) throw new KinError('control.unreachable', 'the webhook does not answer');
         effect(context, () => void this.pages++);

@@ -5,7 +5,7 @@ export const AT = 100_000;
 
 export function instanceView(id: string, more: Partial<InstanceView> = {}): InstanceView {
   const [workload = id, ordinal = '0'] = id.split('-');
-  const place = { workload, version: 1, region: 'eu', ordinal: Number(ordinal), role: 'occupant' as const };
+  const place = { workload, version: 1, region: 'eu', ordinal: Number(ordinal), role: 'occupant' as const, host: 'a' };
   return { id, ...place, running: true, ready: true, seenAt: AT, startedAt: 0, ...more };
 }
 
@@ -27,15 +27,17 @@ export function workloadView(name: string, more: Partial<WorkloadView> = {}): Wo
     instances: [0, 1, 2].map((ordinal) => instanceView(`${name}-${ordinal}`)),
     versions: [versionView(1)],
     routed: true,
+    keepsData: false,
+    external: false,
     ...more,
   };
 }
 
 export function tenantView(name: string, more: Partial<TenantView> = {}): TenantView {
   const limits = { requestsPerSecond: 200, concurrency: 64 };
-  return { name, regions: ['eu'], profiles: [], limits, mitigations: [], ...more };
+  return { name, regions: ['eu'], profiles: [], dataClasses: ['personal'], limits, mitigations: [], ...more };
 }
 
 export function fleetView(workloads: readonly WorkloadView[], tenants = [tenantView('shop')]): FleetView {
-  return { at: AT, workloads, tenants };
+  return { at: AT, workloads, tenants, settings: [], assets: [], actors: [], room: { eu: 10, us: 10 } };
 }

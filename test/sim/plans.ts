@@ -1,6 +1,6 @@
 import type { Diagnosis } from '../../src/diagnose/diagnosis.ts';
 import { BUILTIN_PLAYBOOKS } from '../../src/heal/playbooks.ts';
-import type { Plan, Step } from '../../src/heal/plan.ts';
+import { NOTHING_TOUCHED, type Plan, type Step } from '../../src/heal/plan.ts';
 import type { PastRepair, Policy, Situation } from '../../src/heal/situation.ts';
 import type { Cause } from '../../src/resources/playbook.ts';
 import { AT } from './fleet-views.ts';
@@ -15,29 +15,29 @@ export function diagnosisOf(cause: Cause, subject: Diagnosis['subject'], more: P
 }
 
 export function situationOf(diagnosis: Diagnosis, repairs: readonly PastRepair[] = []): Situation {
-  return { incident: 'inc_1', diagnosis, planId: 'pln_abcde', repairs };
+  const healer = { takeovers: 0, overdue: 0, canWrite: true, standsOn: [] };
+  const past = { repairs, relapses: { count: 0, lastOverAt: null }, trust: {}, approvals: [] };
+  const vantages = ['keeper', 'prober', 'gateway-1'].map((name) => ({ name, host: 'control', lastHeardAt: AT }));
+  return { incident: 'inc_1', diagnosis, planId: 'pln_abcde', ...past, vantages, healer };
 }
 
 export function policyOf(more: Partial<Policy> = {}): Policy {
-  return { stops: [], freezes: [], playbooks: BUILTIN_PLAYBOOKS, rules: [], autonomyMax: 'auto', ...more };
+  const earned = { autonomyMax: 'auto' as const, drillAgeMaxMs: null, harmMax: 1_000, destructive: [] };
+  return { stops: [], freezes: [], playbooks: BUILTIN_PLAYBOOKS, rules: [], ...earned, ...more };
 }
 
 export function repairOf(target: string, more: Partial<PastRepair> = {}): PastRepair {
   const times = { startedAt: AT - 5_000, endedAt: null, outcome: null };
-  return { id: `rep of ${target}`, target, ...times, instances: [], ...more };
+  const what = { cause: 'instance-hung' as const, playbook: 'replace-hung', moves: ['replace' as const] };
+  return { id: `rep of ${target}`, target, ...times, instances: [], tenants: [], ...what, wrote: [], ...more };
 }
 
 export function stepOf(more: Partial<Step> = {}, touch: Partial<Step['touch']> = {}): Step {
-  const touches = {
-    instances: [],
-    servingTakenAtOnce: 0,
-    tenants: ['shop'],
-    regions: ['eu'],
-    reversible: true,
-    ...touch,
-  };
+  const touches = { ...NOTHING_TOUCHED, tenants: ['shop'], regions: ['eu'], ...touch };
   return {
     move: 'replace',
+    rung: 0,
+    undo: 'it is put back',
     input: {},
     touch: touches,
     effect: 'it is replaced',

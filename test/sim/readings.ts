@@ -42,7 +42,18 @@ export function probeAt(at: number, ok: boolean, ref = refOf(), more: Partial<Pr
 
 export function triesAt(at: number, ok: number, failed: number, ref = refOf(), ms = 10): TriesSample {
   const latency = sketchOf(ms, ok + failed);
-  return { kind: 'tries', at, vantage: 'gateway-1', ...ref, tenant: 'shop', ok, failed, latency };
+  return {
+    kind: 'tries',
+    at,
+    vantage: 'gateway-1',
+    ...ref,
+    tenant: 'shop',
+    spanMs: 250,
+    ok,
+    failed,
+    errors: {},
+    latency,
+  };
 }
 
 export function requestsAt(

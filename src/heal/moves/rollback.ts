@@ -1,5 +1,5 @@
 import type { MoveName } from '../../resources/playbook.ts';
-import type { Replacement } from '../fleet.ts';
+import type { Replacement, SettingOrder } from '../fleet.ts';
 import type { Move } from '../move.ts';
 
 interface GoBack {
@@ -12,7 +12,7 @@ interface GoBack {
 }
 
 /**
- * `rollback` goes back to an older artefact, `revert` to an older configuration of the same artefact. Both set the target
+ * `revert` of one setting writes its old value. Of a whole configuration it is a rollback: `rollback` goes back to an older artefact, `revert` to an older configuration of the same artefact. Both set the target
  * first, so that nothing rolls the bad version out any further, and then replace what already runs it.
  */
 function goingBack(name: MoveName): Move {
@@ -20,6 +20,10 @@ function goingBack(name: MoveName): Move {
     name,
     deadlineMs: 120_000,
     async apply(input, context) {
+      if ('setting' in input) {
+        await context.fleet.set(input as unknown as SettingOrder, context);
+        return {};
+      }
       const order = input as unknown as GoBack;
       const { workload, from, to } = order;
       await context.fleet.setTarget({ workload, version: to, phase: 'steady', rejected: from }, context);
@@ -27,6 +31,7 @@ function goingBack(name: MoveName): Move {
       return {};
     },
     async undo(input, context) {
+      if ('setting' in input) return context.fleet.unset(input as unknown as SettingOrder, context);
       const order = input as unknown as GoBack;
       await inTurn(replacements(order, order.to), (each) => context.fleet.undoReplace(each, context));
       const { workload, from, oldPhase } = order;

@@ -2,7 +2,7 @@ import type { MoveName } from '../../resources/playbook.ts';
 import type { Mitigation } from '../fleet.ts';
 import type { Move } from '../move.ts';
 
-/** Holds a tenant to fewer requests, or refuses it, for a time that is in the input: no limit is forgotten. */
+/** Limits a tenant, a route, one kind of request or a caller for a time that is in the input: no limit is forgotten. */
 function limiting(name: MoveName): Move {
   return {
     name,
@@ -17,3 +17,4 @@ function limiting(name: MoveName): Move {
 
 export const throttle = limiting('throttle');
 export const quarantine = limiting('quarantine');
+export const shed = limiting('shed');
