@@ -2,7 +2,7 @@ import { request as httpRequest } from 'node:http';
 import { Agent, request } from 'undici';
 import { KinError } from '../base/errors.ts';
 import { ledgerClient } from '../ledger/client.ts';
-import { parseCheckpoint } from '../ledger/checkpoint.ts';
+import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
 import type { ChildStatus, SignalCommand } from '../drivers/process/protocol.ts';
 import { type AccessTally, tallyAccess } from './access-tally.ts';
 import type { IncidentSummary, InstanceStatus, Status } from './answers.ts';

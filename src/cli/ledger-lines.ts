@@ -24,7 +24,7 @@ export function renderVerdict(verdict: Verdict, trusted: boolean, paint: Paint):
 function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: boolean): [string, string][] {
   const { size, root, checkpointAt, unsigned, tornBytes, vkey } = verdict;
   return [
-    ['entries', `${size} under the signed checkpoint of ${checkpointAt}`],
+    ['entries', `${size} under the signed checkpoint${checkpointAt === undefined ? '' : ` of ${checkpointAt}`}`],
     ['root', root],
     ['key', `${vkey}${trusted ? '' : ' (from the same folder: compare it with one that was noted elsewhere)'}`],
     ...(unsigned > 0 ? ([['unsigned', `${unsigned} behind the checkpoint, sound`]] as [string, string][]) : []),

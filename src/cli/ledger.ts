@@ -2,10 +2,11 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
-import { parseCheckpoint } from '../ledger/checkpoint.ts';
 import { type IndexedEvent, ledgerClient } from '../ledger/client.ts';
 import { CHECKPOINT_FILE } from '../ledger/ledger-directory.ts';
 import { VKEY_FILE } from '../ledger/signing-key.ts';
+import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
+import { textOfNote } from '../ledger/tlog/signed-note.ts';
 import { readEntries, verifyLedger } from '../ledger/verify.ts';
 import { untilInterrupted } from './interruption.ts';
 import type { Binder, Invocation } from './invocation.ts';
@@ -127,7 +128,7 @@ async function followEntries({ state, context, paint, time }: Invocation, from: 
 /** What the newest checkpoint covers; only a place to begin reading at. */
 function signedSize(folder: string): number {
   const note = readFileSync(join(folder, CHECKPOINT_FILE), 'utf8');
-  return parseCheckpoint(note.slice(0, note.lastIndexOf('\n\n') + 1))?.size ?? 0;
+  return parseCheckpoint(textOfNote(note) ?? '')?.size ?? 0;
 }
 
 async function runKey(invocation: Invocation, options: FolderOptions): Promise<void> {

@@ -1,16 +1,17 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Clock, toIso } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
-import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './checkpoint.ts';
 import { lockDirectory } from './directory-lock.ts';
-import { emptyRoot, leafHash } from './merkle-tree.ts';
 import { RECENT_IDS, RecentIds } from './recent-ids.ts';
 import { listSegments, SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 import { Sequencer } from './sequencer.ts';
-import { type NoteKey, openNote, signNote } from './signed-note.ts';
 import { createSigningKey, hasSigningKey, readSigningKey, type SigningKey, VKEY_FILE } from './signing-key.ts';
+import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './tlog/checkpoint.ts';
+import { emptyRoot, leafHash } from './tlog/merkle-tree.ts';
+import type { NoteKey } from './tlog/note-key.ts';
+import { openNote, signNote } from './tlog/signed-note.ts';
 import { TreeNodes } from './tree-nodes.ts';
 
 export const CHECKPOINT_FILE = 'checkpoint';
@@ -35,6 +36,8 @@ export interface LedgerDirectory {
 export interface SignedCheckpoint {
   readonly note: string;
   readonly checkpoint: Checkpoint;
+  /** When it was signed, in seconds since 1970; the first ledgers told it in another way. */
+  readonly timeS?: number;
 }
 
 export interface LedgerDirectoryOptions extends Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile'> {
@@ -53,7 +56,7 @@ export async function openLedgerDirectory(dir: string, options: LedgerDirectoryO
   try {
     sweep(dir);
     const key = existsSync(join(dir, VERSION_FILE)) ? ownKey(dir) : giveBirth(dir, options.clock);
-    const signed = readSigned(dir, key.key);
+    const signed = renewed(dir, key, options.clock);
     return await openWith(dir, options, { key, signed, lock });
   } catch (error) {
     lock.release();
@@ -76,7 +79,7 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
   const sign = () => {
     if (nodes.tree.size === signed.checkpoint.size) return;
     if (!lock.isHeld()) throw new KinError('state.in-use', `the lock of ${dir} was taken`, { details: { path: dir } });
-    signed = writeCheckpoint(dir, key, { size: nodes.tree.size, root: nodes.tree.root(), at: toIso(clock.now()) });
+    signed = writeCheckpoint(dir, key, { size: nodes.tree.size, root: nodes.tree.root() }, clock);
   };
   return {
     sequencer,
@@ -157,7 +160,7 @@ export function refuseNewer(dir: string): void {
 function giveBirth(dir: string, clock: Clock): SigningKey {
   if (listSegments(dir).length > 0) throw tamperedFile(VERSION_FILE, 'it is missing beside entries');
   const key = createSigningKey(dir);
-  writeCheckpoint(dir, key, { size: 0, root: emptyRoot(), at: toIso(clock.now()) });
+  writeCheckpoint(dir, key, { size: 0, root: emptyRoot() }, clock);
   writeDurably(join(dir, VERSION_FILE), `${LEDGER_VERSION}\n`);
   return key;
 }
@@ -171,25 +174,43 @@ function ownKey(dir: string): SigningKey {
   return key;
 }
 
-function writeCheckpoint(dir: string, signer: SigningKey, head: Omit<Checkpoint, 'origin'>): SignedCheckpoint {
-  const checkpoint = { origin: signer.key.name, ...head };
-  const note = signNote(formatCheckpoint(checkpoint), signer.key, signer.privateKey);
+type TreeHead = Pick<Checkpoint, 'size' | 'root'>;
+
+function writeCheckpoint(dir: string, signer: SigningKey, head: TreeHead, clock: Clock): SignedCheckpoint {
+  const checkpoint = { origin: signer.key.name, ...head, extensions: [] };
+  const timeS = Math.floor(clock.now() / 1000);
+  const note = signNote(formatCheckpoint(checkpoint), signer.signers, timeS);
   writeDurably(join(dir, CHECKPOINT_FILE), note);
-  return { note, checkpoint };
+  return { note, checkpoint, timeS };
 }
 
-/** The checkpoint in a ledger's folder. Throws `ledger.tampered` when it is missing or not signed by `key`. */
-export function readSigned(dir: string, key: NoteKey): SignedCheckpoint {
+/** The checkpoint in the folder; one of the first form is signed again in today's, for the same tree. */
+function renewed(dir: string, key: SigningKey, clock: Clock): SignedCheckpoint {
+  const keys = key.signers.map((signer) => signer.key);
+  const signed = readSigned(dir, keys);
+  return signed.checkpoint.extensions.length > 0 ? writeCheckpoint(dir, key, signed.checkpoint, clock) : signed;
+}
+
+/**
+ * The checkpoint in a ledger's folder. Throws `ledger.tampered` when it is missing or not signed by all of `keys`, of
+ * which the first names the ledger. The first ledgers told the time in a line of the text and signed with that key alone.
+ */
+export function readSigned(dir: string, keys: readonly NoteKey[]): SignedCheckpoint {
   const path = join(dir, CHECKPOINT_FILE);
   if (!existsSync(path)) throw tamperedFile(CHECKPOINT_FILE, 'it is missing');
   const note = readFileSync(path, 'utf8');
-  const opened = openNote(note, [key]);
+  const opened = openNote(note, keys);
   if (opened.kind === 'rejected') throw tamperedFile(CHECKPOINT_FILE, opened.reason);
   const checkpoint = parseCheckpoint(opened.text);
-  if (!checkpoint || checkpoint.origin !== key.name) {
+  if (checkpoint?.origin !== keys[0]?.name || !checkpoint) {
     throw tamperedFile(CHECKPOINT_FILE, 'it is not a checkpoint of this ledger');
   }
-  return { note, checkpoint };
+  const needed = checkpoint.extensions.length > 0 ? keys.slice(0, 1) : keys;
+  if (!needed.every((key) => opened.signatures.some((signature) => signature.key === key))) {
+    throw tamperedFile(CHECKPOINT_FILE, 'a signature of this ledger is missing');
+  }
+  const timeS = opened.signatures.find(({ key }) => key.kind === 'cosignature')?.timeS;
+  return { note, checkpoint, ...(timeS === undefined ? {} : { timeS }) };
 }
 
 /** The fault of a whole file. */

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
-import { verifyConsistency, verifyInclusion } from './merkle-proof.ts';
-import { leafHash } from './merkle-tree.ts';
+import { verifyConsistency, verifyInclusion } from './tlog/merkle-proof.ts';
+import { leafHash } from './tlog/merkle-tree.ts';
 import type { NewEntry } from './sequencer.ts';
 
 let dir = '';

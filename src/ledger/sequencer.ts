@@ -1,9 +1,9 @@
 import { assert } from '../base/assert.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import { leafHash } from './merkle-tree.ts';
 import type { RecentIds } from './recent-ids.ts';
 import { bytesInFrame, type SegmentStore } from './segment-store.ts';
+import { leafHash } from './tlog/merkle-tree.ts';
 import type { TreeNodes } from './tree-nodes.ts';
 
 /** An event as it will be stored. */

@@ -1,5 +1,5 @@
-import { consistencyRanges, inclusionRanges, type LeafRange, nodesOf } from './merkle-proof.ts';
-import { foldPeaks, HASH_BYTES, leafHash, MerkleTree } from './merkle-tree.ts';
+import { consistencyRanges, inclusionRanges, type LeafRange, nodesOf } from './tlog/merkle-proof.ts';
+import { foldPeaks, HASH_BYTES, leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 
 /** Nodes below this level are computed again from their at most 2^8 entries: 32 bytes of memory for 128 entries. */
 const LOWEST_KEPT_LEVEL = 8;

@@ -17,7 +17,8 @@ import type { LedgerEvent } from './entry.ts';
 import { entryOf } from './event-form.ts';
 import { scanSegment } from './frame.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
-import { createSigningKey } from './signing-key.ts';
+import { createSigningKey, readSigningKey } from './signing-key.ts';
+import { signNote, textOfNote } from './tlog/signed-note.ts';
 import { readEntries, verifyLedger } from './verify.ts';
 
 const FIRST = '0000000000000000.segment';
@@ -219,6 +220,31 @@ describe('opening a ledger', () => {
       await (await openLedger()).close();
     }
     expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact', size: 1 });
+  });
+
+  it('signs a checkpoint of the first form again, which told its time in the text and had one signature', async () => {
+    await closedLedger();
+    const path = join(dir, 'checkpoint');
+    const signers = readSigningKey(dir)!.signers.slice(0, 1);
+    const first = signNote(`${textOfNote(readFileSync(path, 'utf8'))}at 2026-01-02T03:04:05.678Z\n`, signers, 0);
+    writeFileSync(path, first);
+    expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact', size: 6 });
+    const ledger = await openLedger();
+    expect(ledger.signed().checkpoint).toMatchObject({ size: 6, extensions: [] });
+    await ledger.close();
+    expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact', size: 6, checkpointAt: expect.any(String) });
+  });
+
+  it('refuses a checkpoint that one of its keys did not sign', async () => {
+    await closedLedger();
+    const path = join(dir, 'checkpoint');
+    const { signers } = readSigningKey(dir)!;
+    for (const missing of signers) {
+      const others = signers.filter((signer) => signer !== missing);
+      writeFileSync(path, signNote(textOfNote(readFileSync(path, 'utf8'))!, others, 0));
+      expect(await verifyLedger(dir)).toMatchObject({ kind: 'tampered', file: 'checkpoint' });
+      await expect(openLedger()).rejects.toMatchObject({ code: 'ledger.tampered' });
+    }
   });
 
   it('refuses another key, and a birth that was cut short is born again', async () => {

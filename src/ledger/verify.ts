@@ -1,17 +1,17 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Clock, systemClock } from '../base/clock.ts';
+import { type Clock, systemClock, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
-import type { Checkpoint } from './checkpoint.ts';
 import type { IndexedEvent } from './client.ts';
 import type { LedgerEvent } from './entry.ts';
+import { folderKeys } from './folder-keys.ts';
 import { entriesOf, type SegmentScan, scanSegment } from './frame.ts';
 import { CHECKPOINT_FILE, readSigned, refuseNewer, tamperedFile, VERSION_FILE } from './ledger-directory.ts';
-import { leafHash, MerkleTree } from './merkle-tree.ts';
 import { listSegments, type SegmentName } from './segment-store.ts';
-import { formatVkey, type NoteKey, parseVkey } from './signed-note.ts';
-import { KEY_FILE, readSigningKey, VKEY_FILE } from './signing-key.ts';
+import type { Checkpoint } from './tlog/checkpoint.ts';
+import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
+import { formatVkey } from './tlog/note-key.ts';
 
 /** A write that is under way at one look is further or done at the next. */
 const SECOND_LOOK_MS = 25;
@@ -21,10 +21,10 @@ export type Verdict = Intact | Tampered;
 
 export interface Intact {
   readonly kind: 'intact';
-  /** Entries that the signed checkpoint covers, their root in base64, and when it was signed. */
+  /** Entries that the signed checkpoint covers, their root in base64, and when it was signed, where that is told. */
   readonly size: number;
   readonly root: string;
-  readonly checkpointAt: string;
+  readonly checkpointAt?: string;
   /** The key that it verifies with. Only worth something when it came from elsewhere (`publicKey`). */
   readonly vkey: string;
   /** Sound entries behind the checkpoint; a ledger that was closed or runs has none that is older than a second. */
@@ -60,12 +60,14 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
   }
   try {
     refuseNewer(dir);
-    const key = trustedKey(dir, options.publicKey);
+    const keys = folderKeys(dir, options.publicKey);
     // Read before the entries: whatever is appended from here on stands behind what is compared.
-    const { checkpoint } = readSigned(dir, key);
+    const { checkpoint, timeS } = readSigned(dir, keys);
     const { size, tornBytes } = await walk(dir, checkpoint, options.clock ?? systemClock);
-    const head = { size: checkpoint.size, root: checkpoint.root.toString('base64'), checkpointAt: checkpoint.at };
-    return { kind: 'intact', ...head, vkey: formatVkey(key), unsigned: size - checkpoint.size, tornBytes };
+    const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
+    const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
+    const vkey = formatVkey(keys[0]);
+    return { kind: 'intact', ...head, ...signedAt, vkey, unsigned: size - checkpoint.size, tornBytes };
   } catch (error) {
     if (error instanceof KinError && error.code === 'ledger.tampered') return verdictOf(error);
     throw error;
@@ -81,29 +83,6 @@ function verdictOf({ details }: KinError): Tampered {
     file: String(file),
     reason: String(reason),
   };
-}
-
-/** All keys that are at hand must be the same one. */
-function trustedKey(dir: string, publicKey: string | undefined): NoteKey {
-  const given = publicKey === undefined ? undefined : parseVkey(publicKey.trim());
-  if (publicKey !== undefined && !given) throw new KinError('request.invalid', 'the public key is not a vkey');
-  const found: { readonly file: string; readonly key: NoteKey | undefined }[] = [];
-  if (existsSync(join(dir, VKEY_FILE))) found.push({ file: VKEY_FILE, key: readVkey(dir) });
-  if (existsSync(join(dir, KEY_FILE))) found.push({ file: KEY_FILE, key: readSigningKey(dir)?.key });
-  const trusted = given ?? found[0]?.key;
-  for (const { file, key } of found) {
-    if (!trusted || !key || formatVkey(key) !== formatVkey(trusted)) {
-      throw tamperedFile(file, 'the key is not the one of this ledger');
-    }
-  }
-  if (!trusted) throw tamperedFile(VKEY_FILE, 'the key is missing');
-  return trusted;
-}
-
-function readVkey(dir: string): NoteKey | undefined {
-  const text = readFileSync(join(dir, VKEY_FILE), 'utf8');
-  const key = parseVkey(text.slice(0, -1));
-  return key && text === `${formatVkey(key)}\n` ? key : undefined;
 }
 
 async function walk(dir: string, signed: Checkpoint, clock: Clock): Promise<{ size: number; tornBytes: number }> {

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { assert } from '../base/assert.ts';
+import { ok as assert } from 'node:assert/strict';
 
 export const HASH_BYTES = 32;
 

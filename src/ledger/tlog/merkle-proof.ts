@@ -1,4 +1,4 @@
-import { assert } from '../base/assert.ts';
+import { ok as assert } from 'node:assert/strict';
 import { emptyRoot, HASH_BYTES, nodeHash } from './merkle-tree.ts';
 
 /** The leaves from `from` up to and without `to`. */
