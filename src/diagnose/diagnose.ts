@@ -243,5 +243,6 @@ function toDiagnosis(
     summary,
     evidence,
     explains: [...explains],
+    suspects: [],
   };
 }

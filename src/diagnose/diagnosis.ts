@@ -15,4 +15,16 @@ export interface Diagnosis {
   readonly evidence: readonly Symptom[];
   /** Keys of all symptoms that this explains, its victims' included. */
   readonly explains: readonly string[];
+  /** Who else it may be, best first: the ladder's later rungs may try them. Never the subject of the diagnosis itself. */
+  readonly suspects: readonly Suspect[];
+}
+
+/** Another explanation of the same symptoms, and what speaks for it. */
+export interface Suspect {
+  readonly cause: Cause;
+  readonly subject: Subject;
+  /** 0 to 1; comparable within one diagnosis only. */
+  readonly score: number;
+  /** One sentence for people. */
+  readonly why: string;
 }
