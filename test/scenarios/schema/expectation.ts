@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { CONDITIONS } from '../../../src/observe/condition.ts';
+import { CAUSES, MOVES } from '../../../src/resources/playbook.ts';
+import { duration, name, value } from './words.ts';
+
+export const deed = z.strictObject({
+  move: z.enum([...MOVES, 'any']),
+  subject: name.optional().describe('Part of what it touched: an instance, workload, tenant, setting, asset or actor'),
+  value: value.optional().describe('Value that it wrote, or version that it went to'),
+});
+
+const cause = z.strictObject({
+  cause: z.enum(CAUSES),
+  subject: name.optional().describe('Part of the name of the subject'),
+});
+
+const healed = z.strictObject({
+  by: z
+    .enum(['requests', 'escalation', 'containment'])
+    .default('requests')
+    .describe(
+      'requests: all tenants are served again; escalation: a person was called; containment: all but `hurt` are served',
+    ),
+  hurt: z.array(name).default([]).describe('Tenants that need not be served for it to count'),
+  for: duration.prefault('60s').describe('How long it must hold'),
+  conditions: z
+    .array(z.strictObject({ asset: name, not: z.enum(CONDITIONS) }))
+    .default([])
+    .describe('Conditions that must be gone as well'),
+  settings: z
+    .array(z.strictObject({ setting: name, is: value }))
+    .default([])
+    .describe('Values that must stand as well'),
+});
+
+export const expectation = z.strictObject({
+  nothing: z.boolean().default(false).describe('Any move but page is a false heal'),
+  from: duration
+    .optional()
+    .describe('Time from which detection and healing are measured; the first event when left out'),
+  cause: z.array(cause).default([]).describe('Naming any one of these is right; empty: the cause is not judged'),
+  causes: z.array(z.array(cause).min(1)).default([]).describe('Several faults at once: one of each list must be named'),
+  healed: healed.prefault({}).describe('The oracle: what the tenants feel'),
+  repairs: z
+    .array(z.array(deed))
+    .default([])
+    .describe('Each is a set of deeds that counts; any one of them is enough; empty: any repair counts, none too'),
+  forbidden: z.array(deed).default([]).describe('Deeds that must never be done'),
+  within: z
+    .strictObject({
+      detect: duration.prefault('60s').describe('Until an incident is opened'),
+      heal: duration.prefault('5m').describe('Until the oracle begins to hold for good'),
+    })
+    .prefault({}),
+  harm: z
+    .strictObject({
+      tenantMinutes: z.number().default(10).describe('Minutes below objective, summed over tenants'),
+      instances: z.int().default(10).describe('Instances that repairs touched'),
+      tenants: z.array(name).optional().describe('Who alone may be below objective; everybody when left out'),
+    })
+    .prefault({})
+    .describe('Who may be hurt and how much'),
+  guard: z.array(name).default([]).describe('Guards that must have refused something'),
+});

@@ -1,0 +1,183 @@
+import { z } from 'zod';
+import { CONDITIONS, ERROR_CLASSES } from '../../../src/observe/condition.ts';
+import { asset } from './fleet.ts';
+import { detail, duration, name, share, value } from './words.ts';
+
+/** When something holds. Each form has one question; `all`, `any` and `not` combine them. */
+export interface When {
+  readonly all?: readonly When[] | undefined;
+  readonly any?: readonly When[] | undefined;
+  readonly not?: When | undefined;
+  readonly setting?: string | undefined;
+  readonly asset?: string | undefined;
+  readonly actor?: string | undefined;
+  readonly load?: string | undefined;
+  readonly down?: string | undefined;
+  readonly is?: string | null | undefined;
+  readonly isNot?: string | null | undefined;
+  readonly above?: number | undefined;
+  readonly below?: number | undefined;
+}
+
+export const when: z.ZodType<When> = z.lazy(() => whenForm);
+
+const whenForm = z.strictObject({
+  all: z.array(when).optional().describe('All of these hold'),
+  any: z.array(when).optional().describe('One of these holds'),
+  not: when.optional().describe('This does not hold'),
+  setting: name.optional().describe('A setting, with is, isNot, above or below for its value'),
+  asset: name.optional().describe('An asset, with is or isNot for a condition that holds of it'),
+  actor: name.optional().describe('An actor, with is: running or stopped'),
+  load: name.optional().describe('A workload, with above or below for the requests per second that reach it'),
+  down: name.optional().describe('A workload of which no instance is ready'),
+  is: value.optional(),
+  isNot: value.optional(),
+  above: z.number().optional(),
+  below: z.number().optional(),
+});
+
+export const effect = z.strictObject({
+  when: when.optional().describe('Always, when left out'),
+  after: duration
+    .prefault('0s')
+    .describe('How long `when` must hold before it shows; for a crash: how long a process runs before it ends'),
+  until: duration.optional().describe('Time at which it ends for good'),
+  workload: name.optional().describe('Where it shows'),
+  calls: name.optional().describe('Only in calls of `workload` to this workload or asset, which do not get there'),
+  version: z.int().optional().describe('Only in instances of this version'),
+  instances: z.array(name).optional().describe('Only in these slots, `records/eu/0`'),
+  host: name.optional().describe('Only in instances on this host'),
+  region: name.optional().describe('Only in instances of this region'),
+  tenant: name.optional().describe('Only for requests of this tenant'),
+  startedWith: z.boolean().default(false).describe('Only in instances that started while `when` held'),
+  errors: share.optional().describe('Share of the requests that fail'),
+  class: z.enum(ERROR_CLASSES).default('server-error').describe('Why they fail, as the caller sees it'),
+  latency: duration.optional().describe('Added to each request'),
+  capacityTimes: z.number().min(0).optional().describe('What is left of the capacity of an instance'),
+  crash: z.boolean().optional().describe('The process ends `after` its start, again and again'),
+  exit: name.optional().describe('Last line that a crashed process writes'),
+  hang: z.boolean().optional().describe('It answers nothing, not even its probes'),
+  notReady: z.boolean().optional().describe('Its readiness probe fails, so that no request is sent to it'),
+  noStart: z.boolean().optional().describe('New processes do not come up; those that run go on'),
+  leak: z.number().optional().describe('MiB per second that it grows'),
+  leaks: z.boolean().optional().describe('Answers hold data of other tenants; a canary sees it'),
+  asset: name.optional().describe('Asset of which `condition` holds'),
+  condition: z.enum(CONDITIONS).optional().describe('Condition that holds of `asset` as long as this shows'),
+  detail: detail.optional().describe('Detail of the condition'),
+});
+
+const fault = z.strictObject({
+  kind: z.enum([
+    'kill',
+    'stop',
+    'slow',
+    'errors',
+    'leak',
+    'block',
+    'burn',
+    'crash-loop',
+    'partition',
+    'delay',
+    'loss',
+    'host-down',
+  ]),
+  instance: name.optional().describe('Slot, `records/eu/0`: who is in it at that time'),
+  workload: name.optional().describe('All its instances'),
+  host: name.optional().describe('All instances on it'),
+  region: name.optional().describe('All instances in it'),
+  share: share.default(1).describe('errors, loss: share of the requests'),
+  latency: duration.prefault('1s').describe('slow, delay: added to each request'),
+  perSecond: z.number().default(10).describe('leak: MiB per second'),
+  for: duration.optional().describe('Until it ends by itself; for good when left out'),
+});
+
+const deploy = z.strictObject({
+  workload: name,
+  version: z.int(),
+  by: name.default('person operator'),
+  rollout: z.enum(['canary', 'all']).default('all').describe('canary: one instance first, the others when it soaked'),
+  every: duration.prefault('5s').describe('From one instance to the next'),
+});
+
+const poison = z.strictObject({
+  tenant: name,
+  workload: name,
+  route: name,
+  fingerprint: name,
+  every: duration.prefault('10s').describe('How often the tenant sends it'),
+  kills: z.boolean().default(true).describe('Whether the process dies of it, or only the request fails'),
+  version: z.int().optional().describe('Only instances of this version die of it'),
+  for: duration.optional().describe('Until the tenant stops sending it'),
+});
+
+const load = z.strictObject({
+  tenant: name.optional().describe("Only this tenant's; everybody's when left out"),
+  workload: name.optional().describe('Only to this workload'),
+  times: z.number().min(0).describe('How many times its usual'),
+  for: duration.optional(),
+});
+
+const observer = z.strictObject({
+  vantage: z.enum(['keeper', 'prober', 'gateways', 'all']),
+  does: z
+    .enum(['silent', 'lies-down', 'stale', 'loses'])
+    .describe('says nothing; reports everything as down; repeats old readings; loses a share of its readings'),
+  share: share.default(1).describe('Of the readings'),
+  for: duration.optional(),
+});
+
+const healer = z.strictObject({
+  does: z.enum(['kill-leader', 'pause-leader', 'partition-leader', 'database-away', 'kill-all']),
+  for: duration.optional().describe('Until it is back; killed replicas start again after it'),
+  upon: z
+    .enum(['intent', 'applied', 'verified'])
+    .optional()
+    .describe('Not at `at`, but at the first entry of this kind that a repair writes into its journal after it'),
+});
+
+export const event = z.strictObject({
+  at: duration.describe('Time from the start'),
+  set: z
+    .strictObject({ setting: name, value, by: name.default('person operator') })
+    .optional()
+    .describe('Somebody changes a setting'),
+  deploy: deploy.optional().describe('Somebody rolls out a version'),
+  fault: fault.optional().describe('Something breaks'),
+  asset: z
+    .strictObject({ asset: name, is: z.enum(CONDITIONS), for: duration.optional(), detail: detail.default({}) })
+    .optional()
+    .describe('A condition begins to hold of an asset'),
+  ends: z
+    .strictObject({ asset: name, is: z.enum(CONDITIONS) })
+    .optional()
+    .describe('A condition that an event began ends'),
+  appears: asset.extend({ asset: name }).optional().describe('An asset that was not there: fields as in fleet.assets'),
+  record: z
+    .strictObject({ queue: name, record: name })
+    .optional()
+    .describe('A record that cannot be read arrives at a queue'),
+  load: load.optional().describe('Tenants send more or less'),
+  poison: poison.optional().describe('A tenant begins to send requests that kill'),
+  clock: z.strictObject({ host: name, skew: duration }).optional().describe('The clock of a host goes wrong'),
+  credential: z
+    .strictObject({
+      asset: name,
+      to: name,
+      keepOld: z.boolean().default(false).describe('The old version is still taken'),
+      delivered: z.boolean().default(true).describe('Processes that start from now on get the new version'),
+    })
+    .optional()
+    .describe('Somebody rotates it at the side that checks it'),
+  actor: z.strictObject({ actor: name, running: z.boolean() }).optional().describe('An actor starts or stops'),
+  observer: observer.optional().describe('Who looks at the fleet goes wrong'),
+  healer: healer.optional().describe('Something happens to the healer itself'),
+  person: z
+    .strictObject({
+      does: z.enum(['stop', 'resume', 'pause', 'unpause', 'freeze', 'set']),
+      scope: name.default('global').describe('`global`, `workload NAME`, `tenant NAME` or `move NAME`'),
+      for: duration.optional(),
+      reason: name.default('maintenance'),
+    })
+    .optional()
+    .describe('A person acts on the healer'),
+});
