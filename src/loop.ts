@@ -10,7 +10,8 @@ import type { Diagnosis } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import type { Symptoms } from './detect/symptoms.ts';
 import { decide } from './heal/decide.ts';
-import type { Incident } from './heal/incident-store.ts';
+import type { Guard } from './heal/guards.ts';
+import type { Incident } from './heal/memory.ts';
 import type { Plan, Refusal } from './heal/plan.ts';
 import type { Budgets, Policy, Situation } from './heal/situation.ts';
 import type { Sample } from './observe/sample.ts';
@@ -30,6 +31,8 @@ export interface Stages {
   track(diagnoses: readonly Diagnosis[], fleet: FleetView): Promise<readonly Incident[]>;
   /** What a decision about this incident is made from. Undefined while a repair of it is under way. */
   situate(incident: Incident): Promise<{ situation: Situation; budgets: Budgets; policy: Policy } | undefined>;
+  /** What every plan is held against. */
+  readonly guards: readonly Guard[];
   /** Starts the repair (or its wait for approval) and returns; it is journaled before it acts. */
   repair(plan: Plan): Promise<void>;
   refuse(incident: Incident, refusal: Refusal): Promise<void>;
@@ -56,7 +59,7 @@ async function turn(stages: Stages, symptoms: Symptoms): Promise<void> {
   for (const incident of incidents) {
     const given = await stages.situate(incident);
     if (!given) continue;
-    const decision = decide(given.situation, fleet, given.budgets, given.policy, fleet.at);
+    const decision = decide(given.situation, fleet, given.budgets, given.policy, fleet.at, stages.guards);
     if (decision.kind === 'plan') await stages.repair(decision);
     else await stages.refuse(incident, decision);
   }

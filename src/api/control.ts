@@ -7,24 +7,23 @@ import type { RunningDetector } from '../detect/detector.ts';
 import { Converger } from '../drivers/converge.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createFleet } from '../drivers/fleet.ts';
+import type { Fleet } from '../heal/fleet.ts';
 import type { World } from '../drivers/world.ts';
-import { createExecutor } from '../heal/executor.ts';
+import type { IncidentTracker } from '../heal/incident-tracker.ts';
 import type { Move } from '../heal/move.ts';
+import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
-import { createRepairStore } from '../heal/repair-store.ts';
+import type { RepairDesk } from '../heal/repair-desk.ts';
+import { createHealer, type Healer, type HealerOptions } from '../healer.ts';
 import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
-import { loop, type Stages } from '../loop.ts';
+import { loop } from '../loop.ts';
 import type { Probe } from '../observe/probe.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
-import { createStages } from './control-stages.ts';
-import { IncidentTracker } from './incident-tracker.ts';
-import { rejudge } from './judgement.ts';
 import { Picture } from './picture.ts';
-import { RepairDesk } from './repair-desk.ts';
-import { signalFor } from './user-level-signal.ts';
+import { policyOf, surroundingsOf } from './policy.ts';
 
 /** A leader that is silent for this long is followed by another: with the resumption it keeps within 5 s. */
 const LEASE_TTL_MS = 2_000;
@@ -71,55 +70,11 @@ export interface Control {
  * shows later. `close` gives up the lead, so that another replica follows at once; what is half done stays journaled.
  */
 export function startControl(options: ControlOptions): Control {
-  const { clock, random, log, database, driver } = options;
+  const { clock, log, database } = options;
   const onFault = (error: unknown) => log.debug({ reason: describeError(error) }, 'lease');
   const lease = leaderLease({ database, name: 'leader', holder: options.holder, ttlMs: LEASE_TTL_MS, clock, onFault });
-  const picture = new Picture(options, lease);
-  const { world, waker, userSignal } = picture;
-  const refresh = () => picture.refresh();
-  const record = createRecord(clock, random);
-  const tracker = new IncidentTracker({ database, lease, record, clock, random });
-  const fleet = createFleet({
-    database,
-    lease,
-    driver,
-    world,
-    clock,
-    record,
-    refresh,
-    environmentOf: (version, slot) => picture.environmentOf(version, slot),
-    onSample: (sample) => picture.take(sample),
-    callPerson: (message) => callPerson(options, message),
-  });
-  const store = createRepairStore({ database, lease, record });
-  const executor = createExecutor({
-    moves: options.moves,
-    fleet,
-    store,
-    clock,
-    signalOf: (plan, step, since) =>
-      signalFor({ plan, step, since, world, userSignal, symptoms: () => parts.symptoms(), clock }),
-    rejudge: (plan, moveIndex) => rejudge(control, plan, moveIndex),
-  });
-  const onChange = () => {
-    tracker.invalidate();
-    waker.wake();
-  };
-  const desk = new RepairDesk({ database, lease, executor, store, record, clock, random, log, onChange });
-  const heldBy = (workload: string) => reasonToHold(control, workload);
-  const isRepairing = (workload: string) => desk.holds(`workload ${workload}`);
-  const rollouts = { database, lease, world, fleet, clock, random, log, record, refresh, heldBy, isRepairing };
-  const control: RunningControl = new RunningControl(
-    options,
-    picture,
-    lease,
-    record,
-    tracker,
-    desk,
-    new Converger(rollouts),
-  );
-  const parts = createStages({ control, samples: picture.samples, waker });
-  control.run(parts.stages);
+  const control = new RunningControl(options, lease);
+  control.run();
   return control;
 }
 
@@ -132,26 +87,25 @@ class RunningControl implements Control {
   readonly picture: Picture;
   readonly lease: LeaderLease;
   readonly record: RecordEvent;
-  readonly tracker: IncidentTracker;
-  readonly desk: RepairDesk;
   readonly converger: Converger;
+  readonly #healer: Healer;
 
-  constructor(
-    options: ControlOptions,
-    picture: Picture,
-    lease: LeaderLease,
-    record: RecordEvent,
-    tracker: IncidentTracker,
-    desk: RepairDesk,
-    converger: Converger,
-  ) {
+  constructor(options: ControlOptions, lease: LeaderLease) {
     this.options = options;
-    this.picture = picture;
     this.lease = lease;
-    this.record = record;
-    this.tracker = tracker;
-    this.desk = desk;
-    this.converger = converger;
+    this.record = createRecord(options.clock, options.random);
+    this.picture = new Picture(options, lease);
+    const fleet = fleetOf(this);
+    this.converger = convergerOf(this, fleet);
+    this.#healer = createHealer(portsOf(this, fleet));
+  }
+
+  get tracker(): IncidentTracker {
+    return this.#healer.tracker;
+  }
+
+  get desk(): RepairDesk {
+    return this.#healer.desk;
   }
 
   get world(): World {
@@ -166,7 +120,7 @@ class RunningControl implements Control {
     return this.#leading.signal;
   }
 
-  run(stages: Stages): void {
+  run(): void {
     const { log, clock } = this.options;
     const ignore = () => undefined;
     this.lease.onGained((epoch) => this.#lead(epoch));
@@ -177,7 +131,7 @@ class RunningControl implements Control {
     this.#beats.push(clock.every(RELOOK_MS, () => this.refresh().catch(ignore)));
     this.#beats.push(clock.every(OUTBOX_MS, () => deliver(this).catch(ignore)));
     this.picture.observers.start(this.#running.signal);
-    void loop(stages, this.#running.signal, (error) => {
+    void loop(this.#healer.stages, this.#running.signal, (error) => {
       const expected = isFault(error, 'lease.lost') || isFault(error, 'lease.stale');
       log[expected ? 'debug' : 'warn']({ reason: describeError(error) }, 'nothing is decided in this turn');
     });
@@ -199,6 +153,78 @@ class RunningControl implements Control {
     await this.desk.settled();
     await this.lease.close();
   }
+}
+
+function fleetOf(control: Control): Fleet {
+  const { options, picture, lease, record } = control;
+  const { database, driver, clock } = options;
+  return createFleet({
+    database,
+    lease,
+    driver,
+    world: picture.world,
+    clock,
+    record,
+    refresh: () => picture.refresh(),
+    environmentOf: (version, slot) => picture.environmentOf(version, slot),
+    onSample: (sample) => picture.take(sample),
+    callPerson: (message) => callPerson(options, message),
+  });
+}
+
+function convergerOf(control: Control, fleet: Fleet): Converger {
+  const { options, picture, lease, record } = control;
+  const { database, clock, random, log } = options;
+  return new Converger({
+    database,
+    lease,
+    world: picture.world,
+    fleet,
+    clock,
+    random,
+    log,
+    record,
+    refresh: () => picture.refresh(),
+    heldBy: (workload) => reasonToHold(control, workload),
+    isRepairing: (workload) => control.desk.holds(`workload ${workload}`),
+  });
+}
+
+/** What healing stands on in this process. */
+function portsOf(control: Control, fleet: Fleet): HealerOptions {
+  const { options, picture, lease, record, converger } = control;
+  const { database, clock, random, log, moves } = options;
+  const { world, waker, userSignal, samples } = picture;
+  return {
+    memory: createPostgresqlMemory({ database, lease, record, random }),
+    fleet,
+    moves,
+    detectors: options.createDetectors(
+      (tenant) => world.declared.tenants.find((each) => each.metadata.name === tenant)?.spec.objectives.availability,
+    ),
+    userSignal,
+    clock,
+    random,
+    log,
+    takeSamples: () => samples.splice(0),
+    woken: (signal) => waker.woken(signal),
+    wake: () => waker.wake(),
+    epoch: () => lease.current()?.epoch,
+    leadership: () => control.leadership(),
+    view: () => world.view(),
+    async lookAgain() {
+      await control.refresh();
+      return world.view();
+    },
+    async look() {
+      if (world.declaredAt === 0) await control.refresh();
+      return world.view();
+    },
+    policy: () => policyOf(control),
+    surroundings: () => surroundingsOf(control),
+    isBusy: (workload) => converger.isBusy(workload),
+    converge: (epoch, signal) => converger.look(epoch, signal),
+  };
 }
 
 /** What a new leader does first: look at everything, then go on with what the former one left. */

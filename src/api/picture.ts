@@ -3,12 +3,13 @@ import { readDeclared, type Slot, type StoredVersion } from '../drivers/declared
 import { routingOf } from '../drivers/routing.ts';
 import { World } from '../drivers/world.ts';
 import { SnapshotWriter } from '../gateway/snapshot-writer.ts';
+import type { VantageView } from '../heal/situation.ts';
 import type { Sample } from '../observe/sample.ts';
 import { UserSignal } from '../observe/user-signal.ts';
 import type { LeaderLease } from '../store/lease.ts';
 import type { ControlOptions } from './control.ts';
 import { Observers } from './observers.ts';
-import { Waker } from './waker.ts';
+import { Waker } from '../base/waker.ts';
 
 /**
  * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in
@@ -21,6 +22,7 @@ export class Picture {
   readonly observers: Observers;
   /** Readings that the loop has not looked at yet. */
   readonly samples: Sample[] = [];
+  readonly #heardAt = new Map<string, number>();
   readonly #options: ControlOptions;
   readonly #lease: LeaderLease;
   readonly #snapshots: SnapshotWriter;
@@ -42,10 +44,16 @@ export class Picture {
   /** Takes a reading. What changes the routing is published at once; the rest waits for the loop. */
   take(sample: Sample): void {
     this.samples.push(sample);
+    this.#heardAt.set(sample.vantage, sample.at);
     if (sample.kind === 'requests') this.userSignal.add(sample);
     const isRoutine = sample.kind === 'tries' || sample.kind === 'requests' || sample.kind === 'memory';
     if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();
     this.waker.wake();
+  }
+
+  /** Who was heard of, and when last. All of them run on this machine. */
+  vantages(): readonly VantageView[] {
+    return [...this.#heardAt].map(([name, lastHeardAt]) => ({ name, host: 'local', lastHeardAt }));
   }
 
   /** Reads again what is declared, renews the probes, publishes the routing. Rejects when state cannot be read. */

@@ -215,7 +215,9 @@ function writes(plain: FastifyInstance, control: Control): void {
 
   const approveSchema = z.object({ plan: z.string(), hash: z.string(), by: bySchema });
   app.post('/v1/approve', { schema: { body: approveSchema } }, async ({ body }) => {
-    await desk.approve(body.plan, body.hash, body.by, control.leadership());
+    const epoch = control.lease.current()?.epoch;
+    if (epoch === undefined) throw new KinError('lease.lost', 'another replica leads; ask it');
+    await desk.approve(body.plan, body.hash, body.by, epoch, control.leadership());
     return {};
   });
 

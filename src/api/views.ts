@@ -1,7 +1,7 @@
 import { mergeSketches, quantileMs } from '../base/latency-sketch.ts';
 import { toIso } from '../base/clock.ts';
 import { lastKnownGood } from '../diagnose/fleet-view.ts';
-import type { Incident } from '../heal/incident-store.ts';
+import type { Incident } from '../heal/memory.ts';
 import type { Plan } from '../heal/plan.ts';
 import { readJournal } from '../heal/repair-store.ts';
 import type { Database } from '../store/database.ts';

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import type { Budgets } from './situation.ts';
 
-interface Bucket {
+export interface Bucket {
   readonly capacity: number;
   readonly refillPerSecond: number;
 }
@@ -11,7 +11,8 @@ interface Bucket {
 const GLOBAL: Bucket = { capacity: 12, refillPerSecond: 0.1 };
 const PER_SCOPE: Bucket = { capacity: 6, refillPerSecond: 0.05 };
 
-function bucketOf(scope: string): Bucket {
+/** How many tokens a scope holds and how fast it refills. */
+export function bucketOf(scope: string): Bucket {
   return scope === 'global' ? GLOBAL : PER_SCOPE;
 }
 

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import { symptomKey } from '../detect/symptom.ts';
 import { type FleetView, type InstanceView, instanceOf, lastKnownGood, workloadOf } from '../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../resources/playbook.ts';
 import { type Guard, GUARDS, reviewPlan } from './guards.ts';
@@ -45,6 +46,7 @@ export function decide(
     cause: diagnosis.cause,
     playbook: playbook.metadata.name,
     summary: diagnosis.summary,
+    answers: diagnosis.evidence.map(({ name, subject }) => symptomKey(name, subject)),
     target,
     workload: diagnosis.workload,
     revision: diagnosis.workload === null ? null : (workloadOf(fleet, diagnosis.workload)?.revision ?? null),

@@ -4,26 +4,8 @@ import type { JsonObject } from '../base/json.ts';
 import type { Random } from '../base/random.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
+import type { Incident, IncidentBody } from './memory.ts';
 import type { RecordEvent } from './record.ts';
-
-/** An incident as it is kept. `body` is what was seen and suspected, and grows while it is open. */
-export interface Incident {
-  readonly id: string;
-  readonly key: string;
-  readonly state: 'open' | 'closed';
-  readonly outcome: string | null;
-  readonly openedAt: string;
-  readonly closedAt: string | null;
-  readonly body: IncidentBody;
-}
-
-export interface IncidentBody {
-  readonly diagnosis: Diagnosis;
-  /** When the first evidence was seen. */
-  readonly detectedAt: string;
-  /** The last refusal, which stands on the incident for people to see. */
-  readonly refusal: JsonObject | null;
-}
 
 interface Row {
   readonly id: string;

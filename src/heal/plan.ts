@@ -67,6 +67,8 @@ export interface Plan {
   readonly cause: Cause;
   readonly playbook: string;
   readonly summary: string;
+  /** Keys of the symptoms that it is to make go away: one that is seen again after it speaks against it. */
+  readonly answers: readonly string[];
   /** What the repair holds while it runs: `slot records/eu/0`, `workload records`, `tenant shop`. */
   readonly target: string;
   readonly workload: string | null;

@@ -1,5 +1,4 @@
 import { sql } from 'kysely';
-import { digestOfJson } from '../base/digest.ts';
 import { fromIso, toIso } from '../base/clock.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
@@ -8,23 +7,12 @@ import { fencedTransaction } from '../store/lease.ts';
 import type { RepairStore } from './executor.ts';
 import { closeIncident } from './incident-store.ts';
 import type { JournalEntry, JournalEvent } from './journal.ts';
+import type { OpenRepair } from './memory.ts';
 import type { Outcome, Plan } from './plan.ts';
+import { planHash } from './plan-hash.ts';
 import type { RecordEvent } from './record.ts';
+import { pastRepair } from './past-repair.ts';
 import type { PastRepair } from './situation.ts';
-
-/** A repair that has not ended, with its plan. */
-export interface OpenRepair {
-  readonly id: string;
-  readonly plan: Plan;
-}
-
-/**
- * What an approver approves: everything that the plan says, as bytes. Computed from the plan as it is stored, so that an
- * operator, the database and an auditor get the same hash.
- */
-export function planHash(plan: Plan): string {
-  return digestOfJson(plan);
-}
 
 export function createRepairStore(options: {
   readonly database: Database;
@@ -70,6 +58,14 @@ async function appendEntry(
     .values({ repair_id: repair, seq, epoch, move_index: moveIndex, event, data: JSON.stringify(data) })
     .returning('at')
     .executeTakeFirstOrThrow();
+  if (event === 'approved') {
+    const by = String(data['by']);
+    await tx
+      .updateTable('plan')
+      .set({ approved_by: sql<string>`concat_ws(', ', approved_by, ${by}::text)`, approved_at: sql<string>`now()` })
+      .where('id', '=', plan.id)
+      .execute();
+  }
   await record(tx, `repair.${event}`, repair, { incident: plan.incident, step: moveIndex, ...data });
   return { seq, at, ...entry };
 }
@@ -140,7 +136,7 @@ export async function readPastRepairs(database: Database): Promise<readonly Past
   const rows = await database.kysely
     .selectFrom('repair')
     .innerJoin('plan', 'plan.id', 'repair.plan_id')
-    .select(['repair.id', 'repair.target', 'repair.started_at', 'repair.ended_at', 'repair.outcome', 'plan.body'])
+    .select(['repair.id', 'repair.started_at', 'repair.ended_at', 'repair.outcome', 'plan.body'])
     .where((eb) =>
       eb.or([eb('repair.ended_at', 'is', null), eb('repair.started_at', '>', sql<string>`now() - interval '1 hour'`)]),
     )
@@ -151,24 +147,13 @@ export async function readPastRepairs(database: Database): Promise<readonly Past
 }
 
 function toPastRepair(
-  row: { id: string; target: string; started_at: string; ended_at: string | null; outcome: string | null },
+  row: { id: string; started_at: string; ended_at: string | null; outcome: string | null },
   plan: Plan,
 ): PastRepair {
-  return {
+  return pastRepair(plan, {
     id: row.id,
-    target: row.target,
     startedAt: fromIso(row.started_at),
     endedAt: row.ended_at === null ? null : fromIso(row.ended_at),
     outcome: row.outcome as Outcome | null,
-    instances: plan.steps.flatMap((step) => step.touch.instances),
-    tenants: [...new Set(plan.steps.flatMap((step) => step.touch.tenants))],
-    cause: plan.cause,
-    playbook: plan.playbook,
-    moves: plan.steps.map((step) => step.move),
-    wrote: plan.steps.flatMap(({ input }) =>
-      typeof input['setting'] === 'string'
-        ? [{ setting: input['setting'], value: (input['value'] ?? null) as string | null }]
-        : [],
-    ),
-  };
+  });
 }

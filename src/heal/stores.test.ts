@@ -12,15 +12,9 @@ import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaw
 import { readBudgets, spendBudgets } from './budgets.ts';
 import { closeIncident, openIncident, readIncident, readOpenIncidents, refuseIncident } from './incident-store.ts';
 import type { Plan } from './plan.ts';
+import { planHash } from './plan-hash.ts';
 import { createRecord } from './record.ts';
-import {
-  createRepairStore,
-  openRepair,
-  planHash,
-  readJournal,
-  readOpenRepairs,
-  readPastRepairs,
-} from './repair-store.ts';
+import { createRepairStore, openRepair, readJournal, readOpenRepairs, readPastRepairs } from './repair-store.ts';
 import { addStop, liftStops, readStops } from './stop-store.ts';
 
 const record = createRecord(systemClock, systemRandom);

@@ -11,7 +11,17 @@ export function diagnosisOf(cause: Cause, subject: Diagnosis['subject'], more: P
   const summary = `${subject.name} is broken`;
   const seen = { since: AT - 1_000, at: AT - 100, vantages: ['keeper'], reason: 'it was seen', evidence: {} };
   const evidence = [{ name: 'hung' as const, subject, ...seen }];
-  return { key: `${subject.kind} ${subject.name}`, cause, subject, workload, summary, evidence, explains: [], ...more };
+  return {
+    key: `${subject.kind} ${subject.name}`,
+    cause,
+    subject,
+    workload,
+    summary,
+    evidence,
+    explains: [],
+    suspects: [],
+    ...more,
+  };
 }
 
 export function situationOf(diagnosis: Diagnosis, repairs: readonly PastRepair[] = []): Situation {
@@ -55,6 +65,7 @@ export function planOf(more: Partial<Plan> = {}): Plan {
     cause: 'instance-hung',
     playbook: 'replace-hung',
     summary: 'it hangs',
+    answers: [],
     target: 'slot records/eu/0',
     workload: 'records',
     revision: 7,

@@ -13,6 +13,8 @@ const LAYERS = [
   'heal',
   // A file, not a folder: the main path, which puts the stages in order and knows nothing of what moves them.
   'loop',
+  // Another: the stages from symptoms on, over ports, which control and the simulation share.
+  'healer',
   'gateway',
   'drivers',
   'sources',
@@ -91,6 +93,7 @@ function isRelative({ target }: Import): boolean {
 
 function layerOf(path: string): string {
   if (path === 'src/loop.ts') return 'loop';
+  if (path === 'src/healer.ts') return 'healer';
   const [, folder, rest] = path.split('/');
   return rest === undefined ? 'the root of src' : (folder ?? '');
 }

@@ -1,31 +1,21 @@
-import { type Clock, toIso } from '../base/clock.ts';
-import type { Random } from '../base/random.ts';
+import type { Clock } from '../base/clock.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
-import { closeIncident, type Incident, openIncident, readOpenIncidents } from '../heal/incident-store.ts';
-import type { RecordEvent } from '../heal/record.ts';
-import type { Database } from '../store/database.ts';
-import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
+import type { Incident, Memory } from './memory.ts';
 
 /** An incident whose symptoms are gone for this long, with no repair at work, is over. */
 const QUIET_MS = 5_000;
 
 /** Keeps incidents in step with diagnoses: one open incident per subject, opened at first sight, closed when quiet. */
 export class IncidentTracker {
-  readonly #database: Database;
-  readonly #lease: LeaderLease;
-  readonly #record: RecordEvent;
+  readonly #memory: Memory;
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #lastSeen = new Map<string, number>();
   #open: readonly Incident[] = [];
   #isStale = true;
 
-  constructor(options: { database: Database; lease: LeaderLease; record: RecordEvent; clock: Clock; random: Random }) {
-    this.#database = options.database;
-    this.#lease = options.lease;
-    this.#record = options.record;
+  constructor(options: { readonly memory: Memory; readonly clock: Clock }) {
+    this.#memory = options.memory;
     this.#clock = options.clock;
-    this.#random = options.random;
   }
 
   /** The incidents that are open, as last read. */
@@ -60,7 +50,7 @@ export class IncidentTracker {
     if (!this.#isStale) return;
     this.#isStale = false;
     try {
-      this.#open = await readOpenIncidents(this.#database);
+      this.#open = await this.#memory.readOpenIncidents();
     } catch (error) {
       this.#isStale = true;
       throw error;
@@ -69,9 +59,7 @@ export class IncidentTracker {
 
   async #openNew(diagnosis: Diagnosis, now: number): Promise<void> {
     const first = Math.min(now, ...diagnosis.evidence.map((each) => each.since));
-    const incident = await fencedTransaction(this.#database, this.#lease, (tx) =>
-      openIncident(tx, diagnosis, toIso(first), this.#random, this.#record),
-    );
+    const incident = await this.#memory.openIncident(diagnosis, first);
     this.#open = [...this.#open, incident];
   }
 
@@ -80,9 +68,7 @@ export class IncidentTracker {
       const seenAt = this.#lastSeen.get(incident.key);
       if (seenAt === undefined) this.#lastSeen.set(incident.key, now);
       if (seenAt === undefined || now - seenAt < QUIET_MS || isRepairing(incident.id)) continue;
-      await fencedTransaction(this.#database, this.#lease, (tx) =>
-        closeIncident(tx, incident.id, 'recovered', this.#record),
-      );
+      await this.#memory.closeIncident(incident.id, 'recovered');
       this.#open = this.#open.filter((each) => each.id !== incident.id);
     }
   }

@@ -3,26 +3,19 @@ import { KinError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Executor } from '../heal/executor.ts';
-import { resumePoint } from '../heal/journal.ts';
-import { budgetScopes, overlaps } from '../heal/guards.ts';
-import type { Outcome, Plan } from '../heal/plan.ts';
-import type { RecordEvent } from '../heal/record.ts';
-import { openRepair, type OpenRepair, planHash, readOpenRepairs } from '../heal/repair-store.ts';
-import { spendBudgets } from '../heal/budgets.ts';
-import type { RepairStore } from '../heal/executor.ts';
-import type { Database } from '../store/database.ts';
-import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
+import type { Executor } from './executor.ts';
+import { budgetScopes, overlaps } from './guards.ts';
+import { resumePoint } from './journal.ts';
+import type { Memory, OpenRepair } from './memory.ts';
+import { planHash } from './plan-hash.ts';
+import type { Outcome, Plan } from './plan.ts';
 
 /** A repair that was broken off goes on after this time: the keeper or the database were away for a moment. */
 const GO_ON_AFTER_MS = 1_000;
 
 export interface RepairDeskOptions {
-  readonly database: Database;
-  readonly lease: LeaderLease;
+  readonly memory: Memory;
   readonly executor: Executor;
-  readonly store: RepairStore;
-  readonly record: RecordEvent;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -52,42 +45,34 @@ export class RepairDesk {
   /** Reads the repairs that a former leader left and goes on with each from its journal. */
   async resume(epoch: number, signal: AbortSignal): Promise<void> {
     this.#open.clear();
-    for (const repair of await readOpenRepairs(this.#options.database)) this.#run(repair, epoch, signal);
+    for (const repair of await this.#options.memory.readOpenRepairs()) this.#run(repair, epoch, signal);
   }
 
   /** Keeps the plan, takes its target and its budget, and begins. A target that was taken meanwhile is left alone. */
   async begin(plan: Plan, signal: AbortSignal): Promise<void> {
-    const { database, lease, record, random } = this.#options;
+    const { memory, random } = this.#options;
     const id = newId('rep', random);
-    const epoch = await fencedTransaction(database, lease, async (tx, current) => {
-      await spendBudgets(tx, budgetScopes(plan));
-      await openRepair(tx, id, plan, current, record);
-      return current;
-    });
+    const epoch = await memory.beginRepair(id, plan, budgetScopes(plan));
     this.#run({ id, plan }, epoch, signal);
   }
 
   /** A person approves exactly the plan with this hash. Throws `approval.invalid` when it is another or too late. */
-  async approve(planId: string, hash: string, by: string, signal: AbortSignal): Promise<void> {
-    const { database, lease, store, clock } = this.#options;
-    const repair = (await readOpenRepairs(database)).find((each) => each.plan.id === planId);
+  async approve(planId: string, hash: string, by: string, epoch: number, signal: AbortSignal): Promise<void> {
+    const { memory, clock } = this.#options;
+    const repair = (await memory.readOpenRepairs()).find((each) => each.plan.id === planId);
     if (!repair) throw new KinError('resource.unknown', `no open repair has plan ${planId}`);
     if (planHash(repair.plan) !== hash) throw new KinError('approval.invalid', `plan ${planId} has another hash`);
     if (clock.now() > repair.plan.expiresAt) throw new KinError('approval.invalid', `plan ${planId} has expired`);
-    await store.append(repair.id, repair.plan, { moveIndex: 0, event: 'approved', data: { by, hash } });
-    const epoch = await fencedTransaction(database, lease, async (tx, current) => {
-      await tx.updateTable('plan').set({ approved_by: by }).where('id', '=', planId).execute();
-      return current;
-    });
+    await memory.append(repair.id, repair.plan, { moveIndex: 0, event: 'approved', data: { by, hash } });
     this.#run(repair, epoch, signal);
   }
 
   /** Plans that waited for a person until they expired are refused: their targets are free again. */
   async expire(): Promise<void> {
-    const { clock, store, onChange } = this.#options;
+    const { clock, memory, onChange } = this.#options;
     for (const [id, plan] of this.#open) {
       if (!plan.needsApproval || this.#running.has(id) || clock.now() <= plan.expiresAt) continue;
-      await store.end(id, plan, 'refused', 'nobody approved it in time');
+      await memory.end(id, plan, 'refused', 'nobody approved it in time');
       this.#open.delete(id);
       onChange();
     }
@@ -120,12 +105,12 @@ export class RepairDesk {
 
   /** While this replica leads, a repair that has not ended and waits for nobody is taken up again from its journal. */
   async #goOn(repair: OpenRepair, epoch: number, signal: AbortSignal): Promise<void> {
-    const { clock, store } = this.#options;
+    const { clock, memory } = this.#options;
     const isLeft = () => this.#open.has(repair.id) && !this.#running.has(repair.id);
     while (isLeft() && !signal.aborted) {
       try {
         await clock.sleep(GO_ON_AFTER_MS, signal);
-        const point = resumePoint(await store.read(repair.id), repair.plan.needsApproval);
+        const point = resumePoint(await memory.read(repair.id), repair.plan.needsApproval);
         if (point.at === 'wait' || !isLeft()) return;
         return this.#run(repair, epoch, signal);
       } catch {

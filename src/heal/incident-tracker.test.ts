@@ -6,11 +6,14 @@ import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
 import { VirtualClock } from '../../test/sim/virtual-clock.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
-import type { Executor } from '../heal/executor.ts';
-import { readIncidents } from '../heal/incident-store.ts';
-import type { Outcome } from '../heal/plan.ts';
-import { createRecord } from '../heal/record.ts';
-import { createRepairStore, readOpenRepairs } from '../heal/repair-store.ts';
+import type { Executor } from './executor.ts';
+import { readIncidents } from './incident-store.ts';
+import type { Outcome } from './plan.ts';
+import { createRecord } from './record.ts';
+import type { LeaderLease } from '../store/lease.ts';
+import { createPostgresqlMemory } from './postgresql-memory.ts';
+import type { Memory } from './memory.ts';
+import { readOpenRepairs } from './repair-store.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
@@ -40,9 +43,12 @@ afterAll(async () => {
   await server?.close();
 });
 
+const memoryUnder = (lease: LeaderLease): Memory =>
+  createPostgresqlMemory({ database, lease, record, random: systemRandom });
+
 async function start(clock = new VirtualClock(AT)) {
   const lease = await holdLease(database);
-  return { clock, tracker: new IncidentTracker({ database, lease, record, clock, random: systemRandom }) };
+  return { clock, tracker: new IncidentTracker({ memory: memoryUnder(lease), clock }) };
 }
 
 const never = () => false;
@@ -97,20 +103,19 @@ test('a former leader opens nothing', async () => {
 
 /** A desk whose executor comes as far as `results` says, one after the other. */
 async function openDesk(results: readonly (Outcome | undefined)[]) {
-  const lease = await holdLease(database);
-  const store = createRepairStore({ database, lease, record });
+  const memory = memoryUnder(await holdLease(database));
   let runs = 0;
   const executor: Executor = {
     async run(id, plan) {
       const outcome = results[runs++];
-      if (outcome !== undefined) await store.end(id, plan, outcome, '');
+      if (outcome !== undefined) await memory.end(id, plan, outcome, '');
       return outcome;
     },
   };
   const log = pino({ enabled: false });
-  const given = { database, lease, executor, store, record, clock: systemClock, random: systemRandom, log };
+  const given = { memory, executor, clock: systemClock, random: systemRandom, log };
   const desk = new RepairDesk({ ...given, onChange: () => undefined });
-  const tracker = new IncidentTracker({ database, lease, record, clock: systemClock, random: systemRandom });
+  const tracker = new IncidentTracker({ memory, clock: systemClock });
   const [incident] = await tracker.track([sick], never);
   return { desk, incident: incident!.id, runs: () => runs };
 }

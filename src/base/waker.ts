@@ -1,4 +1,4 @@
-import type { Clock } from '../base/clock.ts';
+import type { Clock } from './clock.ts';
 
 /** Without any hint the loop looks this often. */
 const BEAT_MS = 250;

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { memoryConformance } from '../../test/conformance/memory.ts';
+import { Replica } from '../../test/sim/calamity.ts';
+import { AT } from '../../test/sim/fleet-views.ts';
+import { holdLease } from '../../test/sim/held-lease.ts';
+import { MemoryInMemory } from '../../test/sim/memory-in-memory.ts';
+import { VirtualClock } from '../../test/sim/virtual-clock.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import { createPostgresqlMemory } from './postgresql-memory.ts';
+import { createRecord } from './record.ts';
+
+let server: ThrowawayPostgres;
+let database: Database;
+
+beforeAll(async () => {
+  server = await startThrowawayPostgres();
+  await migrate(server.connection);
+  database = await openDatabase(server.connection);
+});
+
+beforeEach(async () => {
+  for (const table of ['repair_journal', 'repair', 'plan', 'incident', 'budget', 'lease'] as const) {
+    await database.kysely.deleteFrom(table).execute();
+  }
+});
+
+afterAll(async () => {
+  await database?.close();
+  await server?.close();
+});
+
+const record = createRecord(systemClock, systemRandom);
+
+memoryConformance('PostgreSQL', async () => {
+  const lead = async () =>
+    createPostgresqlMemory({ database, lease: await holdLease(database), record, random: systemRandom });
+  return { leader: await lead(), depose: lead };
+});
+
+memoryConformance('the simulated memory', async () => {
+  const memory = new MemoryInMemory(new VirtualClock(AT));
+  const lead = () => memory.of(new Replica(++memory.epoch));
+  return { leader: lead(), depose: async () => lead() };
+});

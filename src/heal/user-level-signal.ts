@@ -1,0 +1,74 @@
+import type { Clock } from '../base/clock.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
+import { type FleetView, instanceOf, workloadOf } from '../diagnose/fleet-view.ts';
+import type { UserSignal } from '../observe/user-signal.ts';
+import type { Plan, Step } from './plan.ts';
+import type { Reading } from './verification.ts';
+
+/** Over this span what clients felt is summed; long enough for the gateways' reports, short enough to see a relapse. */
+const WINDOW_MS = 1_000;
+const FAILED_SHARE_MAX = 0.02;
+
+export interface SignalOptions {
+  readonly plan: Plan;
+  /** The steps of the rung that is verified. */
+  readonly steps: readonly Step[];
+  readonly since: number;
+  readonly view: () => FleetView;
+  readonly userSignal: UserSignal;
+  readonly symptoms: () => Symptoms;
+  readonly clock: Clock;
+}
+
+/**
+ * The signal by which a repair is verified: what the tenants' own requests felt since the move, that nothing speaks
+ * against what was put in place, and that it is there. Without traffic the readiness of the successors stands in for it:
+ * a synthetic request of the tenants' kind. `none` only when not even that can be asked.
+ */
+export function signalFor(options: SignalOptions): () => Reading {
+  const { plan, steps, since, view, userSignal, symptoms, clock } = options;
+  const limited = steps.flatMap(({ move, input }) => (LIMITS.has(move) ? [String(input['tenant'] ?? '')] : []));
+  const exceptTenant = limited[0];
+  const successors = steps.flatMap(successorsOf);
+  return () => {
+    const fleet = view();
+    if (successors.some((id) => instanceOf(fleet, id)?.running !== true)) return 'hopeless';
+    const from = Math.max(since, clock.now() - WINDOW_MS);
+    const routed = plan.workload !== null && workloadOf(fleet, plan.workload)?.routed === true;
+    const felt = userSignal.felt(from, {
+      ...(routed && plan.workload !== null ? { workload: plan.workload } : {}),
+      ...(exceptTenant === undefined ? {} : { exceptTenant }),
+    });
+    const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
+    if (failing || speaksAgainst(plan, since, symptoms())) return 'bad';
+    if (plan.workload === null || exceptTenant !== undefined) return felt.requests > 0 ? 'good' : 'none';
+    return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
+  };
+}
+
+/** Whoever is limited fails by intention; what the others feel is what counts. */
+const LIMITS: ReadonlySet<string> = new Set(['throttle', 'quarantine', 'shed']);
+
+/** A claim that the plan answers, or one about its workload, that was seen again since the move. */
+function speaksAgainst(plan: Plan, since: number, standing: Symptoms): boolean {
+  return [...standing].some(([key, { name, subject, at }]) => {
+    if (at <= since || name === 'objective-burning') return false;
+    if (plan.answers.includes(key)) return true;
+    return plan.cause !== 'tenant' && 'workload' in subject && subject.workload === plan.workload;
+  });
+}
+
+/** What the step put in place. */
+function successorsOf(step: Step): readonly string[] {
+  const orders = (step.input['slots'] ?? [step.input]) as unknown as readonly { newInstance?: string }[];
+  return orders.flatMap((order) => order.newInstance ?? []);
+}
+
+/** What the step put in place serves; every wanted instance does, when it put nothing in place. */
+function isServed(workload: string, successors: readonly string[], fleet: FleetView): boolean {
+  if (successors.length > 0) return successors.every((id) => instanceOf(fleet, id)?.ready === true);
+  const view = workloadOf(fleet, workload);
+  const occupants = view?.instances.filter((each) => each.role === 'occupant') ?? [];
+  const wanted = Object.values(view?.wanted ?? {}).reduce((sum, count) => sum + count, 0);
+  return occupants.length > 0 && occupants.length >= wanted && occupants.every((each) => each.ready);
+}

@@ -1,0 +1,219 @@
+/**
+ * The healer: the stages of the loop from symptoms on, over ports. Control runs it on PostgreSQL and real processes, the
+ * simulation on memory and a simulated fleet, in virtual time; neither has a second copy of anything in here.
+ */
+import type { Clock } from './base/clock.ts';
+import { newId } from './base/ids.ts';
+import type { Log } from './base/log.ts';
+import type { Random } from './base/random.ts';
+import type { RunningDetector } from './detect/detector.ts';
+import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
+import type { FleetView } from './diagnose/fleet-view.ts';
+import { createExecutor } from './heal/executor.ts';
+import type { Fleet } from './heal/fleet.ts';
+import { budgetScopes, type Guard, GUARDS, reviewPlan } from './heal/guards.ts';
+import { IncidentTracker } from './heal/incident-tracker.ts';
+import type { Incident, Memory } from './heal/memory.ts';
+import type { Move } from './heal/move.ts';
+import type { Plan, Refusal, Verdict } from './heal/plan.ts';
+import { RepairDesk } from './heal/repair-desk.ts';
+import type { Policy, Situation } from './heal/situation.ts';
+import { signalFor } from './heal/user-level-signal.ts';
+import type { Stages } from './loop.ts';
+import type { Sample } from './observe/sample.ts';
+import type { UserSignal } from './observe/user-signal.ts';
+import type { MoveName } from './resources/playbook.ts';
+
+/** After a refusal the same incident is decided again at this rhythm: what stood against it may have gone. */
+const DECIDE_AGAIN_MS = 500;
+/** An incident for which a person was called is not planned for again. */
+const CALLED = new Set(['escalated', 'stuck']);
+
+/** What a decision looks at besides the fault, the fleet and the past. */
+export type Surroundings = Pick<Situation, 'vantages' | 'healer' | 'trust'>;
+
+export interface HealerOptions {
+  readonly memory: Memory;
+  readonly fleet: Fleet;
+  readonly moves: ReadonlyMap<MoveName, Move>;
+  /** Left out: all of them. The judge takes some out to show what they prevent. */
+  readonly guards?: readonly Guard[];
+  readonly detectors: readonly RunningDetector[];
+  readonly userSignal: UserSignal;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** Takes the readings that came in since it was asked last. */
+  takeSamples(): readonly Sample[];
+  woken(signal: AbortSignal): Promise<void>;
+  /** Something may have changed: the loop is to look again. */
+  wake(): void;
+  /** The epoch under which this replica leads. */
+  epoch(): number | undefined;
+  /** Aborts when this replica no longer leads. */
+  leadership(): AbortSignal;
+  /** The fleet as last read; what only this process knows of it is of this moment. */
+  view(): FleetView;
+  /** Reads it again: a move is judged on what is so, not on what was. Rejects when state cannot be read. */
+  lookAgain(): Promise<FleetView>;
+  /** Resolves once there is something to look at. */
+  look(): Promise<FleetView>;
+  policy(): Policy;
+  surroundings(): Promise<Surroundings>;
+  /** Whether a step of a rollout of this workload is under way: it is left alone for so long. */
+  isBusy(workload: string): boolean;
+  converge(epoch: number, signal: AbortSignal): void;
+}
+
+export interface Healer {
+  readonly stages: Stages;
+  readonly desk: RepairDesk;
+  readonly tracker: IncidentTracker;
+  /** The claims that stand. */
+  symptoms(): Symptoms;
+}
+
+export function createHealer(options: HealerOptions): Healer {
+  const { memory, clock, fleet, moves, random, log } = options;
+  const tracker = new IncidentTracker({ memory, clock });
+  let symptoms: Symptoms = new Map();
+  const onChange = () => {
+    tracker.invalidate();
+    options.wake();
+  };
+  const executor = createExecutor({
+    moves,
+    fleet,
+    store: memory,
+    clock,
+    signalOf: (plan, step, since) =>
+      signalFor({
+        plan,
+        steps: [step],
+        since,
+        view: options.view,
+        userSignal: options.userSignal,
+        symptoms: () => symptoms,
+        clock,
+      }),
+    rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex),
+  });
+  const desk = new RepairDesk({ memory, executor, clock, random, log, onChange });
+  const refusals = new Refusals(options, tracker);
+
+  const stages: Stages = {
+    woken: options.woken,
+    observe: options.takeSamples,
+    detect(samples) {
+      const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
+      symptoms = withoutStale(applyChanges(symptoms, changes), clock.now());
+      return symptoms;
+    },
+    leading: options.epoch,
+    look: options.look,
+    async track(diagnoses) {
+      await desk.expire();
+      return tracker.track(diagnoses, (incident) => desk.isRepairing(incident));
+    },
+    async situate(incident) {
+      if (desk.isRepairing(incident.id) || CALLED.has(incident.outcome ?? '')) return undefined;
+      if (refusals.isRecent(incident)) return undefined;
+      const { workload } = incident.body.diagnosis;
+      if (workload !== null && options.isBusy(workload)) return undefined;
+      return situationOf(options, incident);
+    },
+    guards: options.guards ?? GUARDS,
+    repair: (plan) => desk.begin(plan, options.leadership()),
+    refuse: (incident, refusal) => refusals.take(incident, refusal),
+    converge() {
+      const epoch = options.epoch();
+      if (epoch !== undefined) options.converge(epoch, options.leadership());
+    },
+  };
+  return { stages, desk, tracker, symptoms: () => symptoms };
+}
+
+async function situationOf(options: HealerOptions, incident: Incident) {
+  const { memory, random } = options;
+  const { diagnosis } = incident.body;
+  const { workload, subject } = diagnosis;
+  const scope = workload === null ? `${subject.kind} ${subject.name}` : `workload ${workload}`;
+  const [repairs, relapses, budgets, surroundings] = await Promise.all([
+    memory.readPastRepairs(),
+    memory.readRelapses(incident.key),
+    memory.readBudgets(['global', scope]),
+    options.surroundings(),
+  ]);
+  const planId = newId('pln', random);
+  const situation = { ...surroundings, incident: incident.id, diagnosis, planId, repairs, relapses, approvals: [] };
+  return { situation, budgets, policy: options.policy() };
+}
+
+/** Refusals as they are told: once for the same reasons, and not decided again at once. */
+class Refusals {
+  readonly #options: HealerOptions;
+  readonly #tracker: IncidentTracker;
+  readonly #last = new Map<string, { readonly at: number; readonly reasons: string }>();
+
+  constructor(options: HealerOptions, tracker: IncidentTracker) {
+    this.#options = options;
+    this.#tracker = tracker;
+  }
+
+  isRecent(incident: Incident): boolean {
+    return this.#options.clock.now() - (this.#last.get(incident.id)?.at ?? 0) < DECIDE_AGAIN_MS;
+  }
+
+  async take(incident: Incident, refusal: Refusal): Promise<void> {
+    const denied = refusal.verdicts.filter((verdict) => verdict.kind === 'deny');
+    const reasons = denied.map(({ guard }) => guard).join(' ');
+    const isSame = this.#last.get(incident.id)?.reasons === reasons;
+    this.#last.set(incident.id, { at: this.#options.clock.now(), reasons });
+    if (isSame) return;
+    const guards = denied.map(({ guard, reason, remedy }) => ({ guard, reason, remedy }));
+    await this.#options.memory.refuseIncident(incident, { target: refusal.target, guards });
+    this.#tracker.invalidate();
+  }
+}
+
+/** Guards that a running repair would trip over by being there itself, or that were paid for when it began. */
+const JUDGED_ONCE = ['one-per-target', 'velocity', 'attempts', 'plan-fresh', 'autonomy', 'fresh-evidence'];
+
+/**
+ * Judges a plan again right before a step, on the world as it is now. Before the first step everything counts but what
+ * the repair itself has taken; a plan that a person approved was made earlier, so its revision is compared too.
+ */
+async function rejudge(
+  options: HealerOptions,
+  tracker: IncidentTracker,
+  plan: Plan,
+  moveIndex: number,
+): Promise<readonly Verdict[]> {
+  const { memory } = options;
+  const fleet = await options.lookAgain();
+  const incident = tracker.open.find((each) => each.id === plan.incident);
+  const situation: Situation = {
+    ...(await options.surroundings()),
+    incident: plan.incident,
+    planId: plan.id,
+    repairs: (await memory.readPastRepairs()).filter((each) => each.target !== plan.target),
+    relapses: { count: 0, lastOverAt: null },
+    approvals: [],
+    diagnosis: incident?.body.diagnosis ?? { ...NO_DIAGNOSIS, cause: plan.cause },
+  };
+  const budgets = await memory.readBudgets(budgetScopes(plan));
+  const skipped = moveIndex === 0 ? JUDGED_ONCE.filter((name) => name !== 'plan-fresh') : JUDGED_ONCE;
+  const guards = (options.guards ?? GUARDS).filter((guard) => !skipped.includes(guard.name));
+  const rest = { ...plan, steps: plan.steps.slice(moveIndex) };
+  return reviewPlan({ plan: rest, situation, fleet, budgets, policy: options.policy(), now: fleet.at }, guards);
+}
+
+const NO_DIAGNOSIS = {
+  key: '',
+  subject: { kind: 'workload', name: '' },
+  workload: null,
+  summary: '',
+  evidence: [],
+  explains: [],
+  suspects: [],
+} as const;
