@@ -258,6 +258,20 @@ export const CATALOGUE = {
     status: 500,
     exit: 2,
   },
+  'ledger.unwitnessed': {
+    title: 'too few witnesses saw the checkpoint',
+    remedy: 'The signed entries are sound; ask the operator for a checkpoint with the cosignatures of the policy.',
+    retry: 'after-backoff',
+    status: 409,
+    exit: 3,
+  },
+  'receipt.invalid': {
+    title: 'the receipt proves nothing',
+    remedy: 'Do not rely on it: ask for another one, and compare the key or the policy with what was noted elsewhere.',
+    retry: 'never',
+    status: 422,
+    exit: 2,
+  },
   'ledger.newer': {
     title: 'the ledger was written by a newer version',
     remedy: 'Use that version or a later one to open it.',

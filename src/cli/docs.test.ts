@@ -30,6 +30,6 @@ test('the page holds every visible command, its options and the exit codes, and 
   expect(page).toMatch(
     /## drill\n\n`kintsugi drill \[options\] <fault> \[target\]`[\s\S]*\| `--timeout <seconds>` \| `90` \|/,
   );
-  expect(page).toMatch(/\| 2 \| `ledger.tampered` \|/);
+  expect(page).toMatch(/\| 2 \| `ledger.tampered`, /);
   expect(page).not.toMatch(/## (process|docs)\n/);
 });

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import type { IndexedEvent } from '../ledger/client.ts';
 import type { Verdict } from '../ledger/verify.ts';
 import type { PrintTime } from './moment.ts';
@@ -21,6 +22,64 @@ export function renderVerdict(verdict: Verdict, trusted: boolean, paint: Paint):
   return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
 }
 
+/** A witness that saw a checkpoint, and when. */
+export interface WitnessedAt {
+  readonly name: string;
+  readonly at: string;
+}
+
+/** What the verification of a log elsewhere found. */
+export type LogVerdict =
+  | {
+      readonly kind: 'intact' | 'unwitnessed';
+      readonly origin: string;
+      readonly size: number;
+      readonly root: string;
+      readonly vkey: string;
+      readonly witnesses: readonly WitnessedAt[];
+    }
+  | { readonly kind: 'tampered'; readonly file: string; readonly reason: string; readonly index?: number };
+
+export function renderLog(verdict: LogVerdict, paint: Paint): string {
+  const rows =
+    verdict.kind === 'tampered'
+      ? tamperedRows(verdict)
+      : ([
+          ['log', verdict.origin],
+          ['entries', `${verdict.size} under the signed checkpoint`],
+          ['root', verdict.root],
+          ['key', verdict.vkey],
+          ...witnessRows(verdict.witnesses),
+        ] as const);
+  return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+}
+
+/** What a receipt proves. */
+export interface ReceiptVerdict {
+  readonly kind: 'proven' | 'unwitnessed';
+  readonly index: number;
+  readonly origin: string;
+  readonly size: number;
+  readonly witnesses: readonly WitnessedAt[];
+  /** The entry as it was signed for. */
+  readonly entry: string;
+}
+
+export function renderReceipt(verdict: ReceiptVerdict, paint: Paint): string {
+  const { kind, index, origin, size, witnesses, entry } = verdict;
+  const rows = [
+    ['log', origin],
+    ['entry', `${index} of ${size}`],
+    ...witnessRows(witnesses),
+    ['record', stripVTControlCharacters(entry)],
+  ] as const;
+  return `${paintWord(paint, kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+}
+
+function witnessRows(witnesses: readonly WitnessedAt[]): (readonly [string, string])[] {
+  return witnesses.map(({ name, at }) => ['witness', `${name} saw it at ${at}`]);
+}
+
 function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: boolean): [string, string][] {
   const { size, root, checkpointAt, unsigned, tornBytes, vkey } = verdict;
   return [
@@ -34,7 +93,9 @@ function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: bool
   ];
 }
 
-function tamperedRows({ file, reason, index, offset }: Extract<Verdict, { kind: 'tampered' }>): [string, string][] {
+type Tampering = Pick<Extract<Verdict, { kind: 'tampered' }>, 'file' | 'reason' | 'index' | 'offset'>;
+
+function tamperedRows({ file, reason, index, offset }: Tampering): [string, string][] {
   return [
     ['reason', reason],
     ['file', offset === undefined ? file : `${file}, at byte ${offset}`],

@@ -4,20 +4,22 @@ import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { type IndexedEvent, ledgerClient } from '../ledger/client.ts';
 import { CHECKPOINT_FILE } from '../ledger/ledger-directory.ts';
-import { VKEY_FILE } from '../ledger/signing-key.ts';
+import { QUANTUM_VKEY_FILE, VKEY_FILE } from '../ledger/signing-key.ts';
 import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
 import { textOfNote } from '../ledger/tlog/signed-note.ts';
-import { readEntries, verifyLedger } from '../ledger/verify.ts';
+import { readEntries } from '../ledger/verify.ts';
 import { untilInterrupted } from './interruption.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { renderEntry, renderVerdict } from './ledger-lines.ts';
+import { renderEntry } from './ledger-lines.ts';
+import { declareLedgerPublish } from './ledger-publish.ts';
+import { declareLedgerVerify } from './ledger-verify.ts';
 import { wholeNumber } from './number-option.ts';
 
 interface FolderOptions {
   readonly dir?: string;
 }
-interface VerifyOptions extends FolderOptions {
-  readonly publicKey?: string;
+interface KeyOptions extends FolderOptions {
+  readonly postQuantum?: boolean;
 }
 interface ShowOptions extends FolderOptions {
   readonly from: number;
@@ -34,13 +36,8 @@ const DIR = ['--dir <folder>', 'a ledger elsewhere, instead of that of the state
 const INDEX_MAX = Number.MAX_SAFE_INTEGER;
 
 export function declareLedger(program: Command, binder: Binder): void {
-  const ledger = program.command('ledger').description('the record of all that was done, read from its files alone');
-  const verify = ledger
-    .command('verify')
-    .description('prove that nothing on record was changed or removed; exit code 2 when something was')
-    .option('--public-key <vkey>', 'the key as it was noted elsewhere; without it the one in the folder is believed')
-    .option(...DIR);
-  binder.bind<VerifyOptions>(verify, runVerify);
+  const ledger = program.command('ledger').description('the record of all that was done');
+  declareLedgerVerify(ledger, binder);
   const show = ledger
     .command('show')
     .description('print entries, the oldest first')
@@ -59,29 +56,17 @@ export function declareLedger(program: Command, binder: Binder): void {
   binder.bind<TailOptions>(tail, runTail);
   const key = ledger
     .command('key')
-    .description('print the public key, to be noted elsewhere')
+    .description('print the public key (vkey), to be noted elsewhere')
+    .option('--post-quantum', 'the second key, ML-DSA-44')
     .option(...DIR);
-  binder.bind<FolderOptions>(key, runKey);
+  binder.bind<KeyOptions>(key, runKey);
+  declareLedgerPublish(ledger, binder);
 }
 
 function folderOf({ state }: Invocation, { dir }: FolderOptions): string {
   const folder = dir ?? state.ledger;
   if (existsSync(join(folder, CHECKPOINT_FILE)) || existsSync(join(folder, VKEY_FILE))) return folder;
   throw new KinError('resource.unknown', `there is no ledger in ${folder}`, { details: { path: folder } });
-}
-
-async function runVerify(invocation: Invocation, options: VerifyOptions): Promise<void> {
-  const { publicKey } = options;
-  const folder = options.dir ?? invocation.state.ledger;
-  const key = publicKey === undefined ? {} : { publicKey };
-  const verdict = await invocation.waiting(
-    'the proof',
-    verifyLedger(folder, { ...key, clock: invocation.context.clock }),
-  );
-  invocation.print(verdict, () => renderVerdict(verdict, publicKey !== undefined, invocation.paint));
-  if (verdict.kind === 'tampered') {
-    throw new KinError('ledger.tampered', `${verdict.file}: ${verdict.reason}`, { details: { file: verdict.file } });
-  }
 }
 
 async function runShow(invocation: Invocation, options: ShowOptions): Promise<void> {
@@ -131,7 +116,9 @@ function signedSize(folder: string): number {
   return parseCheckpoint(textOfNote(note) ?? '')?.size ?? 0;
 }
 
-async function runKey(invocation: Invocation, options: FolderOptions): Promise<void> {
-  const vkey = readFileSync(join(folderOf(invocation, options), VKEY_FILE), 'utf8').trim();
+async function runKey(invocation: Invocation, options: KeyOptions): Promise<void> {
+  const path = join(folderOf(invocation, options), options.postQuantum ? QUANTUM_VKEY_FILE : VKEY_FILE);
+  if (!existsSync(path)) throw new KinError('resource.unknown', 'the ledger has no such key', { details: { path } });
+  const vkey = readFileSync(path, 'utf8').trim();
   invocation.print({ vkey }, () => `${vkey}\n`);
 }

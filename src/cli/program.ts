@@ -19,6 +19,7 @@ import { declareStatus } from './status.ts';
 import { declareStop } from './stop.ts';
 import { declareTop } from './top.ts';
 import { declareProcesses, declareUp } from './up.ts';
+import { declareWitness } from './witness.ts';
 
 /** Widest line of a help text. */
 const HELP_COLUMNS_MAX = 100;
@@ -54,6 +55,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declarePlanAndApply(program, binder);
   declareDrill(program, binder);
   declareLedger(program, binder);
+  declareWitness(program, binder);
   declareKey(program, binder);
   declareSchema(program, binder);
   declareCompletion(program, binder);

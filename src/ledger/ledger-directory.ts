@@ -26,9 +26,11 @@ export interface LedgerDirectory {
   readonly nodes: TreeNodes;
   readonly vkey: string;
   /** The latest signed checkpoint: its note and what it says. */
-  signed(): SignedCheckpoint;
+  readonly signed: () => SignedCheckpoint;
   /** Signs and stores a checkpoint when there is something new. Throws `state.unwritable` or `state.in-use`. */
   sign(): void;
+  /** Resolves when a signed checkpoint covers the entry at `index`; rejects with `ledger.unreachable` on `signal`. */
+  covers(index: number, signal: AbortSignal): Promise<void>;
   /** Waits for what is queued, signs a last time and lets go of the folder. */
   close(): Promise<void>;
 }
@@ -76,10 +78,12 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
   const { clock, ...storage } = options;
   const { store, nodes } = await openTree(dir, storage, signed.checkpoint);
   const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
+  const waiting = new Set<() => void>();
   const sign = () => {
     if (nodes.tree.size === signed.checkpoint.size) return;
     if (!lock.isHeld()) throw new KinError('state.in-use', `the lock of ${dir} was taken`, { details: { path: dir } });
     signed = writeCheckpoint(dir, key, { size: nodes.tree.size, root: nodes.tree.root() }, clock);
+    for (const wake of waiting) wake();
   };
   return {
     sequencer,
@@ -88,6 +92,20 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
     vkey: key.vkey,
     signed: () => signed,
     sign,
+    covers: (index, signal) =>
+      new Promise((resolve, reject) => {
+        const wake = () => {
+          const isCovered = index < signed.checkpoint.size;
+          if (!isCovered && !signal.aborted) return;
+          waiting.delete(wake);
+          signal.removeEventListener('abort', wake);
+          if (isCovered) resolve();
+          else reject(new KinError('ledger.unreachable', 'the ledger is closing'));
+        };
+        waiting.add(wake);
+        signal.addEventListener('abort', wake);
+        wake();
+      }),
     async close() {
       await sequencer.drain();
       try {

@@ -75,6 +75,11 @@ export class Sequencer {
     });
   }
 
+  /** Where the event with an id stands, as far as that is remembered (the last 100,000 entries surely are). */
+  indexOf(id: string): number | undefined {
+    return this.#recent.get(id);
+  }
+
   /** Calls `listener` after each commit until the returned function is called. */
   onCommit(listener: () => void): () => void {
     this.#listeners.add(listener);

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { assert } from '../base/assert.ts';
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, KinError, toProblem } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
@@ -7,8 +8,12 @@ import { listenOnSocket } from '../base/socket-http.ts';
 import { OCSF } from './entry.ts';
 import { entriesOfBody, entryOf } from './event-form.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
+import { ledgerSource } from './ledger-source.ts';
 import { ledgerMetrics } from './metrics.ts';
+import { isPublicPath, sendPublicFile } from './public-files.ts';
+import { indexOfEvent, receiptOf } from './receipt.ts';
 import type { Recovered } from './segment-store.ts';
+import type { LogSource } from './tlog/log-source.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
 const CHECKPOINT_MS = 1000;
@@ -100,19 +105,23 @@ class LedgerService {
   readonly #metrics: ReturnType<typeof ledgerMetrics>;
   readonly #routes: ReadonlyMap<string, Handler>;
   readonly #ending = new AbortController();
+  readonly #source: LogSource;
   #signFault: string | undefined;
 
   constructor(ledger: LedgerDirectory, log: Log) {
     this.#ledger = ledger;
+    const { nodes, store } = ledger;
+    this.#source = ledgerSource({ nodes, read: (from, limit) => store.read(from, limit), signed: ledger.signed });
     this.#log = log;
     this.#metrics = ledgerMetrics(ledger);
     this.#routes = new Map<string, Handler>([
-      ['POST /v1/append', (request, response) => this.#append(request, response)],
+      ['POST /v1/append', (request, response, query) => this.#append(request, response, query)],
       ['GET /v1/checkpoint', (_, response, query) => this.#checkpoint(response, query)],
       ['GET /v1/entries', (_, response, query) => this.#entries(response, query)],
       ['GET /v1/tail', (_, response, query) => this.#tail(response, query)],
       ['GET /v1/proof', (_, response, query) => this.#proof(response, query)],
       ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
+      ['GET /v1/receipt', (_, response, query) => this.#receipt(response, query)],
       ['GET /livez', (_, response) => send(response, 200, 'text/plain', 'ok\n')],
       ['GET /readyz', (_, response) => this.#readyz(response)],
       [
@@ -145,6 +154,7 @@ class LedgerService {
     });
     try {
       const url = new URL(request.url ?? '/', 'http://ledger');
+      if (isPublicPath(url.pathname)) return await sendPublicFile(this.#source, request, response);
       const handler = this.#routes.get(`${request.method} ${url.pathname}`);
       if (!handler) throw new KinError('resource.unknown', `no ${request.method} ${url.pathname} here`);
       await handler(request, response, url.searchParams);
@@ -159,10 +169,12 @@ class LedgerService {
     }
   }
 
-  async #append(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** With `until=checkpoint` the answer waits until the entries are under a signed checkpoint, else until they are durable. */
+  async #append(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
     const body = await readJson(request);
     if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
     const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
+    if (query.get('until') === 'checkpoint') await this.#ledger.covers(Math.max(...indices), this.#ending.signal);
     send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
   }
 
@@ -228,6 +240,17 @@ class LedgerService {
     if (from > size) throw new KinError('request.invalid', `a tree of ${from} is no beginning of one of ${size}`);
     const [root, path] = [await nodes.rootAt(size), await nodes.consistencyProof(from, size)];
     send(response, 200, JSON_TYPE, JSON.stringify({ from, size, root: base64(root), path: path.map(base64) }));
+  }
+
+  /** Waits for the checkpoint that covers the entry, which is at most a second away. */
+  async #receipt(response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const id = query.get('id') ?? '';
+    const known = this.#ledger.sequencer.indexOf(id);
+    const index = known ?? (await indexOfEvent(this.#source, id, this.#ledger.signed().checkpoint.size));
+    await this.#ledger.covers(index, this.#ending.signal);
+    const receipt = await receiptOf(this.#source, index);
+    assert(receipt, 'a covered entry has a receipt');
+    send(response, 200, 'text/plain; charset=utf-8', receipt.text);
   }
 
   /** A size of the tree; without one, the size that is signed. */

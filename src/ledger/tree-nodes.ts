@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import { consistencyRanges, inclusionRanges, type LeafRange, nodesOf } from './tlog/merkle-proof.ts';
 import { foldPeaks, HASH_BYTES, leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 
@@ -16,8 +17,9 @@ class HashColumn {
     hash.copy(this.#bytes, at);
   }
 
-  get(index: number): Buffer {
-    return this.#bytes.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES);
+  /** A copy: the column may move as it grows. */
+  slice(index: number, count: number): Buffer {
+    return Buffer.from(this.#bytes.subarray(index * HASH_BYTES, (index + count) * HASH_BYTES));
   }
 }
 
@@ -51,6 +53,13 @@ export class TreeNodes {
     return this.#hashOf({ from: 0, to: size });
   }
 
+  /** Side by side, the hashes of `count` complete subtrees of a level that is kept, from `index` on. */
+  kept(level: number, index: number, count: number): Buffer {
+    const column = this.#columns[level - LOWEST_KEPT_LEVEL];
+    assert(column, 'the level is kept and has been reached');
+    return column.slice(index, count);
+  }
+
   async #hashes(ranges: readonly LeafRange[]): Promise<Buffer[]> {
     const hashes: Buffer[] = [];
     for (const range of ranges) hashes.push(await this.#hashOf(range));
@@ -61,7 +70,7 @@ export class TreeNodes {
     const hashes: Buffer[] = [];
     for (const { level, index } of nodesOf(range)) {
       const kept = level < LOWEST_KEPT_LEVEL ? undefined : this.#columns[level - LOWEST_KEPT_LEVEL];
-      hashes.push(kept ? kept.get(index) : await this.#compute(index * 2 ** level, 2 ** level));
+      hashes.push(kept ? kept.slice(index, 1) : await this.#compute(index * 2 ** level, 2 ** level));
     }
     return foldPeaks(hashes);
   }

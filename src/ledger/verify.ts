@@ -63,7 +63,10 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
     const keys = folderKeys(dir, options.publicKey);
     // Read before the entries: whatever is appended from here on stands behind what is compared.
     const { checkpoint, timeS } = readSigned(dir, keys);
-    const { size, tornBytes } = await walk(dir, checkpoint, options.clock ?? systemClock);
+    const { size, tornBytes } = await walkFolder(dir, checkpoint, {
+      clock: options.clock ?? systemClock,
+      tree: new MerkleTree(),
+    });
     const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
     const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
     const vkey = formatVkey(keys[0]);
@@ -85,8 +88,12 @@ function verdictOf({ details }: KinError): Tampered {
   };
 }
 
-async function walk(dir: string, signed: Checkpoint, clock: Clock): Promise<{ size: number; tornBytes: number }> {
-  const tree = new MerkleTree();
+/** Everything in a folder that is not as it was written throws `ledger.tampered`. The entries are added to `tree`. */
+export async function walkFolder(
+  dir: string,
+  signed: Checkpoint,
+  { clock, tree }: { readonly clock: Clock; readonly tree: MerkleTree },
+): Promise<{ size: number; tornBytes: number }> {
   let tornBytes = 0;
   const check = () => {
     if (tree.size !== signed.size || tree.root().equals(signed.root)) return;

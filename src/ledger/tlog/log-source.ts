@@ -4,7 +4,7 @@ import { TILE_WIDTH, type Tile, tilePath } from './tile.ts';
 
 export const CHECKPOINT_PATH = 'checkpoint';
 /** Room for a note with some post-quantum signatures. */
-export const CHECKPOINT_BYTES_MAX = 1024 * 1024;
+const CHECKPOINT_BYTES_MAX = 1024 * 1024;
 
 /** Where the public files of a log come from: a server, a folder, a process. What it gives is believed by nobody. */
 export interface LogSource {

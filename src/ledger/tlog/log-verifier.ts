@@ -94,7 +94,8 @@ class Walk {
   }
 
   #collect(level: number, index: number, hash: Buffer): void {
-    const column = (this.#columns[level] ??= { hashes: Buffer.alloc(TILE_WIDTH * HASH_BYTES), count: 0 });
+    const column = this.#columns[level] ?? { hashes: Buffer.alloc(TILE_WIDTH * HASH_BYTES), count: 0 };
+    this.#columns[level] = column;
     hash.copy(column.hashes, column.count * HASH_BYTES);
     column.count += 1;
     if (column.count < TILE_WIDTH) return;

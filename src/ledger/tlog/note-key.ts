@@ -24,7 +24,7 @@ const ALGORITHMS: Readonly<Record<SignatureKind, Algorithm>> = {
   'ml-dsa-44': {
     type: 0x06,
     keyBytes: 1312,
-    spkiPrefix: Buffer.from('30820532300b060960864801650304031103820521' + '00', 'hex'),
+    spkiPrefix: Buffer.from('30820532300b06096086480165030403110382052100', 'hex'),
   },
 };
 

@@ -183,7 +183,7 @@ describe('a cosignature', () => {
     const blob = (line: string) => Buffer.from(line.trim().split(' ')[2]!, 'base64');
     const mixed = Buffer.concat([blob(late).subarray(0, 12), blob(signatureLine(text, witness, TIME_S)).subarray(12)]);
     const forms = [
-      write(text, signer) + `— ${witness.key.name} ${mixed.toString('base64')}\n`,
+      `${write(text, signer)}— ${witness.key.name} ${mixed.toString('base64')}\n`,
       note.replace('\n20852163\n', '\n20852164\n'),
       write(text, signer) + forgery(text, witness),
     ];

@@ -62,7 +62,7 @@ export class TileTree {
 }
 
 /** The root over a power of two of hashes that lie side by side. */
-export function subtreeRoot(hashes: Buffer): Buffer {
+function subtreeRoot(hashes: Buffer): Buffer {
   if (hashes.length === HASH_BYTES) return hashes;
   const half = hashes.length / 2;
   return nodeHash(subtreeRoot(hashes.subarray(0, half)), subtreeRoot(hashes.subarray(half)));

@@ -2,7 +2,7 @@ import { decodeBase64, decodeHash } from './base64.ts';
 import type { Checkpoint } from './checkpoint.ts';
 import { parseDecimal } from './decimal.ts';
 import { verifyInclusion } from './merkle-proof.ts';
-import { judgeCheckpoint, type CheckpointVerdict, type Policy } from './policy.ts';
+import { judgeCheckpoint, type Policy, type Sighting } from './policy.ts';
 
 /** C2SP tlog-proof: what proves offline that a log holds an entry, in one small text file. */
 export interface TlogProof {
@@ -50,25 +50,30 @@ export function parseProof(text: string): TlogProof | undefined {
   return { index, path, checkpoint: text.slice(split + 2), ...(extra === undefined ? {} : { extra }) };
 }
 
-/** What a proof proves of a leaf under a policy. */
+/**
+ * What a proof proves of a leaf under a policy. `unwitnessed`: a trusted log holds it, but too few witnesses saw the
+ * checkpoint.
+ */
 export type ProofVerdict =
   | {
-      readonly kind: 'proven';
+      readonly kind: 'proven' | 'unwitnessed';
       readonly index: number;
       readonly checkpoint: Checkpoint;
-      readonly seen: readonly { readonly timeS: number }[];
+      readonly seen: readonly Sighting[];
     }
-  | { readonly kind: 'unwitnessed' | 'rejected'; readonly reason: string };
+  | { readonly kind: 'rejected'; readonly reason: string };
 
 /** Checks that the log that a policy believes holds `leaf` (`leafHash` of the entry). Never throws. */
-export function verifyProof(proof: TlogProof, leaf: Uint8Array, policy: Policy): ProofVerdict {
-  const verdict: CheckpointVerdict = judgeCheckpoint(proof.checkpoint, policy);
+export function verifyProof(
+  { checkpoint: note, index, path }: TlogProof,
+  leaf: Uint8Array,
+  policy: Policy,
+): ProofVerdict {
+  const verdict = judgeCheckpoint(note, policy);
   if (verdict.kind === 'rejected') return { kind: 'rejected', reason: `the checkpoint: ${verdict.reason}` };
   const { checkpoint, seen } = verdict;
-  const { index, path } = proof;
   if (!verifyInclusion({ leaf, index, size: checkpoint.size, path, root: checkpoint.root })) {
     return { kind: 'rejected', reason: `the entry is not number ${index} of the signed ${checkpoint.size}` };
   }
-  if (verdict.kind === 'unwitnessed') return { kind: 'unwitnessed', reason: 'too few witnesses saw the checkpoint' };
-  return { kind: 'proven', index, checkpoint, seen };
+  return { kind: verdict.kind === 'accepted' ? 'proven' : 'unwitnessed', index, checkpoint, seen };
 }

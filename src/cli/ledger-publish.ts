@@ -1,0 +1,130 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { KinError } from '../base/errors.ts';
+import { createLog } from '../base/log.ts';
+import { exportLog } from '../ledger/log-export.ts';
+import { sendPublicFile } from '../ledger/public-files.ts';
+import { startPublicServer } from '../ledger/public-server.ts';
+import { indexOfEvent, receiptOf } from '../ledger/receipt.ts';
+import { openSnapshot } from '../ledger/snapshot.ts';
+import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
+import { type LogSource, readCheckpointNote } from '../ledger/tlog/log-source.ts';
+import { formatVkey } from '../ledger/tlog/note-key.ts';
+import { type Policy, policyOfKey } from '../ledger/tlog/policy.ts';
+import { textOfNote } from '../ledger/tlog/signed-note.ts';
+import { untilInterrupted } from './interruption.ts';
+import type { Binder, Invocation } from './invocation.ts';
+import { faultOfLog, givenPolicy, logTarget, requiredPolicy, TRUST_OPTIONS, type TrustOptions } from './log-target.ts';
+import { portNumber } from './number-option.ts';
+
+interface FromOptions {
+  readonly from?: string;
+}
+interface ReceiptOptions extends FromOptions {
+  readonly out?: string;
+}
+interface ServeOptions extends FromOptions {
+  readonly host: string;
+  readonly port: number;
+}
+
+const FROM = ['--from <log>', 'a ledger elsewhere: its folder, a URL, a socket or an export'] as const;
+
+export function declareLedgerPublish(ledger: Command, binder: Binder): void {
+  const copy = ledger
+    .command('export')
+    .description('verify the ledger and write it as static files that any web server can serve')
+    .argument('<folder>', 'where to; an export that is there is continued')
+    .option(...FROM)
+    .option(...TRUST_OPTIONS[0])
+    .option(...TRUST_OPTIONS[1]);
+  binder.bind<FromOptions & TrustOptions>(copy, runExport);
+  const receipt = ledger
+    .command('receipt')
+    .description('print the proof that an entry is on record, for `kintsugi ledger verify` and other tools')
+    .argument('<id>', 'of the event')
+    .option('-o, --out <file>', 'write it there; .tlog-proof is the usual ending')
+    .option(...FROM);
+  binder.bind<ReceiptOptions>(receipt, runReceipt);
+  const serve = ledger
+    .command('serve')
+    .description('serve the public files of the ledger over HTTP, read-only, until Ctrl-C')
+    .option('--host <address>', 'to listen on', '127.0.0.1')
+    .option('--port <number>', 'to listen on; 0 takes any free one', portNumber, 8390)
+    .option(...FROM);
+  binder.bind<ServeOptions>(serve, runServe);
+}
+
+/** A log to read from, and whom it is believed by when nobody else is named. */
+interface Origin {
+  readonly source: LogSource;
+  readonly policy?: Policy;
+}
+
+async function originOf({ state, context }: Invocation, from: string | undefined): Promise<Origin> {
+  const target = from === undefined ? ({ kind: 'folder', dir: state.ledger } as const) : logTarget(from, context.clock);
+  if (target.kind === 'receipt') throw new KinError('usage.invalid', 'a receipt is not a log');
+  if (target.kind === 'log') return { source: target.source };
+  const { dir } = target;
+  if (!existsSync(dir))
+    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
+  const { source, keys } = await openSnapshot(dir, { clock: context.clock });
+  return { source, policy: policyOfKey(keys[0]) };
+}
+
+async function runExport(invocation: Invocation, options: FromOptions & TrustOptions, dir = '.'): Promise<void> {
+  const origin = await invocation.waiting('the ledger', originOf(invocation, options.from));
+  const policy = givenPolicy(options) ?? origin.policy ?? requiredPolicy(options);
+  try {
+    const { log, written } = await invocation.waiting('the export', exportLog(origin.source, policy, dir));
+    const { size, root } = log.checkpoint;
+    const vkey = formatVkey(log.log.key);
+    const document = { folder: dir, size, root: root.toString('base64'), vkey, written };
+    invocation.print(document, () => `exported ${size} entries to ${dir} (${written} files written)\nkey ${vkey}\n`);
+  } catch (error) {
+    throw faultOfLog(error);
+  }
+}
+
+async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions, id = ''): Promise<void> {
+  try {
+    const { source } = await invocation.waiting('the ledger', originOf(invocation, from));
+    const checkpoint = parseCheckpoint(textOfNote(await readCheckpointNote(source)) ?? '');
+    const index = await indexOfEvent(source, id, checkpoint?.size ?? 0);
+    const receipt = await receiptOf(source, index);
+    if (!receipt) throw new KinError('resource.unknown', `entry ${index} is not under a checkpoint yet`);
+    if (out === undefined) invocation.print({ id, index, receipt: receipt.text }, () => receipt.text);
+    else {
+      writeReceipt(out, receipt.text);
+      invocation.print({ id, index, file: out }, () => `receipt of entry ${index} written to ${out}\n`);
+    }
+  } catch (error) {
+    throw faultOfLog(error);
+  }
+}
+
+function writeReceipt(path: string, text: string): void {
+  try {
+    writeFileSync(path, text);
+  } catch (cause) {
+    throw new KinError('state.unwritable', `cannot write ${path}`, { cause, details: { path } });
+  }
+}
+
+/** A running ledger is served as it grows; the files of one that does not run as they are. */
+async function runServe(invocation: Invocation, { from, host, port }: ServeOptions): Promise<void> {
+  const { context, state } = invocation;
+  const socket = state.socket('ledger');
+  const { source } = await originOf(invocation, from ?? (existsSync(socket) ? socket : undefined));
+  const log = createLog('ledger-serve', 'error');
+  await untilInterrupted(async (signal) => {
+    const handle = (request: Parameters<typeof sendPublicFile>[1], response: Parameters<typeof sendPublicFile>[2]) =>
+      sendPublicFile(source, request, response).catch((error: unknown) => {
+        throw faultOfLog(error);
+      });
+    const server = await startPublicServer({ host, port, clock: context.clock, log, handle });
+    invocation.print({ url: server.url }, () => `serving the ledger on ${server.url} (checkpoint, tile/...)\n`);
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    await server.close();
+  });
+}

@@ -1,0 +1,124 @@
+import { readFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { toIso } from '../base/clock.ts';
+import { KinError } from '../base/errors.ts';
+import type { LogSource } from '../ledger/tlog/log-source.ts';
+import { type VerifiedLog, verifyLog } from '../ledger/tlog/log-verifier.ts';
+import { leafHash } from '../ledger/tlog/merkle-tree.ts';
+import { formatVkey } from '../ledger/tlog/note-key.ts';
+import { judgeCheckpoint, type Policy, type Sighting } from '../ledger/tlog/policy.ts';
+import { parseProof, verifyProof } from '../ledger/tlog/tlog-proof.ts';
+import { verifyLedger } from '../ledger/verify.ts';
+import type { Binder, Invocation } from './invocation.ts';
+import {
+  type LogVerdict,
+  type ReceiptVerdict,
+  renderLog,
+  renderReceipt,
+  renderVerdict,
+  type WitnessedAt,
+} from './ledger-lines.ts';
+import { faultOfLog, givenPolicy, logTarget, requiredPolicy, TRUST_OPTIONS, type TrustOptions } from './log-target.ts';
+
+interface VerifyOptions extends TrustOptions {
+  readonly dir?: string;
+  readonly since?: string;
+  readonly entry?: string;
+}
+
+export function declareLedgerVerify(ledger: Command, binder: Binder): void {
+  const verify = ledger
+    .command('verify')
+    .description('prove that nothing on record was changed or removed; exit code 2 when something was')
+    .argument('[target]', 'the folder of a ledger, a URL, a socket, an export or a receipt; without it the own ledger')
+    .option(TRUST_OPTIONS[0][0], `${TRUST_OPTIONS[0][1]}; only for the own folder the key in it is believed without`)
+    .option(...TRUST_OPTIONS[1])
+    .option('--since <checkpoint>', 'a checkpoint that was kept from earlier: the log must continue it')
+    .option('--entry <file>', 'the bytes of the entry that a receipt is for, instead of those that it carries')
+    .option('--dir <folder>', 'a ledger elsewhere, instead of that of the state directory');
+  binder.bind<VerifyOptions>(verify, runVerify);
+}
+
+async function runVerify(invocation: Invocation, options: VerifyOptions, word?: string): Promise<void> {
+  const dir = options.dir ?? invocation.state.ledger;
+  const target = word === undefined ? ({ kind: 'folder', dir } as const) : logTarget(word, invocation.context.clock);
+  if (target.kind === 'folder') return await verifyFolder(invocation, options, target.dir);
+  if (target.kind === 'receipt') return verifyReceipt(invocation, options, target.text);
+  return await verifySource(invocation, options, target.source);
+}
+
+async function verifyFolder(invocation: Invocation, options: VerifyOptions, dir: string): Promise<void> {
+  const policy = givenPolicy(options);
+  const publicKey = policy?.logs.find(({ key }) => key.kind === 'ed25519')?.key;
+  if (policy && !publicKey) throw new KinError('usage.invalid', 'the policy has no Ed25519 key of a log');
+  if (options.since !== undefined) throw new KinError('usage.invalid', '--since is for logs elsewhere');
+  const key = publicKey === undefined ? {} : { publicKey: formatVkey(publicKey) };
+  const proof = verifyLedger(dir, { ...key, clock: invocation.context.clock });
+  const verdict = await invocation.waiting('the proof', proof);
+  invocation.print(verdict, () => renderVerdict(verdict, publicKey !== undefined, invocation.paint));
+  if (verdict.kind === 'tampered') {
+    throw new KinError('ledger.tampered', `${verdict.file}: ${verdict.reason}`, { details: { file: verdict.file } });
+  }
+}
+
+async function verifySource(invocation: Invocation, options: VerifyOptions, source: LogSource): Promise<void> {
+  const policy = requiredPolicy(options);
+  const previous = options.since === undefined ? {} : { previous: earlierHead(options.since, policy) };
+  try {
+    const log = await invocation.waiting('the proof', verifyLog({ source, policy, ...previous }));
+    const verdict = logVerdict(log);
+    invocation.print(verdict, () => renderLog(verdict, invocation.paint));
+    if (log.kind === 'unwitnessed') throw unwitnessed(log.seen);
+  } catch (error) {
+    const fault = faultOfLog(error);
+    if (fault instanceof KinError && fault.code === 'ledger.tampered') {
+      const verdict = { kind: 'tampered', ...fault.details } as LogVerdict;
+      invocation.print(verdict, () => renderLog(verdict, invocation.paint));
+    }
+    throw fault;
+  }
+}
+
+function logVerdict({ kind, checkpoint, log, seen }: VerifiedLog): LogVerdict {
+  const { origin, size, root } = checkpoint;
+  const head = { origin, size, root: root.toString('base64'), vkey: formatVkey(log.key) };
+  return { kind: kind === 'accepted' ? 'intact' : 'unwitnessed', ...head, witnesses: witnessesOf(seen) };
+}
+
+function witnessesOf(seen: readonly Sighting[]): WitnessedAt[] {
+  return seen.map(({ witness, timeS }) => ({ name: witness.name, at: toIso(timeS * 1000) }));
+}
+
+function unwitnessed(seen: readonly Sighting[]): KinError {
+  return new KinError('ledger.unwitnessed', `${seen.length} of the witnesses in the policy saw the checkpoint`);
+}
+
+/** What was signed at some time before; whether enough witnesses saw it then is not asked. */
+function earlierHead(path: string, policy: Policy) {
+  const verdict = judgeCheckpoint(readFile(path).toString('utf8'), policy);
+  if (verdict.kind !== 'rejected') return verdict.checkpoint;
+  throw new KinError('request.invalid', `${path} is not a checkpoint of this log: ${verdict.reason}`);
+}
+
+function readFile(path: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    throw new KinError('resource.unknown', `cannot read ${path}`, { cause, details: { path } });
+  }
+}
+
+function verifyReceipt(invocation: Invocation, options: VerifyOptions, text: string): void {
+  const policy = requiredPolicy(options);
+  const proof = parseProof(text);
+  if (!proof) throw new KinError('receipt.invalid', 'the receipt has not the form of C2SP tlog-proof');
+  const entry = options.entry === undefined ? proof.extra : readFile(options.entry);
+  if (!entry) throw new KinError('usage.invalid', 'the receipt carries no entry: give its bytes with --entry');
+  const proven = verifyProof(proof, leafHash(entry), policy);
+  if (proven.kind === 'rejected') throw new KinError('receipt.invalid', proven.reason);
+  const { origin, size } = proven.checkpoint;
+  const head = { index: proven.index, origin, size, witnesses: witnessesOf(proven.seen) };
+  const verdict: ReceiptVerdict = { kind: proven.kind, ...head, entry: entry.toString('utf8') };
+  invocation.print(verdict, () => renderReceipt(verdict, invocation.paint));
+  if (proven.kind === 'unwitnessed') throw unwitnessed(proven.seen);
+}

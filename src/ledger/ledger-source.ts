@@ -1,0 +1,35 @@
+import type { SignedCheckpoint } from './ledger-directory.ts';
+import { encodeBundle } from './tlog/entry-bundle.ts';
+import { CHECKPOINT_PATH, type LogSource } from './tlog/log-source.ts';
+import { leafHash } from './tlog/merkle-tree.ts';
+import { isInTree, parseTilePath, TILE_HEIGHT, TILE_WIDTH, type Tile } from './tlog/tile.ts';
+import type { EntryReader, TreeNodes } from './tree-nodes.ts';
+
+/** What a ledger's public files are made of. */
+export interface LedgerParts {
+  readonly nodes: TreeNodes;
+  /** Stored entries, as `EntryReader` gives them. */
+  readonly read: EntryReader;
+  /** What is published: nothing behind it is shown. */
+  readonly signed: () => SignedCheckpoint;
+}
+
+/** A ledger as a log of C2SP tlog-tiles. The files are made when they are asked for: they need no room on the disk. */
+export function ledgerSource(parts: LedgerParts): LogSource {
+  return {
+    async read(path) {
+      if (path === CHECKPOINT_PATH) return Buffer.from(parts.signed().note);
+      const tile = parseTilePath(path);
+      if (!tile || !isInTree(tile, parts.signed().checkpoint.size)) return undefined;
+      return bytesOf(parts, tile);
+    },
+  };
+}
+
+async function bytesOf({ nodes, read }: LedgerParts, { level, index, width }: Tile): Promise<Buffer> {
+  const first = index * TILE_WIDTH;
+  if (level !== 'entries' && level > 0) return nodes.kept(level * TILE_HEIGHT, first, width);
+  const entries: Uint8Array[] = [];
+  while (entries.length < width) entries.push(...(await read(first + entries.length, width - entries.length)));
+  return level === 'entries' ? encodeBundle(entries) : Buffer.concat(entries.map(leafHash));
+}

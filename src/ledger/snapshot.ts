@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import { folderKeys } from './folder-keys.ts';
+import { entriesOf, scanSegment } from './frame.ts';
+import { readSigned } from './ledger-directory.ts';
+import { ledgerSource } from './ledger-source.ts';
+import { listSegments, type SegmentName } from './segment-store.ts';
+import type { LogSource } from './tlog/log-source.ts';
+import type { NoteKey } from './tlog/note-key.ts';
+import { type EntryReader, TreeNodes } from './tree-nodes.ts';
+import { walkFolder } from './verify.ts';
+
+/** A ledger's folder as it was at one moment, read without its process. */
+export interface LedgerSnapshot {
+  readonly source: LogSource;
+  /** The keys that signed it, the one that names the ledger first. */
+  readonly keys: readonly [NoteKey, ...NoteKey[]];
+  /** Entries under its checkpoint. */
+  readonly size: number;
+}
+
+/**
+ * Reads and proves a ledger by its files alone, as `verifyLedger` does, and keeps what is needed to serve it as a log. The
+ * ledger may be written meanwhile. Throws `ledger.tampered` where that finds tampering.
+ */
+export async function openSnapshot(
+  dir: string,
+  { publicKey, clock }: { readonly publicKey?: string | undefined; readonly clock: Clock },
+): Promise<LedgerSnapshot> {
+  const keys = folderKeys(dir, publicKey);
+  const signed = readSigned(dir, keys);
+  const read = segmentReader(dir);
+  const nodes = new TreeNodes(read);
+  await walkFolder(dir, signed.checkpoint, { clock, tree: nodes.tree });
+  return { source: ledgerSource({ nodes, read, signed: () => signed }), keys, size: signed.checkpoint.size };
+}
+
+/** Reads entries by their place. The segment that was read last is kept: readers go from one entry to the next. */
+function segmentReader(dir: string): EntryReader {
+  let kept: { readonly first: number; readonly entries: readonly Uint8Array[] } = { first: 0, entries: [] };
+  return async (from, limit) => {
+    if (from < kept.first || from >= kept.first + kept.entries.length) {
+      const segment = listSegments(dir).findLast(({ first }) => first <= from);
+      kept = { first: segment?.first ?? 0, entries: segment ? await entriesIn(dir, segment) : [] };
+    }
+    return kept.entries.slice(from - kept.first, from - kept.first + limit);
+  };
+}
+
+async function entriesIn(dir: string, { name, first }: SegmentName): Promise<Buffer[]> {
+  const bytes = await readFile(join(dir, name));
+  return scanSegment(bytes, first).frames.flatMap((frame) => [...entriesOf(bytes, frame)]);
+}
