@@ -99,6 +99,12 @@ const deploy = z.strictObject({
   every: duration.prefault('5s').describe('From one instance to the next'),
 });
 
+const restart = z.strictObject({
+  workload: name,
+  by: name.default('person operator'),
+  every: duration.prefault('5s').describe('From one instance to the next'),
+});
+
 const poison = z.strictObject({
   tenant: name,
   workload: name,
@@ -142,6 +148,7 @@ export const event = z.strictObject({
     .optional()
     .describe('Somebody changes a setting'),
   deploy: deploy.optional().describe('Somebody rolls out a version'),
+  restart: restart.optional().describe('Somebody restarts all instances, one after another, in their slots'),
   fault: fault.optional().describe('Something breaks'),
   asset: z
     .strictObject({ asset: name, is: z.enum(CONDITIONS), for: duration.optional(), detail: detail.default({}) })
