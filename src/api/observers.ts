@@ -12,6 +12,7 @@ import { readResidentBytes } from '../observe/memory-reader.ts';
 import type { Probe } from '../observe/probe.ts';
 import { createProber, type ProbeAssignment, type Prober } from '../observe/prober.ts';
 import type { Sample } from '../observe/sample.ts';
+import { LostRequests } from './lost-requests.ts';
 import { samplesOf } from './telemetry-intake.ts';
 
 const MEMORY_MS = 1_000;
@@ -28,6 +29,7 @@ export class Observers {
   readonly #onSample: (sample: Sample) => void;
   readonly #wake: () => void;
   readonly #reported = new Set<string>();
+  readonly #lost: LostRequests;
   readonly #stops: (() => void)[] = [];
 
   constructor(options: {
@@ -42,6 +44,7 @@ export class Observers {
   }) {
     this.#world = options.world;
     this.#clock = options.clock;
+    this.#lost = new LostRequests(options.clock);
     this.#driver = options.driver;
     this.#log = options.log;
     this.#onSample = options.onSample;
@@ -64,6 +67,11 @@ export class Observers {
   takeReport(report: TelemetryReport): void {
     const regions = new Map(this.#world.instances().map((each) => [each.id, each.region]));
     for (const sample of samplesOf(report, (instance) => regions.get(instance) ?? 'unknown')) this.#onSample(sample);
+    for (const sample of this.#lost.heard(report, (instance) => this.#isDead(instance))) this.#onSample(sample);
+  }
+
+  #isDead(instance: string): boolean {
+    return this.#world.child(instance)?.exit?.expected === false;
   }
 
   /** Probes exactly what runs now. */
@@ -101,6 +109,8 @@ export class Observers {
       const exit = this.#world.child(each.id)?.exit;
       if (!exit || exit.expected || each.role !== 'occupant' || this.#reported.has(each.id)) continue;
       this.#reported.add(each.id);
+      const lost = this.#lost.died(each.id);
+      if (lost) this.#onSample(lost);
       this.#onSample({
         kind: 'exit',
         at: fromIso(exit.at),

@@ -43,6 +43,9 @@ export interface DeclaredWorkload {
   readonly slots: readonly Slot[];
 }
 
+/** A limit in force, and when it ends. */
+export type StandingMitigation = Mitigation & { readonly until: number };
+
 /** What PostgreSQL knows: what people declared, what moves decided, who has which slot. Read whole, never patched. */
 export interface Declared {
   readonly tenants: readonly Tenant[];
@@ -50,7 +53,7 @@ export interface Declared {
   readonly playbooks: readonly Playbook[];
   readonly profiles: readonly Profile[];
   readonly freezes: readonly Freeze[];
-  readonly mitigations: readonly Mitigation[];
+  readonly mitigations: readonly StandingMitigation[];
   readonly stops: readonly Stop[];
 }
 
@@ -98,10 +101,11 @@ export async function readDeclared(database: Database): Promise<Declared> {
     profiles: resources.filter((each) => each.kind === 'Profile'),
     freezes: resources.filter((each) => each.kind === 'Freeze'),
     mitigations: mitigations.map((row) => ({
+      ...(row.limits as unknown as Omit<Mitigation, 'id' | 'tenant' | 'kind'>),
       id: row.id,
       tenant: row.tenant,
       kind: row.kind as Mitigation['kind'],
-      ...(row.limits as unknown as Pick<Mitigation, 'requestsPerSecond' | 'concurrency' | 'minutes'>),
+      until: fromIso(row.expires_at),
     })),
     stops,
   };

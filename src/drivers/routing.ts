@@ -1,5 +1,7 @@
 import type { SnapshotContent } from '../gateway/snapshot-writer.ts';
 import { regionAddress } from '../base/region-address.ts';
+import type { Tenant } from '../resources/tenant.ts';
+import type { StandingMitigation } from './declared.ts';
 import type { World } from './world.ts';
 
 /** The gateways' routing as it follows from the world: only what is ready gets requests. */
@@ -7,8 +9,7 @@ export function routingOf(world: World): SnapshotContent {
   const { tenants, workloads, mitigations } = world.declared;
   return {
     tenants: tenants.map(({ metadata, spec }) => {
-      const own = mitigations.filter((each) => each.tenant === metadata.name);
-      const throttle = own.find((each) => each.kind === 'throttle');
+      const throttle = mitigations.find((each) => isThrottle(each) && each.tenant === metadata.name);
       return {
         name: metadata.name,
         regions: spec.regions,
@@ -22,7 +23,6 @@ export function routingOf(world: World): SnapshotContent {
         throttle: throttle
           ? { requestsPerSecond: throttle.requestsPerSecond, concurrency: throttle.concurrency }
           : null,
-        quarantined: own.some((each) => each.kind === 'quarantine'),
       };
     }),
     routes: workloads.map(({ name, spec }) => ({
@@ -32,6 +32,7 @@ export function routingOf(world: World): SnapshotContent {
       tryTimeoutMs: spec.route?.tryTimeoutMs ?? 2_000,
       safeMethods: spec.route?.safeMethods ?? ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'],
     })),
+    mitigations: mitigations.filter((each) => !isThrottle(each)).map((each) => entryOf(each, tenants)),
     instances: world
       .instances()
       .filter((each) => each.role === 'occupant' && (each.ready || world.draining.has(each.id)))
@@ -44,5 +45,29 @@ export function routingOf(world: World): SnapshotContent {
         port: world.child(each.id)?.port ?? 0,
         state: world.draining.has(each.id) ? ('draining' as const) : ('ready' as const),
       })),
+  };
+}
+
+/** A limit on a whole tenant narrows its declared limits; every other is looked at request by request. */
+function isThrottle({ kind, workload, route, fingerprint, actor }: StandingMitigation): boolean {
+  return kind === 'throttle' && !workload && !route && !fingerprint && !actor;
+}
+
+function entryOf(each: StandingMitigation, tenants: readonly Tenant[]): SnapshotContent['mitigations'][number] {
+  const { id, kind, tenant, workload, route, fingerprint, actor, requestsPerSecond, until } = each;
+  const keys = tenants.flatMap(({ spec }) => spec.identify.apiKeys);
+  return {
+    id,
+    kind,
+    tenant,
+    workload: workload ?? null,
+    route: route ?? null,
+    fingerprint: fingerprint ?? null,
+    // A caller that is not known by its key fits nothing: a limit must not become wider than it was meant.
+    keySha256: actor ? (keys.find((key) => key.name === actor)?.sha256 ?? 'unknown') : null,
+    requestsPerSecond,
+    share: each.share ?? 1,
+    until,
+    rampFrom: until - (each.rampMinutes ?? 0) * 60_000,
   };
 }

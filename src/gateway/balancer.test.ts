@@ -17,7 +17,7 @@ function instances(...regions: string[]): Instance[] {
     return { id: `ins_${n}`, workload: 'web', version: 1, region, host: '127.0.0.1', port: 9, state: 'ready' };
   });
   const head = { format: 1, revision: 1, epoch: 1, writtenAt: '', tenants: [], routes: [] } as const;
-  fleet.apply(new RoutingTable({ ...head, tenants: [], routes: [], instances: entries }), 0);
+  fleet.apply(new RoutingTable({ ...head, tenants: [], routes: [], mitigations: [], instances: entries }), 0);
   return [...fleet.all()];
 }
 

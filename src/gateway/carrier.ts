@@ -4,9 +4,13 @@ import type { Random } from '../base/random.ts';
 import { pickInstance } from './balancer.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import type { Fleet } from './fleet.ts';
+import type { InflightJournal } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
+import type { Mitigations } from './mitigations.ts';
 import { type RequestBody, readRequestBody } from './request-body.ts';
+import { requestKey } from './request-key.ts';
 import { type RepeatCause, RetryBudget } from './retry-budget.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { TelemetryRecorder } from './telemetry-recorder.ts';
 import { type TryFacts, type TryOutcome, tryInstance } from './upstream-try.ts';
 import { WaitingRoom } from './waiting-room.ts';
@@ -16,16 +20,37 @@ const ATTEMPTS_MAX = 3;
 const BREAKS_MAX = 2;
 const BACK_OFF_MS = 50;
 
+export interface CarrierOptions {
+  readonly fleet: Fleet;
+  readonly telemetry: TelemetryRecorder;
+  readonly journal: InflightJournal;
+  readonly mitigations: Mitigations;
+  /** The limits that are in force. */
+  readonly mitigating: () => Snapshot['mitigations'];
+  /** Key of the fingerprints; the same at all gateways of a fleet. */
+  readonly secret: string;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
 /** Carries requests to instances and answers back; decides what is tried again, and where. */
 export class Carrier {
   readonly #fleet: Fleet;
   readonly #telemetry: TelemetryRecorder;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #journal: InflightJournal;
+  readonly #mitigations: Mitigations;
+  readonly #mitigating: () => Snapshot['mitigations'];
+  readonly #secret: string;
   readonly #budget = new RetryBudget();
   readonly #room: WaitingRoom;
 
-  constructor(options: { fleet: Fleet; telemetry: TelemetryRecorder; clock: Clock; random: Random }) {
+  constructor(options: CarrierOptions) {
+    this.#journal = options.journal;
+    this.#mitigations = options.mitigations;
+    this.#mitigating = options.mitigating;
+    this.#secret = options.secret;
     this.#fleet = options.fleet;
     this.#telemetry = options.telemetry;
     this.#clock = options.clock;
@@ -44,6 +69,10 @@ export class Carrier {
     const body = await readRequestBody(exchange.request);
     if (body.kind === 'broken') return { kind: 'gone' };
     if (body.kind === 'too-large') return { kind: 'failed', code: 'gateway.too-large' };
+    const key = requestKey(exchange, body, this.#secret);
+    exchange.key = key;
+    const held = this.#mitigations.holdFingerprint(this.#mitigating(), key.tenant, key.fingerprint);
+    if (held) return { kind: 'failed', code: held.code };
     if (body.kind === 'stream' && body.length !== undefined) exchange.headers.push('content-length', body.length);
     for (;;) {
       const instance = await this.#findInstance(exchange);
@@ -116,6 +145,9 @@ export class Carrier {
     exchange.instance = instance;
     exchange.attempts += 1;
     exchange.sent += 1;
+    const { id, version } = instance.entry;
+    const lost = exchange.key && { ...exchange.key, instance: id, version };
+    const slot = lost && this.#journal.begin(lost);
     const leftMs = Math.max(1, Math.round(exchange.deadlineMs - this.#clock.monotonicMs()));
     const { outcome, facts } = await tryInstance({
       instance,
@@ -131,6 +163,8 @@ export class Carrier {
       mayRepeat: (cause) => this.#mayRepeat(exchange, body, cause),
       clock: this.#clock,
     });
+    this.#journal.end(slot);
+    if (lost && (outcome.kind === 'broken' || outcome.kind === 'cut')) this.#telemetry.lost(lost);
     if (outcome.kind === 'unsent') exchange.sent -= 1;
     if (saysSomething(outcome, facts, body)) this.#note(exchange, instance, outcome, facts);
     return outcome;

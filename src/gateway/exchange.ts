@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorCode } from '../base/errors.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { Instance } from './instance.ts';
+import type { RequestKey } from './request-key.ts';
 import type { RouteEntry, TenantEntry } from './routing-table.ts';
 import type { HeldAnswer } from './upstream-try.ts';
 
@@ -32,6 +33,8 @@ export interface Exchange {
   sent: number;
   /** Connections that broke under it. */
   breaks: number;
+  /** What says the same request again; undefined until its body was read. */
+  key: RequestKey | undefined;
 }
 
 /** How an exchange ended, before its end is told to the client. */

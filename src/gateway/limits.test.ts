@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ask, routeEntry, TestWorld, tenantEntry, until } from './test-world.ts';
+import { ask, mitigationEntry, routeEntry, TestWorld, tenantEntry, until } from './test-world.ts';
 
 let world: TestWorld;
 beforeEach(() => {
@@ -33,10 +33,8 @@ test('gateways share the limits', async () => {
 });
 
 test('a throttle is the tighter of both, and a quarantined tenant is refused', async () => {
-  world.tenants.push(
-    tenantEntry('acme', { throttle: { requestsPerSecond: 1, concurrency: 5 } }),
-    tenantEntry('sick', { quarantined: true }),
-  );
+  world.tenants.push(tenantEntry('acme', { throttle: { requestsPerSecond: 1, concurrency: 5 } }), tenantEntry('sick'));
+  world.mitigations = [mitigationEntry({ tenant: 'sick' })];
   await world.upstream((_request, response) => response.end('ok'));
   world.publish();
   const { port } = await world.gateway();

@@ -11,6 +11,8 @@ import { openAdmin } from './admin.ts';
 import { type Door, openDoor, type TlsFiles } from './door.ts';
 import { Fleet } from './fleet.ts';
 import { Carrier } from './carrier.ts';
+import { InflightJournal } from './inflight-journal.ts';
+import { Mitigations } from './mitigations.ts';
 import type { RoutingTable } from './routing-table.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
 import { TelemetryRecorder } from './telemetry-recorder.ts';
@@ -90,6 +92,7 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
 interface Parts {
   readonly fleet: Fleet;
   readonly records: AccessRecorder;
+  readonly journal: InflightJournal;
   readonly snapshots: SnapshotReader;
   readonly traffic: Traffic;
   readonly sender: TelemetrySender;
@@ -102,11 +105,17 @@ async function openParts(options: GatewayOptions): Promise<Parts> {
   const fleet = new Fleet();
   const telemetry = new TelemetryRecorder();
   const limits = new TenantLimits(options.workers);
-  const carrier = new Carrier({ fleet, telemetry, clock, random });
+  const mitigations = new Mitigations({ clock, random, workers: options.workers });
   const records = openRecords(options);
+  const { journal, lost } = InflightJournal.open(join(options.journalFolder, `inflight-${options.ordinal}.bin`));
+  for (const request of lost) telemetry.lost(request);
+  const mitigating = () => snapshots.table?.snapshot.mitigations ?? [];
+  const secret = options.serviceToken.reveal();
+  const carrier = new Carrier({ fleet, telemetry, journal, mitigations, mitigating, secret, clock, random });
   const onChange = (table: RoutingTable) => {
     fleet.apply(table, clock.monotonicMs());
     limits.keepOnly(new Set(table.snapshot.tenants.map((tenant) => tenant.name)));
+    mitigations.keepOnly(table.snapshot.mitigations);
     carrier.fleetChanged();
   };
   const snapshots = new SnapshotReader({ file: options.snapshotFile, clock, log, onChange });
@@ -114,7 +123,7 @@ async function openParts(options: GatewayOptions): Promise<Parts> {
   const table = () => snapshots.table;
   const revision = () => snapshots.table?.snapshot.revision ?? -1;
   const scheme = options.tls ? 'https' : 'http';
-  const traffic = new Traffic({ ...options, scheme, table, carrier, limits, telemetry, records });
+  const traffic = new Traffic({ ...options, scheme, table, carrier, limits, mitigations, telemetry, records });
   const sender = new TelemetrySender({ ...options, recorder: telemetry, fleet, records, revision });
   const admin = await openAdmin(options.adminSocket, {
     isReady: () => snapshots.table !== undefined && !traffic.isDraining,
@@ -126,12 +135,13 @@ async function openParts(options: GatewayOptions): Promise<Parts> {
     reportsFailed: () => sender.failures,
     revision,
   });
-  return { fleet, records, snapshots, traffic, sender, admin, revision };
+  return { fleet, records, journal, snapshots, traffic, sender, admin, revision };
 }
 
-async function closeParts({ fleet, records, snapshots, traffic, sender, admin }: Parts): Promise<void> {
+async function closeParts({ fleet, records, journal, snapshots, traffic, sender, admin }: Parts): Promise<void> {
   traffic.close();
   await Promise.all([records.close(FLUSH_MS), sender.close(), snapshots.close(), fleet.close()]);
+  journal.close();
   admin.close();
   admin.closeAllConnections();
 }

@@ -5,7 +5,7 @@ import { canonicalJson } from '../base/json.ts';
 import { type Snapshot, snapshotSchema } from './snapshot.ts';
 import { previousOf } from './snapshot-reader.ts';
 
-export type SnapshotContent = Pick<Snapshot, 'tenants' | 'routes' | 'instances'>;
+export type SnapshotContent = Pick<Snapshot, 'tenants' | 'routes' | 'mitigations' | 'instances'>;
 
 /**
  * Publishes routing to the gateways by replacing the snapshot file. Equal content is not written again. The one before is

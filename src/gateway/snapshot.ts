@@ -24,9 +24,8 @@ export const snapshotSchema = z.object({
       requireKey: z.boolean(),
       limits: z.object({ requestsPerSecond: z.number(), burst: z.number(), concurrency: z.number() }),
       audit: z.enum(['required', 'best-effort']),
-      /** Put there by the moves throttle and quarantine; limits are the tighter of both. */
+      /** Put there by the move throttle on the whole tenant; limits are the tighter of both. */
       throttle: z.object({ requestsPerSecond: z.number(), concurrency: z.number() }).nullable(),
-      quarantined: z.boolean(),
     }),
   ),
   routes: z.array(
@@ -39,6 +38,27 @@ export const snapshotSchema = z.object({
       safeMethods: z.array(z.string()),
     }),
   ),
+  /** Limits by repairs on what is named; null names everything. Times are milliseconds since 1970. */
+  mitigations: z
+    .array(
+      z.object({
+        id: z.string(),
+        kind: z.enum(['throttle', 'quarantine', 'shed']),
+        tenant: z.string().nullable(),
+        workload: z.string().nullable(),
+        /** As `routeTemplate` writes it. */
+        route: z.string().nullable(),
+        fingerprint: z.string().nullable(),
+        keySha256: z.string().nullable(),
+        requestsPerSecond: z.number(),
+        /** Refused share of a shed, 0 to 1. */
+        share: z.number(),
+        until: z.number(),
+        /** From here on it lets more and more through; equal to `until` when it ends at once. */
+        rampFrom: z.number(),
+      }),
+    )
+    .default([]),
   instances: z.array(
     z.object({
       id: z.string(),

@@ -1,6 +1,10 @@
 import { bucketOf } from '../base/latency-sketch.ts';
+import type { LostRequest } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
 import type { RequestCounts, TryCounts } from './telemetry.ts';
+
+/** A death breaks all its connections at once; more than this tells nothing more. */
+const LOST_MAX = 512;
 
 type TryKind = 'ok' | 'serverErrors' | 'connectErrors' | 'timeouts';
 
@@ -32,6 +36,7 @@ export interface Totals {
 export class TelemetryRecorder {
   readonly #tries = new Map<Instance, Map<string, OpenTries>>();
   readonly #requests = new Map<string, Map<string, OpenRequests>>();
+  #lost: LostRequest[] = [];
   readonly #totals = new Map<string, Writable<Totals>>();
 
   /** One try ended. */
@@ -74,6 +79,21 @@ export class TelemetryRecorder {
   refused(tenant: string, workload: string, kind: 'limited' | 'refused'): void {
     this.#of(tenant, workload)[kind] += 1;
     this.#total(tenant, workload, kind === 'limited' ? '4xx' : '5xx');
+  }
+
+  /** A request was with an instance when its connection broke. The newest are kept until `reported` takes them away. */
+  lost(request: LostRequest): void {
+    this.#lost.push(request);
+    if (this.#lost.length > LOST_MAX) this.#lost.shift();
+  }
+
+  get lostRequests(): readonly LostRequest[] {
+    return [...this.#lost];
+  }
+
+  /** The first `count` of them have arrived where they matter. */
+  lostReported(requests: readonly LostRequest[]): void {
+    this.#lost = this.#lost.filter((each) => !requests.includes(each));
   }
 
   /** A request is tried once more. */

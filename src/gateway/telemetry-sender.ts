@@ -19,7 +19,7 @@ interface TelemetrySenderOptions {
   readonly revision: () => number;
 }
 
-/** Reports to control four times a second, also that nothing happened. A report that does not arrive is not repeated. */
+/** Reports to control four times a second, also that nothing happened. A report that does not arrive is not repeated, but for the lost requests in it. */
 export class TelemetrySender {
   readonly #options: TelemetrySenderOptions;
   readonly #client: SocketClient;
@@ -51,6 +51,7 @@ export class TelemetrySender {
     try {
       const { clock } = this.#options;
       await this.#client.call('POST', '/v1/telemetry', report, clock.deadline(CALL_TIMEOUT_MS));
+      this.#options.recorder.lostReported(report.lost);
     } catch {
       this.#failures += 1;
     }
@@ -73,6 +74,7 @@ export class TelemetrySender {
       ...recorder.take(),
       inflight: Object.fromEntries(instances.map(({ entry, inflight }) => [entry.id, inflight])),
       ejected: instances.filter(({ ejection }) => ejection.isEjected(nowMs)).map(({ entry }) => entry.id),
+      lost: recorder.lostRequests,
       recordsWaiting: records.waiting,
     };
   }

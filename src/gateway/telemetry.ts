@@ -1,4 +1,5 @@
 import type { LatencySketch } from '../base/latency-sketch.ts';
+import type { LostRequest } from './inflight-journal.ts';
 
 /** How many tries of requests went to one instance, and how they ended. What the instance did, not what clients felt. */
 export interface TryCounts {
@@ -49,6 +50,8 @@ export interface TelemetryReport {
   readonly inflight: Readonly<Record<string, number>>;
   /** Instances that this gateway has ejected for itself. */
   readonly ejected: readonly string[];
+  /** Requests that were with an instance when the connection to it broke, or when a gateway died; kept until reported. */
+  readonly lost: readonly LostRequest[];
   /** Access records that wait for the ledger. */
   readonly recordsWaiting: number;
 }

@@ -14,7 +14,6 @@ interface Meter {
 }
 
 const RETRY_AFTER_MAX_S = 60;
-const QUARANTINE_RETRY_AFTER_S = 30;
 
 /**
  * Rate (a token bucket) and concurrency of each tenant at this gateway. Gateways share nothing: each grants its part of
@@ -30,7 +29,6 @@ export class TenantLimits {
 
   /** Takes one token; undefined when there was one. */
   admit(tenant: TenantEntry, nowMs: number): Held | undefined {
-    if (tenant.quarantined) return { code: 'gateway.quarantined', retryAfterS: QUARANTINE_RETRY_AFTER_S };
     const { rate, burst } = this.#shareOf(tenant);
     const meter = this.#meterOf(tenant, nowMs, burst);
     meter.tokens = Math.min(burst, meter.tokens + ((nowMs - meter.refilledMs) / 1000) * rate);

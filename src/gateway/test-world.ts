@@ -21,6 +21,7 @@ export const SERVICE_TOKEN = 'a-token-of-services';
 type TenantEntry = Snapshot['tenants'][number];
 type RouteEntry = Snapshot['routes'][number];
 type InstanceEntry = Snapshot['instances'][number];
+type MitigationEntry = Snapshot['mitigations'][number];
 
 export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): TenantEntry {
   return {
@@ -34,7 +35,6 @@ export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): Tena
     limits: { requestsPerSecond: 10_000, burst: 10_000, concurrency: 1_000 },
     audit: 'best-effort',
     throttle: null,
-    quarantined: false,
     ...over,
   };
 }
@@ -42,6 +42,14 @@ export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): Tena
 export function routeEntry(workload: string, over: Partial<RouteEntry> = {}): RouteEntry {
   const safeMethods = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'];
   return { workload, pathPrefix: '/', timeoutMs: 5_000, tryTimeoutMs: 1_000, safeMethods, ...over };
+}
+
+/** Refuses everything for an hour, until it is narrowed. */
+export function mitigationEntry(over: Partial<MitigationEntry> = {}): MitigationEntry {
+  const until = systemClock.now() + 3_600_000;
+  const everything = { tenant: null, workload: null, route: null, fingerprint: null, keySha256: null };
+  const times = { until, rampFrom: until };
+  return { id: 'mit_1', kind: 'quarantine', ...everything, requestsPerSecond: 0, share: 1, ...times, ...over };
 }
 
 export function sha256(text: string): string {
@@ -75,6 +83,7 @@ export class TestWorld {
   readonly ledger = new TestLedger();
   readonly tenants: TenantEntry[] = [];
   readonly routes: RouteEntry[] = [];
+  mitigations: Snapshot['mitigations'] = [];
   instances: InstanceEntry[] = [];
   revision = 0;
   epoch = 1;
@@ -92,7 +101,7 @@ export class TestWorld {
   /** Writes the snapshot as control does: beside, then renamed. */
   publish(): void {
     this.revision += 1;
-    const { revision, epoch, tenants, routes, instances } = this;
+    const { revision, epoch, tenants, routes, mitigations, instances } = this;
     const snapshot: Snapshot = {
       format: 1,
       revision,
@@ -100,6 +109,7 @@ export class TestWorld {
       writtenAt: '2026-01-01T00:00:00.000Z',
       tenants,
       routes,
+      mitigations,
       instances,
     };
     writeFileSync(`${this.snapshotFile}.tmp`, JSON.stringify(snapshot));

@@ -15,10 +15,13 @@ import { RefusalSampler } from './refusal-sampler.ts';
 import { faultOfShape, type Target, targetOf } from './request-shape.ts';
 import type { RouteEntry, RoutingTable, TenantEntry } from './routing-table.ts';
 import type { TelemetryRecorder } from './telemetry-recorder.ts';
-import type { TenantLimits } from './tenant-limits.ts';
+import type { Mitigations } from './mitigations.ts';
+import type { Held, TenantLimits } from './tenant-limits.ts';
 import { recogniseTenant } from './tenant-recognition.ts';
 
 const RETRY_AFTER_S = 1;
+/** Nobody's failure: there was no instance, or a repair holds the request back. */
+const REFUSALS: ReadonlySet<ErrorCode> = new Set(['gateway.unavailable', 'gateway.quarantined', 'gateway.limited']);
 const FLUSH_REFUSALS_MS = 500;
 const CLIENT_GONE_STATUS = 499;
 
@@ -29,6 +32,7 @@ interface TrafficOptions {
   readonly table: () => RoutingTable | undefined;
   readonly carrier: Carrier;
   readonly limits: TenantLimits;
+  readonly mitigations: Mitigations;
   readonly telemetry: TelemetryRecorder;
   readonly records: AccessRecorder;
   readonly clock: Clock;
@@ -130,12 +134,13 @@ export class Traffic {
     };
   }
 
-  #passPublicDoor(table: RoutingTable, { request, target, startedMs }: Arrival): Passage | Denial {
+  #passPublicDoor(table: RoutingTable, arrival: Arrival): Passage | Denial {
+    const { request, target, startedMs } = arrival;
     const recognition = recogniseTenant(table, request.headers, target.path);
     if (recognition.kind === 'refused') return { code: recognition.code, tenant: recognition.tenant };
     const { tenant, path, keyInAuthorization } = recognition;
     const route = table.routeAtPath(path);
-    const held = this.#options.limits.admit(tenant, startedMs);
+    const held = this.#holdAtDoor(table, request, tenant, route, path) ?? this.#options.limits.admit(tenant, startedMs);
     if (held) return { ...held, tenant, route };
     if (!route) return { code: 'gateway.unknown', tenant };
     const full = this.#options.limits.enter(tenant, startedMs);
@@ -148,18 +153,32 @@ export class Traffic {
     return { tenant, route, regions: tenant.regions, path, keyInAuthorization, isPublic: true, timeoutMs };
   }
 
+  #holdAtDoor(
+    table: RoutingTable,
+    { method = 'GET', headers }: IncomingMessage,
+    tenant: TenantEntry,
+    route: RouteEntry | undefined,
+    path: string,
+  ): Held | undefined {
+    const { mitigations } = table.snapshot;
+    if (mitigations.length === 0) return undefined;
+    const claimant = { tenant: tenant.name, workload: route?.workload, method, path, headers };
+    return this.#options.mitigations.holdAtDoor(mitigations, claimant);
+  }
+
   #passInternalDoor(table: RoutingTable, { request, target }: Arrival, region: string): Passage | ErrorCode {
     const { headers } = request;
     const digest = hash('sha256', String(headers['x-kintsugi-service-token'] ?? ''), 'buffer');
     if (!timingSafeEqual(digest, this.#tokenDigest)) return 'gateway.unauthorized';
     const tenant = table.tenantNamed(String(headers['x-kintsugi-tenant'] ?? ''));
     if (!tenant?.regions.includes(region)) return 'gateway.forbidden';
-    if (tenant.quarantined) return 'gateway.quarantined';
     const cut = target.path.indexOf('/', 1);
     const workload = target.path.slice(1, cut < 0 ? undefined : cut);
     const route = table.routeOf(workload);
     if (!route) return 'gateway.unknown';
     const path = cut < 0 ? '/' : target.path.slice(cut);
+    const held = this.#holdAtDoor(table, request, tenant, route, path);
+    if (held) return held.code;
     const callerLeftMs = Number.parseInt(String(headers['x-kintsugi-deadline-ms'] ?? ''), 10);
     const timeoutMs = callerLeftMs > 0 ? Math.min(route.timeoutMs, callerLeftMs) : route.timeoutMs;
     return { tenant, route, regions: [region], path, keyInAuthorization: false, isPublic: false, timeoutMs };
@@ -201,6 +220,7 @@ export class Traffic {
       attempts: 0,
       sent: 0,
       breaks: 0,
+      key: undefined,
     };
   }
 
@@ -208,7 +228,7 @@ export class Traffic {
     const { telemetry, limits, clock } = this.#options;
     if (isPublic) limits.leave(tenant);
     if (ending.kind === 'gone') return telemetry.abandoned(tenant.name, route.workload);
-    const refused = ending.kind === 'failed' && ending.code === 'gateway.unavailable';
+    const refused = ending.kind === 'failed' && REFUSALS.has(ending.code);
     const status = ending.kind === 'cut' ? CATALOGUE['gateway.broken'].status : statusOf(ending);
     telemetry.ended(tenant.name, route.workload, status, clock.monotonicMs() - startedMs, refused);
   }
