@@ -4,7 +4,7 @@ import { MOVES } from '../../src/resources/playbook.ts';
 import { suggestion } from '../../src/resources/schema-issue.ts';
 import { GUARD_NAMES } from './guard-names.ts';
 import type { Scenario } from './scenario.ts';
-import type { When } from './schema/happening.ts';
+import type { When } from './schema/when.ts';
 
 type Path = readonly PropertyKey[];
 
@@ -171,9 +171,10 @@ function actors({ fleet }: Scenario, names: Names): Complaint[] {
       ...keysOf(names, 'assets', [...path, 'uses'], actor.uses),
       ...keysOf(names, 'assets', [...path, 'usually'], actor.usually),
       ...keysOf(names, 'workloads', [...path, 'calls'], actor.calls),
-      ...actor.writes.flatMap(({ setting }, i) =>
-        unknown(names, 'settings', [...path, 'writes', i, 'setting'], setting),
-      ),
+      ...actor.writes.flatMap(({ setting, when }, i) => [
+        ...unknown(names, 'settings', [...path, 'writes', i, 'setting'], setting),
+        ...(when ? questions(when, [...path, 'writes', i, 'when'], names) : []),
+      ]),
       ...actor.resumes.flatMap((it, i) => unknown(names, 'actors', [...path, 'resumes', i, 'actor'], it.actor)),
     ];
   });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ASSET_KINDS, SETTING_KINDS } from '../../../src/diagnose/fleet-view.ts';
+import { when } from './when.ts';
 import { detail, duration, name, share, value } from './words.ts';
 
 const version = z.strictObject({
@@ -122,7 +123,14 @@ export const actor = z.strictObject({
   usually: z.record(name, z.number()).default({}).describe('How much it uses of them on other days'),
   calls: z.record(name, z.number()).default({}).describe('Workloads it calls, and how often per second while it runs'),
   writes: z
-    .array(z.strictObject({ setting: name, value, every: duration }))
+    .array(
+      z.strictObject({
+        setting: name,
+        value,
+        every: duration,
+        when: when.optional().describe('Only while this holds'),
+      }),
+    )
     .default([])
     .describe('Settings that it writes again and again while it runs; a write of the present value is none'),
   resumes: z
