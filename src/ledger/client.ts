@@ -9,6 +9,8 @@ export interface IndexedEvent {
 
 /** The ledger process as seen from another process. All calls reject with `ledger.unreachable` when it is not there. */
 export interface LedgerClient extends Ledger {
+  /** Like `append`, and waits until a signed checkpoint covers the events, which takes a second at most. */
+  appendSigned(events: readonly LedgerEvent[], signal?: AbortSignal): Promise<Appended>;
   /** The latest signed checkpoint as a C2SP note. */
   checkpoint(): Promise<string>;
   /** Durable entries from index `from` on; may be fewer than `limit` (1000 at most, and 4 MiB). Empty at the end. */
@@ -24,15 +26,17 @@ const EVENTS_PER_REQUEST = 400;
 /** A client on the socket of a ledger. Connects when it is first used and again after each break. */
 export function ledgerClient(socketPath: string): LedgerClient {
   const http = socketClient(socketPath, 'ledger.unreachable');
+  const append = async (path: string, events: readonly LedgerEvent[], signal: AbortSignal | undefined) => {
+    const indices: number[] = [];
+    for (let at = 0; at < events.length; at += EVENTS_PER_REQUEST) {
+      const part = { events: events.slice(at, at + EVENTS_PER_REQUEST) };
+      indices.push(...(await http.call<Appended>('POST', path, part, signal)).indices);
+    }
+    return { indices };
+  };
   return {
-    async append(events, signal) {
-      const indices: number[] = [];
-      for (let at = 0; at < events.length; at += EVENTS_PER_REQUEST) {
-        const part = { events: events.slice(at, at + EVENTS_PER_REQUEST) };
-        indices.push(...(await http.call<Appended>('POST', '/v1/append', part, signal)).indices);
-      }
-      return { indices };
-    },
+    append: (events, signal) => append('/v1/append', events, signal),
+    appendSigned: (events, signal) => append('/v1/append?until=checkpoint', events, signal),
     checkpoint: async () => (await http.call<{ note: string }>('GET', '/v1/checkpoint?as=json')).note,
     async entries(from, limit) {
       const path = `/v1/entries?from=${from}&limit=${limit}`;

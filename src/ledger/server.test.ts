@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
 import { appendFile, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { Agent, request } from 'undici';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
@@ -16,8 +17,12 @@ import { scanSegment } from './frame.ts';
 import { verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
 import { type RunningLedger, startLedger } from './server.ts';
+import { httpSource } from './tlog/http-source.ts';
+import { verifyLog } from './tlog/log-verifier.ts';
 import { parseVkey } from './tlog/note-key.ts';
+import { policyOfKey } from './tlog/policy.ts';
 import { openNote } from './tlog/signed-note.ts';
+import { parseProof, verifyProof } from './tlog/tlog-proof.ts';
 import { readEntries, verifyLedger } from './verify.ts';
 
 const FIRST = '0000000000000000.segment';
@@ -100,6 +105,9 @@ describe('the ledger process', () => {
     const deadline = systemClock.deadline(5000);
     while ((await sizeOf()) !== 1) await systemClock.sleep(20, deadline);
     expect((await text('/v1/checkpoint')).body).toBe(await client.checkpoint());
+    await client.appendSigned([event('b')]);
+    expect(await sizeOf()).toBe(2);
+    await client.appendSigned([]);
   });
 
   it('proves an entry against the root of any size', async () => {
@@ -115,6 +123,52 @@ describe('the ledger process', () => {
     await expect(http.call('GET', '/v1/proof?index=1&size=10')).rejects.toMatchObject({ code: 'request.invalid' });
     await expect(http.call('GET', '/v1/entries?from=-1')).rejects.toMatchObject({ code: 'request.invalid' });
     await http.close();
+  });
+
+  it('serves the public files of what is signed, with headers for caches', async () => {
+    await client.appendSigned(Array.from({ length: 300 }, (_, i) => event(`e${i}`)));
+    const key = parseVkey(ledger.vkey)!;
+    const source = httpSource({ url: 'http://ledger', socketPath });
+    expect(await verifyLog({ source, policy: policyOfKey(key) })).toMatchObject({ checkpoint: { size: 300 } });
+    const get = async (path: string, headers: Record<string, string> = {}, method: 'GET' | 'HEAD' | 'PUT' = 'GET') => {
+      const dispatcher = new Agent({ connect: { socketPath } });
+      const answer = await request(`http://ledger${path}`, { dispatcher, headers, method });
+      const body = Buffer.from(await answer.body.arrayBuffer());
+      await dispatcher.destroy();
+      return { status: answer.statusCode, headers: answer.headers, body };
+    };
+    const forever = 'public, max-age=31536000, immutable';
+    const checkpoint = await get('/checkpoint');
+    expect(checkpoint.headers).toMatchObject({ 'content-type': 'text/plain; charset=utf-8' });
+    expect(checkpoint.headers['cache-control']).toBe('public, max-age=1');
+    const tile = await get('/tile/0/001.p/44', { 'accept-encoding': 'gzip' });
+    expect(tile.headers).toMatchObject({ 'content-type': 'application/octet-stream', 'cache-control': forever });
+    expect(tile.headers['content-encoding']).toBeUndefined();
+    expect(tile.body).toHaveLength(44 * 32);
+    expect((await get('/tile/0/001.p/7')).body).toEqual(tile.body.subarray(0, 7 * 32));
+    const bundle = await get('/tile/entries/000');
+    const packed = await get('/tile/entries/000', { 'accept-encoding': 'br, gzip;q=0.5' });
+    expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
+    expect(gunzipSync(packed.body)).toEqual(bundle.body);
+    const refused = await get('/tile/entries/000', { 'accept-encoding': 'gzip;q=0' });
+    expect(refused.headers['content-encoding']).toBeUndefined();
+    const head = await get('/tile/0/000', {}, 'HEAD');
+    expect([head.headers['content-length'], head.body.length]).toEqual(['8192', 0]);
+    expect((await get('/tile/0/000', {}, 'PUT')).status).toBe(405);
+    for (const path of ['/tile/0/001', '/tile/0/001.p/45', '/tile/0/000.p/256', '/tile/2/000', '/tile/x', '/tile/']) {
+      const answer = await get(path);
+      expect([answer.status, answer.headers['cache-control']], path).toEqual([404, 'no-store']);
+    }
+  });
+
+  it('gives a receipt by the id of an event as soon as that is signed', async () => {
+    await client.append([event('a'), event('b')]);
+    const { status, body } = await text('/v1/receipt?id=b');
+    expect(status).toBe(200);
+    const leaf = leafHash(Buffer.from(JSON.stringify(event('b'))));
+    const policy = policyOfKey(parseVkey(ledger.vkey)!);
+    expect(verifyProof(parseProof(body)!, leaf, policy)).toMatchObject({ kind: 'proven', index: 1 });
+    expect((await text('/v1/receipt?id=c')).status).toBe(404);
   });
 
   it('streams what is there and then what comes, until the reader has enough', async () => {

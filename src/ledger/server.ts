@@ -174,7 +174,11 @@ class LedgerService {
     const body = await readJson(request);
     if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
     const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
-    if (query.get('until') === 'checkpoint') await this.#ledger.covers(Math.max(...indices), this.#ending.signal);
+    if (query.get('until') === 'checkpoint')
+      await this.#ledger.covers(
+        indices.reduce((a, b) => Math.max(a, b), -1),
+        this.#ending.signal,
+      );
     send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
   }
 

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { naiveLeaf, naiveRoot as naiveRootOf } from '../../../test/conformance/tlog/log-in-memory.ts';
 import {
   consistencyRanges,
   inclusionRanges,
@@ -11,16 +11,7 @@ import {
 } from './merkle-proof.ts';
 import { emptyRoot, foldPeaks, leafHash, MerkleTree } from './merkle-tree.ts';
 
-/** RFC 6962 2.1 word by word, as the second opinion. */
-function naiveRoot(entries: readonly Buffer[]): Buffer {
-  const sha = (...parts: Uint8Array[]) => createHash('sha256').update(Buffer.concat(parts)).digest();
-  if (entries.length === 0) return sha();
-  if (entries.length === 1) return sha(Buffer.from([0]), entries[0]!);
-  let k = 1;
-  while (k * 2 < entries.length) k *= 2;
-  return sha(Buffer.from([1]), naiveRoot(entries.slice(0, k)), naiveRoot(entries.slice(k)));
-}
-
+const naiveRoot = (entries: readonly Buffer[]) => naiveRootOf(entries.map(naiveLeaf));
 const entriesOf = (n: number) => Array.from({ length: n }, (_, i) => Buffer.from(`entry ${i}`));
 
 function treeOf(entries: readonly Buffer[]) {
@@ -48,6 +39,58 @@ describe('the tree', () => {
       expect(tree.root()).toEqual(naiveRoot(entries.slice(0, size)));
       tree.add(leafHash(Buffer.from(`entry ${size}`)));
     }
+  });
+});
+
+/** Hashes of the tree over the vector that the published test data of certificate transparency logs name. */
+const NODES = {
+  roots: [
+    '6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d',
+    'fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125',
+    'aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77',
+    'd37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7',
+    '4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4',
+    '76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef',
+    'ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c',
+    '5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328',
+  ],
+  leaf1: '96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7',
+  leaf4: 'bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b',
+  leaves2to3: '5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e',
+  leaves4to5: '0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a',
+  leaves6to7: 'ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0',
+  leaves4to7: '6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4',
+} as const;
+
+describe('the published vectors', () => {
+  const leaves = VECTOR.map((hex) => Buffer.from(hex, 'hex'));
+  const { roots, leaf1, leaf4, leaves2to3, leaves4to5, leaves6to7, leaves4to7 } = NODES;
+  const { hashOf } = treeOf(leaves);
+  const hex = (ranges: readonly LeafRange[]) => ranges.map((range) => hashOf(range).toString('hex'));
+
+  it('of roots hold', () => {
+    expect(
+      roots.map((_, n) =>
+        treeOf(leaves.slice(0, n + 1))
+          .tree.root()
+          .toString('hex'),
+      ),
+    ).toEqual(roots);
+  });
+
+  it('of inclusion proofs hold', () => {
+    expect(hex(inclusionRanges(0, 1))).toEqual([]);
+    expect(hex(inclusionRanges(0, 8))).toEqual([leaf1, leaves2to3, leaves4to7]);
+    expect(hex(inclusionRanges(5, 8))).toEqual([leaf4, leaves6to7, roots[3]]);
+    expect(hex(inclusionRanges(2, 3))).toEqual([roots[1]]);
+    expect(hex(inclusionRanges(1, 5))).toEqual([roots[0], leaves2to3, leaf4]);
+  });
+
+  it('of consistency proofs hold', () => {
+    expect(hex(consistencyRanges(1, 1))).toEqual([]);
+    expect(hex(consistencyRanges(1, 8))).toEqual([leaf1, leaves2to3, leaves4to7]);
+    expect(hex(consistencyRanges(6, 8))).toEqual([leaves4to5, leaves6to7, roots[3]]);
+    expect(hex(consistencyRanges(2, 5))).toEqual([leaves2to3, leaf4]);
   });
 });
 
