@@ -1,6 +1,8 @@
 /** The visible table of everything that can be replaced or added to. Implementations are imported here and in main alone. */
 import type { Clock } from './base/clock.ts';
 import { artefactDriftDetector } from './detect/artefact-drift.ts';
+import { callsDetector } from './detect/calls.ts';
+import { conditionDetector } from './detect/condition.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
 import { type RunningDetector, run } from './detect/detector.ts';
 import { exitDetector } from './detect/exit.ts';
@@ -9,9 +11,11 @@ import { leakDetector } from './detect/leak.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
 import { overloadDetector } from './detect/overload.ts';
+import { poisonDetector } from './detect/poison.ts';
 import { siblingDetector } from './detect/sibling.ts';
 import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
+import { workloadDetector } from './detect/workload.ts';
 import type { Driver } from './drivers/driver.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import type { Move } from './heal/move.ts';
@@ -45,6 +49,10 @@ export function createDetectors(availabilityOf: (tenant: string) => number | und
     run(overloadDetector),
     run(leakDetector),
     run(artefactDriftDetector),
+    run(workloadDetector),
+    run(callsDetector),
+    run(conditionDetector),
+    run(poisonDetector),
   ];
 }
 

@@ -5,10 +5,10 @@ import type { Subject } from './symptom.ts';
 export const artefactDriftDetector: Detector<null> = {
   name: 'artefact-drift',
   start: () => null,
-  step(state, sample) {
-    if (sample.kind !== 'artefact') return { state, changes: NO_CHANGES };
+  step(_state, sample) {
+    if (sample.kind !== 'artefact') return NO_CHANGES;
     const subject: Subject = { kind: 'workload', name: sample.workload };
-    if (sample.matches) return { state, changes: [{ clear: 'artefact-drift', subject }] };
+    if (sample.matches) return [{ clear: 'artefact-drift', subject }];
     const raise = {
       name: 'artefact-drift' as const,
       subject,
@@ -18,6 +18,6 @@ export const artefactDriftDetector: Detector<null> = {
       reason: `the artefact of ${sample.workload} version ${sample.version} differs from its digest`,
       evidence: { version: sample.version },
     };
-    return { state, changes: [{ raise }] };
+    return [{ raise }];
   },
 };

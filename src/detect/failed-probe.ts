@@ -1,16 +1,19 @@
 import { type FallRise, startFallRise, stepFallRise } from '../observe/fall-rise.ts';
-import type { ProbeSample, TriesSample } from '../observe/sample.ts';
+import type { ProbeSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
-import { type Change, instanceSubject } from './symptom.ts';
+import { entryOf } from './entry.ts';
+import { type Change, instanceSubject, staysMsOf } from './symptom.ts';
 
 interface Watched {
-  readonly readiness: FallRise;
-  readonly liveness: FallRise;
+  readiness: FallRise;
+  liveness: FallRise;
   /** A probe that was never good is a start in progress: that has its own deadline. */
-  readonly wasReady: boolean;
+  wasReady: boolean;
+  isFailed: boolean;
+  isHung: boolean;
 }
 
-type State = Readonly<Record<string, Watched>>;
+type State = Record<string, Watched>;
 
 /**
  * Probes with fall and rise. Not ready is one claim (`probe-failed`); not ready and not alive, or not answering at all,
@@ -20,53 +23,49 @@ export const failedProbeDetector: Detector<State> = {
   name: 'failed-probe',
   start: () => ({}),
   step(state, sample) {
-    if (sample.kind === 'retired' || (sample.kind === 'exit' && sample.instance in state)) {
-      const { [sample.instance]: _gone, ...rest } = state;
+    if (sample.kind === 'retired' || (sample.kind === 'exit' && state[sample.instance] !== undefined)) {
+      delete state[sample.instance];
       const subject = instanceSubject(sample);
-      return {
-        state: rest,
-        changes: [
-          { clear: 'probe-failed', subject },
-          { clear: 'hung', subject },
-        ],
-      };
+      return [
+        { clear: 'probe-failed', subject },
+        { clear: 'hung', subject },
+      ];
     }
-    if (sample.kind === 'tries') return { state: heard(state, sample), changes: NO_CHANGES };
-    if (sample.kind !== 'probe') return { state, changes: NO_CHANGES };
-    const before = state[sample.instance] ?? {
-      readiness: startFallRise(sample.at),
-      liveness: { ...startFallRise(sample.at), up: true },
-      wasReady: false,
-    };
-    const watched = advance(before, sample);
-    return { state: { ...state, [sample.instance]: watched }, changes: changesOf(watched, sample) };
+    if (sample.kind === 'tries') {
+      // Whoever answers requests is alive, whatever a probe says: the gateways are another vantage.
+      const watched = state[sample.instance];
+      if (watched && sample.ok > 0 && (!watched.liveness.up || watched.liveness.against > 0)) {
+        watched.liveness = { ...watched.liveness, up: true, against: 0 };
+      }
+      return NO_CHANGES;
+    }
+    if (sample.kind !== 'probe') return NO_CHANGES;
+    const watched = entryOf(state, sample.instance, () => startWatching(sample.at));
+    const gapMs = sample.at - watched[sample.probe].lastAt;
+    watched[sample.probe] = stepFallRise(watched[sample.probe], sample);
+    watched.wasReady ||= sample.probe === 'readiness' && watched.readiness.up;
+    return changesOf(watched, sample, gapMs);
   },
 };
 
-/** Whoever answers requests is alive, whatever a probe says: the gateways are another vantage. */
-function heard(state: State, sample: TriesSample): State {
-  const watched = state[sample.instance];
-  if (!watched || sample.ok === 0) return state;
-  return { ...state, [sample.instance]: { ...watched, liveness: { ...watched.liveness, up: true, against: 0 } } };
+function startWatching(at: number): Watched {
+  const liveness = { ...startFallRise(at), up: true };
+  return { readiness: startFallRise(at), liveness, wasReady: false, isFailed: false, isHung: false };
 }
 
-function advance(before: Watched, sample: ProbeSample): Watched {
-  const next = stepFallRise(before[sample.probe], sample);
-  const wasReady = before.wasReady || (sample.probe === 'readiness' && next.up);
-  return { ...before, [sample.probe]: next, wasReady };
-}
-
-function changesOf(watched: Watched, sample: ProbeSample): readonly Change[] {
-  if (!watched.wasReady) return NO_CHANGES;
+function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readonly Change[] {
+  const { readiness, liveness } = watched;
+  const hung = watched.wasReady && !readiness.up && !liveness.up;
+  const failed = watched.wasReady && !readiness.up;
+  if (!failed && !hung && !watched.isFailed && !watched.isHung) return NO_CHANGES;
+  watched.isFailed = failed;
+  watched.isHung = hung;
   const subject = instanceSubject(sample);
-  const hung = !watched.readiness.up && !watched.liveness.up;
   return [
-    watched.readiness.up
-      ? { clear: 'probe-failed', subject }
-      : { raise: claim('probe-failed', watched.readiness, `is not ready (${watched.readiness.lastReason})`) },
-    hung
-      ? { raise: claim('hung', watched.liveness, 'answers neither readiness nor liveness') }
-      : { clear: 'hung', subject },
+    failed
+      ? { raise: claim('probe-failed', readiness, `is not ready (${readiness.lastReason})`) }
+      : { clear: 'probe-failed', subject },
+    hung ? { raise: claim('hung', liveness, 'answers neither readiness nor liveness') } : { clear: 'hung', subject },
   ];
 
   function claim(name: 'probe-failed' | 'hung', level: FallRise, what: string) {
@@ -78,6 +77,7 @@ function changesOf(watched: Watched, sample: ProbeSample): readonly Change[] {
       vantages: [sample.vantage],
       reason: `${sample.instance} ${what}`,
       evidence: { probe: sample.probe, lastReason: level.lastReason, failing: level.against },
+      staysMs: staysMsOf(gapMs),
     };
   }
 }

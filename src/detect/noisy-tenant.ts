@@ -1,12 +1,13 @@
-import { quantileMs } from '../base/latency-sketch.ts';
 import type { RequestsSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
-import type { Change, Subject } from './symptom.ts';
-import { addSpan, type Tally, totalOf } from './tally.ts';
+import { entryOf } from './entry.ts';
+import { quantileMsOf } from './histogram.ts';
+import { type Change, type Subject, staysMsOf } from './symptom.ts';
+import { addSpan, emptyTally, latencyOf, latestOf, type Tally, totalOf, vantagesOf } from './tally.ts';
+import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond, usualQuantileMs } from './usual.ts';
 
 const RECENT_MS = 3_000;
-/** What a tenant usually does is learnt from the time before the recent past. */
-const BASELINE_MS = 60_000;
+const GRAIN = { bucketMs: 250, keepMs: RECENT_MS };
 const BASELINE_MIN_MS = 8_000;
 const TIMES_ABOVE_USUAL = 3;
 const SHARE_OF_ALL_MIN = 0.5;
@@ -17,12 +18,17 @@ const HURTS = [
   { quantile: 0.9, slowerMs: 30 },
 ] as const;
 const FAILED_SHARE_MIN = 0.02;
+const LATENCIES_MIN = 20;
+const REQUESTS_MIN = 5;
+const HURT_NAMED = 20;
 
-interface Watched {
-  readonly since: number;
-  readonly tally: Tally;
+interface State {
+  readonly tenants: Record<string, Track>;
+  /** All tenants together. */
+  readonly all: Tally;
+  /** Who is claimed to be noisy: meanwhile nobody's behaviour is learnt as usual. */
+  readonly noisy: Record<string, true>;
 }
-type State = Readonly<Record<string, Watched>>;
 
 /**
  * One tenant far above its own usual rate, with most of all traffic, while others are hurt. All three: a tenant that is
@@ -30,64 +36,64 @@ type State = Readonly<Record<string, Watched>>;
  */
 export const noisyTenantDetector: Detector<State> = {
   name: 'noisy-tenant',
-  start: () => ({}),
+  start: () => ({ tenants: {}, all: emptyTally(), noisy: {} }),
   step(state, sample) {
-    if (sample.kind !== 'requests') return { state, changes: NO_CHANGES };
-    const before = state[sample.tenant] ?? { since: sample.at, tally: [] };
+    if (sample.kind !== 'requests') return NO_CHANGES;
+    const track = entryOf(state.tenants, sample.tenant, startTrack);
     // What was limited or refused was sent too: noise is what a tenant asks for, not what it gets.
-    const span = { ...sample, ok: sample.ok + sample.limited + sample.refused };
-    const next = { ...state, [sample.tenant]: { ...before, tally: addSpan(before.tally, span, BASELINE_MS) } };
-    return { state: next, changes: judge(next, sample) };
+    const { at, spanMs, vantage, failed, latency } = sample;
+    const ok = sample.ok + sample.limited + sample.refused;
+    followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, Object.keys(state.noisy).length > 0);
+    addSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed });
+    return judge(state, track, sample);
   },
 };
 
-function judge(state: State, sample: RequestsSample): readonly Change[] {
-  const { at, tenant } = sample;
+function judge(state: State, track: Track, sample: RequestsSample): readonly Change[] {
+  const { at, tenant, spanMs } = sample;
   const subject: Subject = { kind: 'tenant', name: tenant };
-  const own = rates(state[tenant]!, at);
-  const all = Object.values(state).reduce((sum, each) => sum + rates(each, at).recentPerS, 0);
-  const loud =
-    own.recentPerS >= RATE_MIN_PER_S &&
-    own.usualPerS !== undefined &&
-    own.recentPerS >= TIMES_ABOVE_USUAL * own.usualPerS &&
-    own.recentPerS >= SHARE_OF_ALL_MIN * all;
-  if (!loud) return [{ clear: 'noisy-tenant', subject }];
-  const hurt = Object.keys(state).filter((name) => name !== tenant && isHurt(state[name]!, at));
-  if (hurt.length === 0) return [{ clear: 'noisy-tenant', subject }];
-  const usual = Math.max(1, Math.round(own.usualPerS ?? 0));
-  return [
-    {
-      raise: {
-        name: 'noisy-tenant',
-        subject,
-        since: at,
-        at,
-        vantages: totalOf(state[tenant]!.tally, at - RECENT_MS).vantages,
-        reason: `${tenant} sends ${Math.round(own.recentPerS)} requests/s instead of ${usual} and hurts ${hurt.join(', ')}`,
-        evidence: { perSecond: own.recentPerS, usualPerSecond: usual, hurt },
-      },
-    },
-  ];
-}
-
-function rates(watched: Watched, at: number): { recentPerS: number; usualPerS: number | undefined } {
-  const recent = totalOf(watched.tally, at - RECENT_MS);
-  const baselineFrom = Math.max(watched.since, at - BASELINE_MS);
-  const baselineMs = at - RECENT_MS - baselineFrom;
-  const usual = totalOf(watched.tally, baselineFrom, at - RECENT_MS);
-  return {
-    recentPerS: recent.count / (RECENT_MS / 1000),
-    usualPerS: baselineMs < BASELINE_MIN_MS ? undefined : usual.count / (baselineMs / 1000),
+  const calm = (): readonly Change[] => {
+    if (state.noisy[tenant] === undefined) return NO_CHANGES;
+    delete state.noisy[tenant];
+    return [{ clear: 'noisy-tenant', subject }];
   };
+  // Up to the report before this one: of this one the others may not have come in yet.
+  const until = at - spanMs;
+  const perSecond = rateOf(track.recent, until);
+  if (perSecond < RATE_MIN_PER_S) return calm();
+  const usual = usualPerSecond(track, BASELINE_MIN_MS);
+  if (usual === undefined || perSecond < TIMES_ABOVE_USUAL * usual) return calm();
+  if (perSecond < SHARE_OF_ALL_MIN * rateOf(state.all, until)) return calm();
+  const hurt = Object.keys(state.tenants).filter((name) => name !== tenant && isHurt(state.tenants[name]!, until));
+  if (hurt.length === 0) return calm();
+  state.noisy[tenant] = true;
+  const usualPerS = Math.max(1, Math.round(usual));
+  const names = hurt.slice(0, HURT_NAMED);
+  const raise = {
+    name: 'noisy-tenant' as const,
+    subject,
+    since: at,
+    at,
+    vantages: vantagesOf(track.recent, at - RECENT_MS),
+    reason: `${tenant} sends ${Math.round(perSecond)} requests/s instead of ${usualPerS} and hurts ${names.join(', ')}`,
+    evidence: { perSecond, usualPerSecond: usualPerS, hurt: names, hurtCount: hurt.length },
+    staysMs: staysMsOf(spanMs),
+  };
+  return [{ raise }];
 }
 
-function isHurt(watched: Watched, at: number): boolean {
-  const recent = totalOf(watched.tally, at - RECENT_MS);
-  const usual = totalOf(watched.tally, at - BASELINE_MS, at - RECENT_MS);
-  if (recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare > 2 * usual.failedShare) return true;
+function rateOf(tally: Tally, at: number): number {
+  return totalOf(tally, at - RECENT_MS, at).count / (RECENT_MS / 1000);
+}
+
+function isHurt(track: Track, at: number): boolean {
+  const recent = latestOf(track.recent, at, { ms: RECENT_MS, count: REQUESTS_MIN });
+  const usual = usualFailedShare(track);
+  if (recent && recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare > 2 * usual) return true;
+  const latency = latencyOf(track.recent, at - RECENT_MS);
   return HURTS.some(({ quantile, slowerMs }) => {
-    const now = quantileMs(recent.latency, quantile);
-    const before = quantileMs(usual.latency, quantile);
+    const now = latency && quantileMsOf(latency, quantile);
+    const before = usualQuantileMs(track, quantile, LATENCIES_MIN);
     return now !== undefined && before !== undefined && now >= 2 * before && now >= before + slowerMs;
   });
 }

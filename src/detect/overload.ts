@@ -1,49 +1,64 @@
-import { quantileMs } from '../base/latency-sketch.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
-import type { Subject } from './symptom.ts';
-import { addSpan, type Tally, totalOf } from './tally.ts';
+import { entryOf } from './entry.ts';
+import { quantileMsOf } from './histogram.ts';
+import { type Subject, staysMsOf } from './symptom.ts';
+import { latencyOf, totalOf, vantagesOf } from './tally.ts';
+import { followSpan, startTrack, type Track, usualPerSecond, usualQuantileMs } from './usual.ts';
 
 const RECENT_MS = 5_000;
-const BASELINE_MS = 60_000;
+const GRAIN = { bucketMs: 500, keepMs: RECENT_MS };
 const BASELINE_MIN_MS = 20_000;
+const LATENCIES_MIN = 20;
 const TIMES_LOAD = 1.5;
 const TIMES_SLOWER = 4;
 const SLOWER_MS_MIN = 100;
 
 interface Watched {
-  readonly since: number;
-  readonly tally: Tally;
+  readonly track: Track;
+  isOverloaded: boolean;
 }
 
 /** More load than usual and everything slower with it: capacity, not a crash. */
-export const overloadDetector: Detector<Readonly<Record<string, Watched>>> = {
+export const overloadDetector: Detector<Record<string, Watched>> = {
   name: 'overload',
   start: () => ({}),
   step(state, sample) {
-    if (sample.kind !== 'requests') return { state, changes: NO_CHANGES };
-    const before = state[sample.workload] ?? { since: sample.at, tally: [] };
-    const watched = { ...before, tally: addSpan(before.tally, sample, BASELINE_MS) };
-    const next = { ...state, [sample.workload]: watched };
-    const subject: Subject = { kind: 'workload', name: sample.workload };
-    const from = Math.max(watched.since, sample.at - BASELINE_MS);
-    const usualMs = sample.at - RECENT_MS - from;
-    if (usualMs < BASELINE_MIN_MS) return { state: next, changes: NO_CHANGES };
-    const recent = totalOf(watched.tally, sample.at - RECENT_MS);
-    const usual = totalOf(watched.tally, from, sample.at - RECENT_MS);
-    const load = recent.count / RECENT_MS / Math.max(usual.count / usualMs, 1e-6);
-    const nowMs = quantileMs(recent.latency, 0.5) ?? 0;
-    const thenMs = quantileMs(usual.latency, 0.5) ?? 0;
-    const overloaded = load >= TIMES_LOAD && nowMs >= TIMES_SLOWER * thenMs && nowMs >= thenMs + SLOWER_MS_MIN;
-    if (!overloaded) return { state: next, changes: [{ clear: 'overloaded', subject }] };
+    if (sample.kind !== 'requests') return NO_CHANGES;
+    const watched = entryOf(state, sample.workload, () => ({ track: startTrack(), isOverloaded: false }));
+    const { track } = watched;
+    followSpan(track, GRAIN, sample, watched.isOverloaded);
+    const { at, workload, spanMs } = sample;
+    const perSecond = totalOf(track.recent, at - RECENT_MS, at).count / (RECENT_MS / 1_000);
+    const usual = usualPerSecond(track, BASELINE_MIN_MS);
+    const load = usual === undefined ? 0 : perSecond / Math.max(usual, 0.001);
+    const slow = load >= TIMES_LOAD ? slownessOf(track, at) : undefined;
+    const subject: Subject = { kind: 'workload', name: workload };
+    if (slow === undefined) {
+      if (!watched.isOverloaded) return NO_CHANGES;
+      watched.isOverloaded = false;
+      return [{ clear: 'overloaded', subject }];
+    }
+    watched.isOverloaded = true;
+    const { medianMs, usualMedianMs } = slow;
     const raise = {
       name: 'overloaded' as const,
       subject,
-      since: sample.at,
-      at: sample.at,
-      vantages: recent.vantages,
-      reason: `${sample.workload} has ${load.toFixed(1)} times its usual load and takes ${Math.round(nowMs)} ms instead of ${Math.round(thenMs)} ms`,
-      evidence: { load, medianMs: nowMs, usualMedianMs: thenMs },
+      since: at,
+      at,
+      vantages: vantagesOf(track.recent, at - RECENT_MS),
+      reason: `${workload} has ${load.toFixed(1)} times its usual load and takes ${Math.round(medianMs)} ms instead of ${Math.round(usualMedianMs)} ms`,
+      evidence: { load, medianMs, usualMedianMs },
+      staysMs: staysMsOf(spanMs),
     };
-    return { state: next, changes: [{ raise }] };
+    return [{ raise }];
   },
 };
+
+function slownessOf(track: Track, at: number): { medianMs: number; usualMedianMs: number } | undefined {
+  const latency = latencyOf(track.recent, at - RECENT_MS);
+  const medianMs = latency && quantileMsOf(latency, 0.5);
+  const usualMedianMs = usualQuantileMs(track, 0.5, LATENCIES_MIN);
+  if (medianMs === undefined || usualMedianMs === undefined) return undefined;
+  const isSlower = medianMs >= TIMES_SLOWER * usualMedianMs && medianMs >= usualMedianMs + SLOWER_MS_MIN;
+  return isSlower ? { medianMs, usualMedianMs } : undefined;
+}

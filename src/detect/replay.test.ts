@@ -1,7 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  callsAt,
+  conditionAt,
   exitAt,
+  inflightAt,
   memoryAt,
   probeAt,
   refOf,
@@ -13,19 +16,23 @@ import {
 import type { Sample } from '../observe/sample.ts';
 import { nameSchema } from '../resources/metadata.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
+import { callsDetector } from './calls.ts';
+import { conditionDetector } from './condition.ts';
 import { crashLoopDetector } from './crash-loop.ts';
-import type { Detector } from './detector.ts';
+import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
 import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector } from './leak.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
 import { overloadDetector } from './overload.ts';
+import { poisonDetector } from './poison.ts';
 import { siblingDetector } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
-import type { Symptom } from './symptom.ts';
+import type { Change, Symptom } from './symptom.ts';
 import { applyChanges, type Symptoms, withoutStale } from './symptoms.ts';
 import { versionDetector } from './version.ts';
+import { workloadDetector } from './workload.ts';
 
 const DETECTORS = [
   exitDetector,
@@ -39,6 +46,10 @@ const DETECTORS = [
   overloadDetector,
   leakDetector,
   artefactDriftDetector,
+  workloadDetector,
+  callsDetector,
+  conditionDetector,
+  poisonDetector,
 ] as readonly Detector<unknown>[];
 
 const ref = fc.constantFrom(
@@ -75,6 +86,21 @@ const reading: fc.Arbitrary<(at: number) => Sample> = fc.oneof(
       (at: number) =>
         memoryAt(at, mib, of),
   ),
+  fc.tuple(ref, fc.constantFrom('store', 'store main'), count, count, ms).map(
+    ([of, callee, ok, failed, took]) =>
+      (at: number) =>
+        callsAt(at, callee, ok, failed, of, took),
+  ),
+  fc.tuple(fc.constantFrom('clock eu-1', 'queue mail'), fc.boolean(), fc.constantFrom('a', 'b')).map(
+    ([asset, holds, vantage]) =>
+      (at: number) =>
+        conditionAt(at, asset, 'skewed', holds, { vantage }),
+  ),
+  fc.tuple(ref, fc.subarray(['shop /a 1', 'shop /a 2', 'bank /b 3'])).map(
+    ([of, keys]) =>
+      (at: number) =>
+        inflightAt(at, of, keys),
+  ),
   fc.boolean().map((matches) => (at: number): Sample => {
     return { kind: 'artefact', at, vantage: 'control', workload: 'records', version: 1, matches };
   }),
@@ -92,27 +118,63 @@ const samples = fc
   });
 
 test.each(DETECTORS.map((detector) => [detector.name, detector] as const))(
-  '%s says the same when its state goes through JSON at any point, and never changes a state in place',
+  '%s says the same when its state goes through JSON at any point, and keeps no hold of what it said',
   (_name, detector) => {
     fc.assert(
       fc.property(samples, (sequence) => {
-        let kept = detector.start();
-        let restored = JSON.parse(JSON.stringify(kept));
+        const kept = detector.start();
+        let restored: unknown = JSON.parse(JSON.stringify(kept));
+        const said: (readonly [readonly Change[], string])[] = [];
         for (const sample of sequence) {
-          const before = JSON.stringify(kept);
           const one = detector.step(kept, sample);
           const other = detector.step(restored, sample);
-          expect(JSON.stringify(kept)).toBe(before);
           expect(JSON.stringify(other)).toBe(JSON.stringify(one));
-          expect(JSON.parse(JSON.stringify(one.changes))).toStrictEqual(one.changes);
-          kept = one.state;
-          restored = JSON.parse(JSON.stringify(other.state));
+          expect(JSON.parse(JSON.stringify(one))).toStrictEqual(one);
+          said.push([one, JSON.stringify(one)]);
+          restored = JSON.parse(JSON.stringify(restored));
+          expect(JSON.stringify(restored)).toBe(JSON.stringify(kept));
         }
+        for (const [changes, then] of said) expect(JSON.stringify(changes)).toBe(then);
       }),
       { numRuns: 60 },
     );
   },
 );
+
+test.each(DETECTORS.map((detector) => [detector.name, detector] as const))(
+  '%s stays as large as it was, however long it looks',
+  (_name, detector) => {
+    const state = detector.start();
+    const sizes: number[] = [];
+    for (let round = 0; round < 40; round++) {
+      for (let i = 0; i < 120; i++) {
+        const at = 1_000_000 + round * 60_000 + i * 500;
+        for (const sample of dense(at, i)) detector.step(state, sample);
+      }
+      sizes.push(JSON.stringify(state).length);
+    }
+    const early = Math.max(...sizes.slice(8, 24));
+    expect(Math.max(...sizes.slice(24))).toBeLessThanOrEqual(early * 1.1 + 200);
+  },
+);
+
+/** Everything that can be seen, with faults now and then. */
+function dense(at: number, i: number): readonly Sample[] {
+  const one = refOf('records-1');
+  const failed = i % 40 > 30 ? 5 : 0;
+  const fault = i % 40 === 39 ? [exitAt(at, one), inflightAt(at, one, ['shop /a 1']), startFailedAt(at)] : [];
+  return [
+    triesAt(at, 5, failed, one, failed > 0 ? 900 : 10),
+    triesAt(at, 5, 0, refOf('records-2')),
+    requestsAt(at, 'shop', 5, failed),
+    requestsAt(at, 'clinic', 5),
+    callsAt(at, 'store', 5, failed, one),
+    conditionAt(at, 'clock eu-1', 'skewed', failed > 0),
+    probeAt(at, failed === 0, one),
+    memoryAt(at, 100 + i, one),
+    ...fault,
+  ];
+}
 
 test('no name that can be declared is one that an empty state already has', () => {
   const inherited = Object.getOwnPropertyNames(Object.prototype);
@@ -134,12 +196,55 @@ test('a claim that is raised again is fresh and keeps the time of its first sigh
   expect(applyChanges(twice, [{ clear: 'hung', subject }]).size).toBe(1);
 });
 
-test('a claim on traffic ends when the traffic has not been seen for a while; a death does not age', () => {
+test('what is cleared and raised by one batch goes on, and the earliest sight counts', () => {
+  const once = applyChanges(new Map(), [{ raise: claim('overloaded', 5) }]);
+  const { subject } = claim('overloaded', 5);
+  const flickered = applyChanges(once, [{ clear: 'overloaded', subject }, { raise: claim('overloaded', 9) }]);
+  expect([...flickered.values()]).toEqual([claim('overloaded', 9, 5)]);
+  const earlier = applyChanges(once, [{ raise: claim('overloaded', 9, 2) }]);
+  expect([...earlier.values()]).toEqual([claim('overloaded', 9, 2)]);
+  expect(applyChanges(once, [{ clear: 'hung', subject }])).toBe(once);
+});
+
+test('a claim ends when its evidence has not been seen for as long as it stays; a death does not age', () => {
   const raised: Symptoms = applyChanges(new Map(), [
-    { raise: claim('instance-errors', 1_000) },
+    { raise: { ...claim('instance-errors', 1_000), staysMs: 15_000 } },
+    { raise: { ...claim('asset-skewed', 1_000), staysMs: 60_000 } },
     { raise: claim('exited', 1_000) },
-    { raise: claim('hung', 1_000) },
   ]);
   expect(withoutStale(raised, 16_000)).toBe(raised);
-  expect([...withoutStale(raised, 16_001).values()].map(({ name }) => name)).toEqual(['exited', 'hung']);
+  expect([...withoutStale(raised, 16_001).values()].map(({ name }) => name)).toEqual(['asset-skewed', 'exited']);
+  expect([...withoutStale(raised, 61_001).values()].map(({ name }) => name)).toEqual(['exited']);
 });
+
+/** What a detector says in the end of the same traffic, reported at another rhythm. */
+function standingAt(spanMs: number, detector: Detector<unknown>): readonly string[] {
+  const running = run(detector);
+  const scale = spanMs / 250;
+  let standing: Symptoms = new Map();
+  for (let at = spanMs; at <= 600_000; at += spanMs) {
+    const isFaulty = at > 360_000;
+    const samples = [
+      { ...triesAt(at, (isFaulty ? 3 : 5) * scale, (isFaulty ? 2 : 0) * scale, refOf('records-1')), spanMs },
+      { ...triesAt(at, 5 * scale, 0, refOf('records-2')), spanMs },
+      { ...triesAt(at, 5 * scale, 0, refOf('records-3')), spanMs },
+      { ...requestsAt(at, 'shop', (isFaulty ? 60 : 5) * scale, 5 * scale * (isFaulty ? 1 : 0)), spanMs },
+      { ...requestsAt(at, 'clinic', 5 * scale, 0, { ms: isFaulty ? 400 : 10 }), spanMs },
+      { ...callsAt(at, 'store', (isFaulty ? 25 : 5) * scale, 0, refOf('records-1')), spanMs },
+    ];
+    standing = applyChanges(
+      standing,
+      samples.flatMap((sample) => running.feed(sample)),
+    );
+  }
+  return [...standing.keys()].sort();
+}
+
+test.each(DETECTORS.map((detector) => [detector.name, detector] as const))(
+  '%s says the same of the same traffic, reported each quarter of a second, half minute or minute',
+  (_name, detector) => {
+    const often = standingAt(250, detector);
+    expect(standingAt(30_000, detector)).toEqual(often);
+    expect(standingAt(60_000, detector)).toEqual(often);
+  },
+);

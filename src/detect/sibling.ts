@@ -1,15 +1,27 @@
-import { quantileMs } from '../base/latency-sketch.ts';
 import type { TriesSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
-import { type Change, instanceSubject } from './symptom.ts';
-import { addSpan, type Tally, type Total, totalOf } from './tally.ts';
+import { entryOf } from './entry.ts';
+import { countOf, quantileMsOf } from './histogram.ts';
+import { type Change, instanceSubject, staysMsOf } from './symptom.ts';
+import {
+  addSpan,
+  emptyTally,
+  errorsOf,
+  latencyOf,
+  latestOf,
+  onsetOf,
+  type Tally,
+  type Total,
+  vantagesOf,
+} from './tally.ts';
 
 /** Long enough for a rate at a few requests a second, short enough to act within the 15 s of a grey failure. */
 const WINDOW_MS = 5_000;
+const GRAIN = { bucketMs: 500, keepMs: 20_000 };
 /** Below this many requests a share says nothing (Hystrix asks for 20 in 10 s). */
 const REQUESTS_MIN = 15;
 const FAILED_SHARE_MIN = 0.2;
-/** An instance must be this much worse than the rest of its version. */
+/** An instance must be this much worse than the rest of its workload. */
 const TIMES_WORSE = 3;
 const SLOWER_MS_MIN = 150;
 /** Latency wanders on a busy machine: only a gap that stays is a fault. Errors do not wander. */
@@ -20,7 +32,8 @@ const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
 const LATENCY_REQUESTS_MIN = 10;
 const LATENCY_WINDOW_MIN_MS = 2_000;
-const KEEP_MS = 20_000;
+/** Latencies are compared at most this often: sorting them is what costs. */
+const LATENCY_EVERY_MS = 250;
 /** Standing claims go when the instance is this close to normal again. */
 const FAILED_SHARE_CLEAR = 0.05;
 
@@ -29,130 +42,150 @@ interface Watched {
   readonly version: number;
   readonly region: string;
   readonly tally: Tally;
+  hasErrors: boolean;
+  isSlow: boolean;
+  /** Median of its latest requests, or null while there are too few. */
+  medianMs: number | null;
+  medianAt: number;
   /** Since when it is slower than its siblings without a break; null while it is not. */
-  readonly slowSince: number | null;
+  slowSince: number | null;
 }
 
-type State = Readonly<Record<string, Watched>>;
+interface State {
+  readonly instances: Record<string, Watched>;
+  /** Ids by workload and region: equal work only, since another region has other tenants and another load. */
+  readonly groups: Record<string, Record<string, string[]>>;
+}
 
 /** Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. */
 export const siblingDetector: Detector<State> = {
   name: 'sibling',
-  start: () => ({}),
+  start: () => ({ instances: {}, groups: {} }),
   step(state, sample) {
     if (sample.kind === 'retired' || sample.kind === 'exit') {
-      const { [sample.instance]: _gone, ...rest } = state;
+      forget(state, sample.instance);
       const subject = instanceSubject(sample);
-      return {
-        state: rest,
-        changes: [
-          { clear: 'instance-errors', subject },
-          { clear: 'instance-slow', subject },
-        ],
-      };
+      return [
+        { clear: 'instance-errors', subject },
+        { clear: 'instance-slow', subject },
+      ];
     }
-    if (sample.kind !== 'tries') return { state, changes: NO_CHANGES };
-    const before = state[sample.instance];
-    const { workload, version, region } = sample;
-    const tally = addSpan(before?.tally ?? [], sample, KEEP_MS);
-    const heard = { ...state, [sample.instance]: { workload, version, region, tally, slowSince: null } };
-    const slowness = slownessOf(heard, sample);
-    const wasSlowSince = before?.slowSince ?? null;
-    // Too little to compare is no news.
-    const slowSince = slowness === undefined ? wasSlowSince : slowness.isSlower ? (wasSlowSince ?? sample.at) : null;
-    const next = { ...heard, [sample.instance]: { ...heard[sample.instance]!, slowSince } };
-    return { state: next, changes: [...judgeErrors(next, sample), ...judgeLatency(slowness, slowSince, sample)] };
+    if (sample.kind !== 'tries') return NO_CHANGES;
+    const watched = entryOf(state.instances, sample.instance, () => join(state, sample));
+    addSpan(watched.tally, GRAIN, sample);
+    const errors = sample.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, sample) : NO_CHANGES;
+    if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
+    watched.medianAt = sample.at;
+    const latency = judgeLatency(state, watched, sample);
+    return errors.length === 0 ? latency : latency.length === 0 ? errors : [...errors, ...latency];
   },
 };
 
-function siblingsOf(state: State, sample: TriesSample): readonly Total[] {
-  return Object.entries(state)
-    .filter(([name, other]) => name !== sample.instance && isSibling(other, sample))
-    .map(([, other]) => totalOf(other.tally, sample.at - WINDOW_MS));
+function join({ groups }: State, { instance, workload, version, region }: TriesSample): Watched {
+  const regions = entryOf(groups, workload, (): Record<string, string[]> => ({}));
+  entryOf(regions, region, (): string[] => []).push(instance);
+  const nothing = { hasErrors: false, isSlow: false, medianMs: null, medianAt: 0, slowSince: null };
+  return { workload, version, region, tally: emptyTally(), ...nothing };
 }
 
-/** Equal work only: another region has other tenants, another load and another database. */
-function isSibling(other: Watched, sample: TriesSample): boolean {
-  return other.workload === sample.workload && other.region === sample.region;
+function forget(state: State, instance: string): void {
+  const watched = state.instances[instance];
+  if (!watched) return;
+  delete state.instances[instance];
+  const regions = state.groups[watched.workload]!;
+  regions[watched.region] = regions[watched.region]!.filter((each) => each !== instance);
 }
 
-/** The latest requests: as far back as it takes to have enough, and never less than the shortest window. */
-function latestOf(tally: Tally, at: number): Total | undefined {
-  for (let backMs = LATENCY_WINDOW_MIN_MS; backMs <= KEEP_MS; backMs += LATENCY_WINDOW_MIN_MS) {
-    const total = totalOf(tally, at - backMs);
-    if (total.latency.count >= LATENCY_REQUESTS_MIN) return total;
+function siblingsOf({ groups, instances }: State, { instance, workload, region }: TriesSample): readonly Watched[] {
+  return groups[workload]![region]!.filter((each) => each !== instance).map((each) => instances[each]!);
+}
+
+function judgeErrors(state: State, watched: Watched, sample: TriesSample): readonly Change[] {
+  const own = latestOf(watched.tally, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN });
+  if (own === undefined) return NO_CHANGES;
+  const subject = instanceSubject(sample);
+  if (own.failedShare < FAILED_SHARE_CLEAR) {
+    if (!watched.hasErrors) return NO_CHANGES;
+    watched.hasErrors = false;
+    return [{ clear: 'instance-errors', subject }];
   }
-  return undefined;
+  if (own.failedShare < FAILED_SHARE_MIN) return NO_CHANGES;
+  const others = siblingsOf(state, sample)
+    .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) >= own.from)
+    .flatMap((each) => latestOf(each.tally, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN }) ?? []);
+  // Without others to compare with, it is a matter of the workload.
+  const usual = medianOf(others.map((each) => each.failedShare));
+  if (usual === undefined || own.failedShare < TIMES_WORSE * usual) return NO_CHANGES;
+  watched.hasErrors = true;
+  return [{ raise: errorsClaim(watched, sample, own, usual) }];
 }
 
-function judgeErrors(state: State, sample: TriesSample): readonly Change[] {
-  const own = totalOf(state[sample.instance]!.tally, sample.at - WINDOW_MS);
-  if (own.count < REQUESTS_MIN) return NO_CHANGES;
-  const subject = instanceSubject(sample);
-  const others = siblingsOf(state, sample).filter((each) => each.count >= REQUESTS_MIN);
-  const failed = others.reduce((sum, each) => sum + each.failed, 0);
-  const count = others.reduce((sum, each) => sum + each.count, 0);
-  const usual = count === 0 ? 0 : failed / count;
-  if (own.failedShare < FAILED_SHARE_CLEAR) return [{ clear: 'instance-errors', subject }];
-  if (own.failedShare < FAILED_SHARE_MIN || own.failedShare < TIMES_WORSE * usual) return NO_CHANGES;
+function errorsClaim({ tally }: Watched, sample: TriesSample, own: Total, usual: number) {
   const percent = Math.round(own.failedShare * 100);
-  return [
-    {
-      raise: {
-        name: 'instance-errors',
-        subject,
-        since: sample.at,
-        at: sample.at,
-        vantages: own.vantages,
-        reason: `${percent} % of ${own.count} requests to ${sample.instance} failed, ${Math.round(usual * 100)} % elsewhere`,
-        evidence: { failedShare: own.failedShare, requests: own.count, siblingsFailedShare: usual },
-      },
+  const requests = Math.round(own.count);
+  return {
+    name: 'instance-errors' as const,
+    subject: instanceSubject(sample),
+    since: onsetOf(tally, FAILED_SHARE_MIN / 2, sample.at),
+    at: sample.at,
+    vantages: vantagesOf(tally, own.from),
+    reason: `${percent} % of ${requests} requests to ${sample.instance} failed, ${Math.round(usual * 100)} % elsewhere`,
+    evidence: {
+      failedShare: own.failedShare,
+      requests,
+      siblingsFailedShare: usual,
+      errors: errorsOf(tally, own.from),
     },
-  ];
+    staysMs: staysMsOf(sample.spanMs),
+  };
 }
 
-interface Slowness {
-  readonly own: Total;
-  readonly ownMs: number;
-  readonly usualMs: number;
-  readonly isSlower: boolean;
-}
-
-/** How the latest requests compare; undefined when either side has too few to say. */
-function slownessOf(state: State, sample: TriesSample): Slowness | undefined {
-  const own = latestOf(state[sample.instance]!.tally, sample.at);
-  const ownMs = own && quantileMs(own.latency, 0.5);
-  const others = siblingsOf(state, sample).filter((each) => each.latency.count >= LATENCY_REQUESTS_MIN);
-  const usualMs = medianOf(others.flatMap((each) => quantileMs(each.latency, 0.5) ?? []));
-  if (own === undefined || ownMs === undefined || usualMs === undefined) return undefined;
-  return { own, ownMs, usualMs, isSlower: ownMs >= TIMES_SLOWER * usualMs && ownMs >= usualMs + SLOWER_MS_MIN };
-}
-
-function judgeLatency(
-  slowness: Slowness | undefined,
-  slowSince: number | null,
-  sample: TriesSample,
-): readonly Change[] {
-  if (slowness === undefined) return NO_CHANGES;
-  const { own, ownMs, usualMs } = slowness;
+function judgeLatency(state: State, watched: Watched, sample: TriesSample): readonly Change[] {
+  watched.medianMs = latestMedianMs(watched.tally, sample.at);
+  const { medianMs } = watched;
+  const mayBeSlow = medianMs !== null && (medianMs >= SLOWER_MS_MIN || watched.isSlow);
+  // Too little to compare is no news.
+  if (medianMs === null) return NO_CHANGES;
+  const oldest = sample.at - GRAIN.keepMs - sample.spanMs;
+  const others = mayBeSlow ? siblingsOf(state, sample).filter((each) => each.medianAt > oldest) : [];
+  const usualMs = medianOf(others.flatMap((each) => each.medianMs ?? []));
+  if (mayBeSlow && usualMs === undefined) return NO_CHANGES;
+  const isSlower = mayBeSlow && medianMs >= TIMES_SLOWER * usualMs! && medianMs >= usualMs! + SLOWER_MS_MIN;
+  // The median of a long span speaks of at least half of it.
+  watched.slowSince = isSlower ? (watched.slowSince ?? sample.at - sample.spanMs / 2) : null;
   const subject = instanceSubject(sample);
-  if (ownMs < TIMES_NORMAL * usualMs) return [{ clear: 'instance-slow', subject }];
-  if (slowSince === null || sample.at - slowSince < SLOW_FOR_MS) return NO_CHANGES;
-  return [
-    {
-      raise: {
-        name: 'instance-slow',
-        subject,
-        since: slowSince,
-        at: sample.at,
-        vantages: own.vantages,
-        reason: `${sample.instance} takes ${Math.round(ownMs)} ms in the median, its siblings ${Math.round(usualMs)} ms`,
-        evidence: { medianMs: ownMs, siblingsMedianMs: usualMs, requests: own.count },
-      },
-    },
-  ];
+  if (watched.isSlow && medianMs < TIMES_NORMAL * (usualMs ?? medianMs)) {
+    watched.isSlow = false;
+    return [{ clear: 'instance-slow', subject }];
+  }
+  if (watched.slowSince === null || sample.at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  watched.isSlow = true;
+  return [{ raise: slowClaim(watched, sample, medianMs, usualMs!) }];
 }
 
+function slowClaim({ tally, slowSince }: Watched, sample: TriesSample, medianMs: number, usualMs: number) {
+  return {
+    name: 'instance-slow' as const,
+    subject: instanceSubject(sample),
+    since: slowSince!,
+    at: sample.at,
+    vantages: vantagesOf(tally, sample.at - WINDOW_MS),
+    reason: `${sample.instance} takes ${Math.round(medianMs)} ms in the median, its siblings ${Math.round(usualMs)} ms`,
+    evidence: { medianMs, siblingsMedianMs: usualMs },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+}
+
+/** Of the latest requests: as far back as it takes to have enough, and never less than the shortest window. */
+function latestMedianMs(tally: Tally, at: number): number | null {
+  for (let backMs = LATENCY_WINDOW_MIN_MS; backMs <= GRAIN.keepMs; backMs *= 2) {
+    const latency = latencyOf(tally, at - backMs);
+    if (latency !== undefined && countOf(latency) >= LATENCY_REQUESTS_MIN) return quantileMsOf(latency, 0.5) ?? null;
+  }
+  return null;
+}
+
+/** The lower one of two in the middle: with one bad sibling of two, the good one is what is usual. */
 function medianOf(values: readonly number[]): number | undefined {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor((sorted.length - 1) / 2)];

@@ -5,11 +5,9 @@ import { instanceSubject } from './symptom.ts';
 export const startFailureDetector: Detector<null> = {
   name: 'start-failure',
   start: () => null,
-  step(state, sample) {
-    if (sample.kind === 'retired') {
-      return { state, changes: [{ clear: 'start-failed', subject: instanceSubject(sample) }] };
-    }
-    if (sample.kind !== 'start-failed') return { state, changes: NO_CHANGES };
+  step(_state, sample) {
+    if (sample.kind === 'retired') return [{ clear: 'start-failed', subject: instanceSubject(sample) }];
+    if (sample.kind !== 'start-failed') return NO_CHANGES;
     const raise = {
       name: 'start-failed' as const,
       subject: instanceSubject(sample),
@@ -19,6 +17,6 @@ export const startFailureDetector: Detector<null> = {
       reason: `${sample.instance} did not start: ${sample.reason}`,
       evidence: { reason: sample.reason },
     };
-    return { state, changes: [{ raise }] };
+    return [{ raise }];
   },
 };

@@ -38,9 +38,15 @@ export const SYMPTOMS = [
   'noisy-tenant',
   'overloaded',
   'artefact-drift',
+  'version-slow',
   'workload-errors',
   'workload-slow',
+  /** Requests of one tenant fail at a workload that serves the others. */
+  'tenant-errors',
   'calls-failing',
+  'calls-slow',
+  /** Far more calls than before, while tenants do not send more. */
+  'calls-surging',
   'poison',
 ] as const;
 /** `asset-expired`: a condition that holds of an asset. */
@@ -59,6 +65,11 @@ export interface Symptom {
   /** One sentence for people. */
   readonly reason: string;
   readonly evidence: JsonObject;
+  /**
+   * How long it counts without being seen again; for good when left out. What rests on traffic or on readings ends with
+   * them: no data is neither good nor bad.
+   */
+  readonly staysMs?: number;
 }
 
 export type Change = { readonly raise: Symptom } | { readonly clear: SymptomName; readonly subject: Subject };
@@ -66,6 +77,11 @@ export type Change = { readonly raise: Symptom } | { readonly clear: SymptomName
 /** `exited instance ins_x`: two claims with the same key are one. */
 export function symptomKey(name: SymptomName, subject: Subject): string {
   return `${name} ${subject.kind} ${subject.name}`;
+}
+
+/** A claim on traffic outlasts a few reports, however seldom they come. */
+export function staysMsOf(spanMs: number): number {
+  return Math.max(15_000, 3 * spanMs);
 }
 
 export function instanceSubject(ref: { instance: string; workload: string; version: number }): Subject {

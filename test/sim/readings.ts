@@ -1,6 +1,10 @@
 import { bucketOf, EMPTY_SKETCH, type LatencySketch } from '../../src/base/latency-sketch.ts';
+import type { ConditionName, ErrorCounts } from '../../src/observe/condition.ts';
 import type {
+  CallsSample,
+  ConditionSample,
   ExitSample,
+  InflightSample,
   InstanceRef,
   MemorySample,
   ProbeSample,
@@ -78,4 +82,36 @@ export function startFailedAt(at: number, ref = refOf(), reason = 'no such file'
 
 export function retiredAt(at: number, ref = refOf()): RetiredSample {
   return { kind: 'retired', at, vantage: 'control', ...ref };
+}
+
+export function callsAt(
+  at: number,
+  callee: string,
+  ok: number,
+  failed = 0,
+  ref = refOf(),
+  ms = 10,
+  errors: ErrorCounts = {},
+): CallsSample {
+  const latency = sketchOf(ms, ok + failed);
+  return { kind: 'calls', at, vantage: ref.instance, ...ref, callee, spanMs: 250, ok, failed, errors, latency };
+}
+
+export function conditionAt(
+  at: number,
+  asset: string,
+  condition: ConditionName,
+  holds = true,
+  more: Partial<ConditionSample> = {},
+): ConditionSample {
+  return { kind: 'condition', at, vantage: 'prober', asset, condition, holds, reason: '', detail: {}, ...more };
+}
+
+/** Keys as `tenant route fingerprint`. */
+export function inflightAt(at: number, ref: InstanceRef, keys: readonly string[]): InflightSample {
+  const parsed = keys.map((key) => {
+    const [tenant = '', route = '', fingerprint = ''] = key.split(' ');
+    return { tenant, route, fingerprint };
+  });
+  return { kind: 'inflight', at, vantage: 'gateway-1', ...ref, keys: parsed };
 }

@@ -1,0 +1,171 @@
+import type { CallsSample } from '../observe/sample.ts';
+import { type Detector, NO_CHANGES } from './detector.ts';
+import { entryOf } from './entry.ts';
+import { addToPart, failingOf, type Parts } from './parts.ts';
+import { type Change, type Subject, type Symptom, type SymptomName, staysMsOf } from './symptom.ts';
+import { errorsOf, onsetOf, totalOf, vantagesOf } from './tally.ts';
+import { errorsLevel, slownessOf } from './unusual.ts';
+import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond } from './usual.ts';
+
+const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
+const LATENCY_EVERY_MS = 250;
+const SLOW_FOR_MS = 4_000;
+const SEEN_MS = 60_000;
+/** A surge: so many times the usual calls, while tenants send less than so many times their usual. */
+const TIMES_CALLS = 2;
+const TIMES_CALLS_CLEAR = 1.4;
+const TIMES_DEMAND_MAX = 1.5;
+const SURGE_WINDOW_MS = 5_000;
+const BASELINE_MIN_MS = 20_000;
+const CALLS_PER_S_MIN = 5;
+
+interface Watched {
+  readonly track: Track;
+  /** Workloads that call it, and their instances. */
+  readonly callers: Parts;
+  readonly instances: Parts;
+  readonly claimed: { failing: boolean; slow: boolean; surging: boolean };
+  slowSince: number | null;
+  latencyAt: number;
+}
+
+interface State {
+  readonly callees: Record<string, Watched>;
+  /** What all tenants send. */
+  readonly demand: Track;
+}
+
+/**
+ * What is seen from the side of those who call: which callee fails or is slow, for which of its callers, and how. A callee
+ * that fails for all is sick itself; one that fails for a single caller is not. Far more calls than tenants' requests can
+ * explain are repetitions.
+ */
+export const callsDetector: Detector<State> = {
+  name: 'calls',
+  start: () => ({ callees: {}, demand: startTrack() }),
+  step(state, sample) {
+    if (sample.kind === 'requests') {
+      const { at, spanMs, vantage, ok, failed, limited } = sample;
+      const isOdd = Object.values(state.callees).some(({ claimed }) => claimed.surging);
+      followSpan(state.demand, GRAIN, { at, spanMs, vantage, ok: ok + limited, failed }, isOdd);
+      return NO_CHANGES;
+    }
+    if (sample.kind === 'retired' || sample.kind === 'exit') {
+      for (const watched of Object.values(state.callees)) delete watched.instances[sample.instance];
+      return NO_CHANGES;
+    }
+    if (sample.kind !== 'calls') return NO_CHANGES;
+    const watched = entryOf(state.callees, sample.callee, start);
+    const { at, spanMs, vantage, ok, failed } = sample;
+    addToPart(watched.callers, sample.workload, sample);
+    addToPart(watched.instances, sample.instance, { at, spanMs, vantage, ok, failed });
+    const { failing, slow, surging } = watched.claimed;
+    followSpan(watched.track, GRAIN, sample, failing || slow || surging);
+    const changes = judgeErrors(watched, sample);
+    if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return changes;
+    watched.latencyAt = at;
+    return [...changes, ...judgeLatency(watched, sample), ...judgeSurge(state, watched, sample)];
+  },
+};
+
+function start(): Watched {
+  const claimed = { failing: false, slow: false, surging: false };
+  return { track: startTrack(), callers: {}, instances: {}, claimed, slowSince: null, latencyAt: 0 };
+}
+
+/** `store`: a workload. `store main`: an asset, which has a kind in front. */
+function subjectOf(callee: string): Subject {
+  return { kind: callee.includes(' ') ? 'asset' : 'workload', name: callee };
+}
+
+function clear(watched: Watched, what: keyof Watched['claimed'], name: SymptomName, callee: string): readonly Change[] {
+  if (!watched.claimed[what]) return NO_CHANGES;
+  watched.claimed[what] = false;
+  return [{ clear: name, subject: subjectOf(callee) }];
+}
+
+function judgeErrors(watched: Watched, sample: CallsSample): readonly Change[] {
+  if (sample.failed === 0 && !watched.claimed.failing) return NO_CHANGES;
+  const { at, callee } = sample;
+  const { recent } = watched.track;
+  const level = errorsLevel(watched.track, at, watched.claimed.failing);
+  if (level === undefined) return NO_CHANGES;
+  if (level === 'usual') return clear(watched, 'failing', 'calls-failing', callee);
+  watched.claimed.failing = true;
+  const callers = failingOf(watched.callers, at - SEEN_MS);
+  const instances = failingOf(watched.instances, at - SEEN_MS);
+  const percent = Math.max(1, Math.round(level.failedShare * 100));
+  const raise: Symptom = {
+    name: 'calls-failing',
+    subject: subjectOf(callee),
+    since: onsetOf(recent, level.failedShare / 3, at),
+    at,
+    vantages: vantagesOf(recent, level.from),
+    reason: `${percent} % of the calls to ${callee} fail`,
+    evidence: {
+      failedShare: level.failedShare,
+      usualFailedShare: usualFailedShare(watched.track),
+      requests: Math.round(level.count),
+      errors: errorsOf(recent, level.from),
+      callers: callers.names,
+      callersSeen: callers.seen,
+      instances: instances.names,
+      instancesFailing: instances.failing,
+      instancesSeen: instances.seen,
+    },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+  return [{ raise }];
+}
+
+function judgeLatency(watched: Watched, sample: CallsSample): readonly Change[] {
+  const { at, callee } = sample;
+  const slow = slownessOf(watched.track, at, watched.claimed.slow);
+  if (slow === undefined) {
+    watched.slowSince = null;
+    return clear(watched, 'slow', 'calls-slow', callee);
+  }
+  watched.slowSince ??= at - sample.spanMs / 2;
+  if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  watched.claimed.slow = true;
+  const raise: Symptom = {
+    name: 'calls-slow',
+    subject: subjectOf(callee),
+    since: watched.slowSince,
+    at,
+    vantages: vantagesOf(watched.track.recent, at - SLOW_FOR_MS),
+    reason: `calls to ${callee} take ${Math.round(slow.ms)} ms instead of ${Math.round(slow.usualMs)} ms in the ${slow.where}`,
+    evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+  return [{ raise }];
+}
+
+function timesUsual(track: Track, at: number): { readonly times: number; readonly perSecond: number } | undefined {
+  const usual = usualPerSecond(track, BASELINE_MIN_MS);
+  if (usual === undefined || usual <= 0) return undefined;
+  const perSecond = totalOf(track.recent, at - SURGE_WINDOW_MS, at).count / (SURGE_WINDOW_MS / 1_000);
+  return { times: perSecond / usual, perSecond };
+}
+
+function judgeSurge(state: State, watched: Watched, sample: CallsSample): readonly Change[] {
+  const { at, callee } = sample;
+  const calls = timesUsual(watched.track, at);
+  if (calls === undefined) return NO_CHANGES;
+  const demand = timesUsual(state.demand, at)?.times ?? 1;
+  const least = watched.claimed.surging ? TIMES_CALLS_CLEAR : TIMES_CALLS;
+  const surging = calls.times >= least && demand < TIMES_DEMAND_MAX && calls.perSecond >= CALLS_PER_S_MIN;
+  if (!surging) return clear(watched, 'surging', 'calls-surging', callee);
+  watched.claimed.surging = true;
+  const raise: Symptom = {
+    name: 'calls-surging',
+    subject: subjectOf(callee),
+    since: at - SURGE_WINDOW_MS,
+    at,
+    vantages: vantagesOf(watched.track.recent, at - SURGE_WINDOW_MS),
+    reason: `${callee} gets ${calls.times.toFixed(1)} times its usual calls, and tenants send ${demand.toFixed(1)} times theirs`,
+    evidence: { timesUsual: calls.times, demandTimesUsual: demand, perSecond: calls.perSecond },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+  return [{ raise }];
+}

@@ -1,0 +1,62 @@
+import { quantileMsOf } from './histogram.ts';
+import { latencyOf, latestOf, type Total } from './tally.ts';
+import { type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
+
+/** Many failures show within seconds; few need more requests to be told from chance. */
+const ERRORS = [
+  { ms: 5_000, count: 20, share: 0.05, times: 3 },
+  { ms: 30_000, count: 200, share: 0.02, times: 5 },
+] as const;
+/** A standing claim goes when so much of the share that raises it is left. */
+const CLEAR_AT = 1 / 3;
+
+/**
+ * How many fail, when that is far more than is usual; `usual` when it is not; undefined when there is too little to say.
+ * A claim that stands (`isClaimed`) goes later than it comes.
+ */
+export function errorsLevel(track: Track, at: number, isClaimed: boolean): Total | 'usual' | undefined {
+  const usual = usualFailedShare(track);
+  let known = false;
+  for (const { ms, count, share, times } of ERRORS) {
+    const recent = latestOf(track.recent, at, { ms, count });
+    if (recent === undefined) continue;
+    known = true;
+    const least = Math.min(0.9, Math.max(share, times * usual));
+    // While a claim stands only the short window counts: the long one would hold on to what is over.
+    if (recent.failedShare >= (isClaimed ? CLEAR_AT * least : least)) return recent;
+    if (isClaimed) return 'usual';
+  }
+  return known ? 'usual' : undefined;
+}
+
+const SLOW = [
+  { quantile: 0.5, where: 'median', times: 3, byMs: 100 },
+  { quantile: 0.9, where: 'slowest tenth', times: 3, byMs: 200 },
+] as const;
+const RECENT_MS = 4_000;
+const REQUESTS_MIN = 20;
+/** A standing claim goes when it is less than this much slower than usual. */
+const TIMES_NORMAL = 1.5;
+
+export interface Slowness {
+  readonly ms: number;
+  readonly usualMs: number;
+  readonly where: 'median' | 'slowest tenth';
+}
+
+/** How much slower the latest requests are than usual; undefined when they are not, or when it cannot be told. */
+export function slownessOf(track: Track, at: number, isClaimed: boolean): Slowness | undefined {
+  const recent = latestOf(track.recent, at, { ms: RECENT_MS, count: REQUESTS_MIN });
+  const latency = recent && latencyOf(track.recent, recent.from);
+  if (latency === undefined) return undefined;
+  for (const { quantile, where, times, byMs } of SLOW) {
+    const ms = quantileMsOf(latency, quantile);
+    const usualMs = usualQuantileMs(track, quantile, REQUESTS_MIN);
+    if (ms === undefined || usualMs === undefined) continue;
+    const isSlow = isClaimed
+      ? ms >= TIMES_NORMAL * usualMs && ms >= usualMs + byMs / 2
+      : ms >= times * usualMs && ms >= usualMs + byMs;
+    if (isSlow) return { ms, usualMs, where };
+  }
+  return undefined;
+}

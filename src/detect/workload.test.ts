@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { claimsAfter, every, standingAfter } from '../../test/sim/claims.ts';
+import { exitAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
+import type { Sample } from '../observe/sample.ts';
+import { workloadDetector } from './workload.ts';
+
+const TENANTS = ['shop', 'clinic', 'bank', 'court'];
+
+/** A minute of good traffic, then `ms` of what `fails` says of each tenant, of ten requests each half second. */
+function traffic(fails: (tenant: string) => number, ms = 10_000, slowMs = 10): Sample[] {
+  const spans = (from: number, until: number, failedOf: (tenant: string) => number, took: number) =>
+    every(500, from, until, (at) =>
+      TENANTS.map((tenant) =>
+        requestsAt(at, tenant, 10 - failedOf(tenant), failedOf(tenant), { spanMs: 500, ms: took }),
+      ),
+    );
+  return [...spans(0, 60_000, () => 0, 10), ...spans(60_000, 60_000 + ms, fails, slowMs)];
+}
+
+test('what fails for all is a claim about the workload, with its onset and whom it hits', () => {
+  const [claim, ...more] = claimsAfter(
+    workloadDetector,
+    traffic(() => 3),
+  );
+  expect(more).toEqual([]);
+  expect(claim).toMatchObject({ name: 'workload-errors', subject: { kind: 'workload', name: 'records' } });
+  expect(claim?.evidence).toMatchObject({ tenantsFailing: 4, tenantsSeen: 4 });
+  expect(claim?.since).toBeGreaterThanOrEqual(59_000);
+  expect(claim?.since).toBeLessThanOrEqual(60_500);
+});
+
+test('no failures, and one request of many, are none', () => {
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 0),
+    ),
+  ).toEqual([]);
+  const once = [...traffic(() => 0), requestsAt(70_500, 'shop', 9, 1)];
+  expect(standingAfter(workloadDetector, once)).toEqual([]);
+});
+
+test('a tenant that fails while others are served is a claim of its own', () => {
+  const found = claimsAfter(
+    workloadDetector,
+    traffic((tenant) => (tenant === 'bank' ? 9 : 0)),
+  );
+  const alone = found.find(({ name }) => name === 'tenant-errors');
+  expect(alone).toMatchObject({ subject: { kind: 'tenant', name: 'bank' }, evidence: { workload: 'records' } });
+  const all = standingAfter(
+    workloadDetector,
+    traffic(() => 9),
+  );
+  expect(all).toEqual(['workload-errors records']);
+});
+
+test('it clears when requests are served again, and not before', () => {
+  const sick = traffic(() => 5);
+  const some = every(500, 70_000, 80_000, (at) => TENANTS.map((tenant) => requestsAt(at, tenant, 9, 1)));
+  const well = every(500, 70_000, 80_000, (at) => TENANTS.map((tenant) => requestsAt(at, tenant, 10)));
+  expect(standingAfter(workloadDetector, [...sick, ...some])).toEqual(['workload-errors records']);
+  expect(standingAfter(workloadDetector, [...sick, ...well])).toEqual([]);
+});
+
+test('a fault that lasts does not become what is usual', () => {
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 3, 900_000),
+    ),
+  ).toEqual(['workload-errors records']);
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 0, 900_000, 400),
+    ),
+  ).toEqual(['workload-slow records']);
+});
+
+test('slower than usual for some seconds is a claim, a moment is none', () => {
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 0, 8_000, 400),
+    ),
+  ).toEqual(['workload-slow records']);
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 0, 2_000, 400),
+    ),
+  ).toEqual([]);
+  expect(
+    standingAfter(
+      workloadDetector,
+      traffic(() => 0, 8_000, 60),
+    ),
+  ).toEqual([]);
+});
+
+test('the gateways say which instances, versions and regions it is, and why requests fail', () => {
+  const old = refOf('records-1');
+  const young = refOf('records-2', 'records', 2);
+  const tries = every(500, 60_000, 66_000, (at) => [
+    triesAt(at, 20, 0, old),
+    { ...triesAt(at, 5, 15, young), errors: { timeout: 15 } },
+  ]);
+  const samples = [...traffic(() => 4, 6_000), ...tries].sort((a, b) => a.at - b.at);
+  const [claim] = claimsAfter(workloadDetector, samples);
+  expect(claim?.evidence).toMatchObject({ instances: ['records-2'], versions: [2], versionsSeen: 2, regionsSeen: 1 });
+  expect(Object.keys(claim?.evidence['errors'] ?? {})).toEqual(['timeout']);
+  const gone = claimsAfter(workloadDetector, [...samples, exitAt(66_000, young), requestsAt(66_000, 'shop', 6, 4)]);
+  expect(gone[0]?.evidence).toMatchObject({ instances: [], instancesSeen: 1 });
+});

@@ -1,0 +1,216 @@
+import type { JsonObject } from '../base/json.ts';
+import type { RequestsSample, TriesSample } from '../observe/sample.ts';
+import { type Detector, NO_CHANGES } from './detector.ts';
+import { entryOf } from './entry.ts';
+import { addToPart, failingOf, type Part, type Parts } from './parts.ts';
+import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
+import { addSpan, emptyTally, errorsOf, onsetOf, type Tally, type Total, totalOf, vantagesOf } from './tally.ts';
+import { errorsLevel, type Slowness, slownessOf } from './unusual.ts';
+import { followSpan, startTrack, type Track, usualFailedShare } from './usual.ts';
+
+const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
+const LATENCY_EVERY_MS = 250;
+/** A gap in latency that does not last is a busy machine. */
+const SLOW_FOR_MS = 4_000;
+/** A part that was not heard of for so long is not there. */
+const SEEN_MS = 60_000;
+const TENANT_SHARE_MIN = 0.1;
+const TENANT_REQUESTS_MIN = 10;
+/** A tenant is worse off than the others by so much. */
+const TENANT_TIMES_WORSE = 3;
+const TENANT_WINDOW_MS = 15_000;
+
+interface Watched {
+  /** What clients felt. */
+  readonly track: Track;
+  /** What gateways saw of the instances: only they know why requests fail. */
+  readonly tries: Tally;
+  readonly tenants: Parts;
+  readonly instances: Parts;
+  readonly versionOf: Record<string, number>;
+  readonly regionOf: Record<string, string>;
+  readonly claimed: Record<string, true>;
+  hasErrors: boolean;
+  isSlow: boolean;
+  slowSince: number | null;
+  latencyAt: number;
+}
+
+/**
+ * What clients feel at a workload, against what is usual for it: the claim for everything that hits all instances alike,
+ * so that no comparison between them shows it. Says which tenants, instances, versions and regions it is. A tenant that
+ * fails where the others are served is a claim of its own.
+ */
+export const workloadDetector: Detector<Record<string, Watched>> = {
+  name: 'workload',
+  start: () => ({}),
+  step(state, sample) {
+    if (sample.kind === 'retired' || sample.kind === 'exit') {
+      const watched = state[sample.workload];
+      if (watched) {
+        delete watched.instances[sample.instance];
+        delete watched.versionOf[sample.instance];
+        delete watched.regionOf[sample.instance];
+      }
+      return NO_CHANGES;
+    }
+    if (sample.kind === 'tries') {
+      addTries(entryOf(state, sample.workload, start), sample);
+      return NO_CHANGES;
+    }
+    if (sample.kind !== 'requests') return NO_CHANGES;
+    const watched = entryOf(state, sample.workload, start);
+    const part = addToPart(watched.tenants, sample.tenant, sample);
+    followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
+    return [...judgeErrors(watched, sample), ...judgeTenant(watched, part, sample), ...judgeLatency(watched, sample)];
+  },
+};
+
+function start(): Watched {
+  return {
+    track: startTrack(),
+    tries: emptyTally(),
+    tenants: {},
+    instances: {},
+    versionOf: {},
+    regionOf: {},
+    claimed: {},
+    hasErrors: false,
+    isSlow: false,
+    slowSince: null,
+    latencyAt: 0,
+  };
+}
+
+function addTries(watched: Watched, sample: TriesSample): void {
+  const { at, spanMs, vantage, ok, failed, errors, instance } = sample;
+  addSpan(watched.tries, GRAIN, { at, spanMs, vantage, ok, failed, errors });
+  addToPart(watched.instances, instance, { at, spanMs, vantage, ok, failed });
+  watched.versionOf[instance] = sample.version;
+  watched.regionOf[instance] = sample.region;
+}
+
+function judgeErrors(watched: Watched, sample: RequestsSample): readonly Change[] {
+  if (sample.failed === 0 && !watched.hasErrors) return NO_CHANGES;
+  const { at } = sample;
+  const subject: Subject = { kind: 'workload', name: sample.workload };
+  const level = errorsLevel(watched.track, at, watched.hasErrors);
+  if (level === undefined) return NO_CHANGES;
+  if (level === 'usual') {
+    const wasClaimed = watched.hasErrors;
+    watched.hasErrors = false;
+    return wasClaimed ? [{ clear: 'workload-errors', subject }] : NO_CHANGES;
+  }
+  watched.hasErrors = true;
+  const percent = Math.max(1, Math.round(level.failedShare * 100));
+  const raise: Symptom = {
+    name: 'workload-errors',
+    subject,
+    since: onsetOf(watched.track.recent, level.failedShare / 3, at),
+    at,
+    vantages: vantagesOf(watched.track.recent, level.from),
+    reason: `${percent} % of the requests to ${sample.workload} fail`,
+    evidence: patternOf(watched, level, at),
+    staysMs: staysMsOf(sample.spanMs),
+  };
+  return [{ raise }];
+}
+
+/** Whom and where it hits: what suffers together points to what changed. */
+function patternOf(watched: Watched, level: Total, at: number): JsonObject {
+  const from = at - SEEN_MS;
+  const tenants = failingOf(watched.tenants, from);
+  const instances = failingOf(watched.instances, from);
+  const sick = instances.names;
+  const seen = Object.keys(watched.instances).filter((name) => watched.instances[name]!.seenAt > from);
+  return {
+    failedShare: level.failedShare,
+    requests: Math.round(level.count),
+    usualFailedShare: usualFailedShare(watched.track),
+    errors: errorsOf(watched.tries, level.from),
+    tenants: tenants.names,
+    tenantsFailing: tenants.failing,
+    tenantsSeen: tenants.seen,
+    instances: sick,
+    instancesFailing: instances.failing,
+    instancesSeen: instances.seen,
+    versions: distinct(sick.map((name) => watched.versionOf[name]!)),
+    versionsSeen: distinct(seen.map((name) => watched.versionOf[name]!)).length,
+    regions: distinct(sick.map((name) => watched.regionOf[name]!)),
+    regionsSeen: distinct(seen.map((name) => watched.regionOf[name]!)).length,
+  };
+}
+
+function distinct<T>(values: readonly T[]): T[] {
+  return [...new Set(values)];
+}
+
+function judgeTenant(watched: Watched, part: Part, sample: RequestsSample): readonly Change[] {
+  const { at, tenant, workload } = sample;
+  const wasClaimed = watched.claimed[tenant] === true;
+  if (!part.isFailing && !wasClaimed) return NO_CHANGES;
+  const own = totalOf(part.tally, at - TENANT_WINDOW_MS, at);
+  const all = totalOf(watched.track.recent, at - TENANT_WINDOW_MS, at);
+  const others = all.count - own.count;
+  const othersShare = others < 1 ? 1 : Math.max(0, all.failed - own.failed) / others;
+  const isAlone =
+    own.count >= TENANT_REQUESTS_MIN &&
+    own.failedShare >= (wasClaimed ? TENANT_SHARE_MIN / 3 : TENANT_SHARE_MIN) &&
+    own.failedShare >= TENANT_TIMES_WORSE * othersShare;
+  const subject: Subject = { kind: 'tenant', name: tenant };
+  if (!isAlone) {
+    delete watched.claimed[tenant];
+    return wasClaimed ? [{ clear: 'tenant-errors', subject }] : NO_CHANGES;
+  }
+  watched.claimed[tenant] = true;
+  const percent = Math.round(own.failedShare * 100);
+  const raise: Symptom = {
+    name: 'tenant-errors',
+    subject,
+    since: onsetOf(part.tally, own.failedShare / 3, at),
+    at,
+    vantages: vantagesOf(part.tally, own.from),
+    reason: `${percent} % of the requests of ${tenant} to ${workload} fail, ${Math.round(othersShare * 100)} % of the others`,
+    evidence: {
+      workload,
+      failedShare: own.failedShare,
+      requests: Math.round(own.count),
+      othersFailedShare: othersShare,
+    },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+  return [{ raise }];
+}
+
+function judgeLatency(watched: Watched, sample: RequestsSample): readonly Change[] {
+  const { at, workload, spanMs } = sample;
+  if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return NO_CHANGES;
+  watched.latencyAt = at;
+  const slow = slownessOf(watched.track, at, watched.isSlow);
+  const subject: Subject = { kind: 'workload', name: workload };
+  if (slow === undefined) {
+    const wasSlow = watched.isSlow;
+    watched.isSlow = false;
+    watched.slowSince = null;
+    return wasSlow ? [{ clear: 'workload-slow', subject }] : NO_CHANGES;
+  }
+  watched.slowSince ??= at - spanMs / 2;
+  if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  watched.isSlow = true;
+  return [{ raise: slowClaim(watched, sample, slow) }];
+}
+
+function slowClaim({ track, slowSince }: Watched, sample: RequestsSample, slow: Slowness): Symptom {
+  const { at, workload } = sample;
+  const [now, before] = [Math.round(slow.ms), Math.round(slow.usualMs)];
+  return {
+    name: 'workload-slow',
+    subject: { kind: 'workload', name: workload },
+    since: slowSince!,
+    at,
+    vantages: vantagesOf(track.recent, at - SLOW_FOR_MS),
+    reason: `${workload} takes ${now} ms instead of ${before} ms in the ${slow.where}`,
+    evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
+    staysMs: staysMsOf(sample.spanMs),
+  };
+}
