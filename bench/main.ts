@@ -1,48 +1,19 @@
 /** `npm run bench -- NAME [options]`: comparisons with other people's tools, each side in the same run. */
-import { parseArgs } from 'node:util';
 import { describeError, KinError } from '../src/base/errors.ts';
-import { renderReport, type RecoveryReport } from './recovery/report.ts';
-import { runRecovery } from './recovery/recovery.ts';
+import type { Bench } from './bench.ts';
+import { detectBench } from './detect/command.ts';
+import { DataFault } from './detect/data-fault.ts';
+import { recoveryBench } from './recovery/command.ts';
 
-const ROUNDS_MAX = 100;
+const BENCHES: readonly Bench[] = [recoveryBench, detectBench];
+
 const EXIT_USAGE = 64;
+const EXIT_DATA = 2;
 const EXIT_FAULT = 1;
-const USAGE = `usage: npm run bench -- recovery [--rounds N] [--json]
 
-  recovery   the same faults and load against Kintsugi and against HAProxy with a supervisor
-  --rounds   how often each contestant is broken (default 3)
-  --json     one JSON document instead of the table
-`;
-
-interface BenchCommand {
-  readonly rounds: number;
-  readonly json: boolean;
-}
-
-/** Throws `usage.invalid`, with what can be said instead. */
-function readCommand(args: readonly string[]): BenchCommand {
-  const { values, positionals } = parsed(args);
-  const [name, ...rest] = positionals;
-  if (name !== 'recovery') throw misuse(name === undefined ? 'name a bench' : `there is no bench ${name}`);
-  if (rest.length > 0) throw misuse(`recovery takes no argument ${rest[0]}`);
-  const rounds = Number(values.rounds);
-  if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) {
-    throw misuse(`--rounds must be a whole number from 1 to ${ROUNDS_MAX}, not ${values.rounds}`);
-  }
-  return { rounds, json: values.json };
-}
-
-function parsed(args: readonly string[]) {
-  const options = { rounds: { type: 'string', default: '3' }, json: { type: 'boolean', default: false } } as const;
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    throw misuse((error as Error).message);
-  }
-}
-
-function misuse(message: string): KinError {
-  return new KinError('usage.invalid', message);
+function usage(): string {
+  const of = ({ name, synopsis, help }: Bench) => `npm run bench -- ${name} ${synopsis} [--json]\n\n${help}`;
+  return `usage:\n\n${BENCHES.map(of).join('\n')}\n  --json     one JSON document instead of the tables\n`;
 }
 
 /** Ctrl-C ends what was started before it ends the bench. */
@@ -54,17 +25,27 @@ function interruption(): AbortSignal {
   return stopping.signal;
 }
 
-async function main(): Promise<void> {
-  const { rounds, json } = readCommand(process.argv.slice(2));
+async function main([name, ...args]: readonly string[]): Promise<void> {
+  const bench = BENCHES.find((each) => each.name === name);
+  if (bench === undefined) {
+    throw new KinError('usage.invalid', name === undefined ? 'name a bench' : `there is no bench ${name}`);
+  }
+  const own = args.filter((arg) => arg !== '--json');
   const progress = (line: string) => void process.stderr.write(`${line}\n`);
-  const report: RecoveryReport = await runRecovery({ rounds, signal: interruption(), progress });
-  process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report));
+  const { report, text } = await bench.run(own, { signal: interruption(), progress });
+  process.stdout.write(own.length < args.length ? `${JSON.stringify(report, null, 2)}\n` : text);
+}
+
+/** `parseArgs` throws type errors with a code of its own for options that it does not know. */
+function isMisuse(error: unknown): error is Error {
+  if (error instanceof KinError) return error.code === 'usage.invalid';
+  return error instanceof Error && String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
 }
 
 try {
-  await main();
+  await main(process.argv.slice(2));
 } catch (error) {
-  const isUsage = error instanceof KinError && error.code === 'usage.invalid';
-  process.stderr.write(isUsage ? `${error.message}\n\n${USAGE}` : `${describeError(error)}\n`);
-  process.exitCode = isUsage ? EXIT_USAGE : EXIT_FAULT;
+  if (isMisuse(error)) process.stderr.write(`${error.message}\n\n${usage()}`);
+  else process.stderr.write(error instanceof DataFault ? `${error.message}\n` : `${describeError(error)}\n`);
+  process.exitCode = isMisuse(error) ? EXIT_USAGE : error instanceof DataFault ? EXIT_DATA : EXIT_FAULT;
 }
