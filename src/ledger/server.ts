@@ -17,6 +17,8 @@ import type { LogSource } from './tlog/log-source.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
 const CHECKPOINT_MS = 1000;
+/** And for this long when somebody waits for the checkpoint. */
+const SOON_MS = 50;
 /** What a client may take to end its requests before they are broken off. */
 const CLOSE_MS = 2000;
 /** An append; larger ones are sent in parts by `ledgerClient`. */
@@ -47,7 +49,7 @@ export interface RunningLedger {
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { dir, socketPath, clock, log, segmentBytes } = options;
   const ledger = await openLedgerDirectory(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
-  const service = new LedgerService(ledger, log);
+  const service = new LedgerService(ledger, clock, log);
   const server = createServer((request, response) => void service.handle(request, response));
   try {
     if (ledger.store.recovered) await recordRecovery(ledger, ledger.store.recovered, clock);
@@ -101,15 +103,18 @@ type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSe
 
 class LedgerService {
   readonly #ledger: LedgerDirectory;
+  readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: ReturnType<typeof ledgerMetrics>;
   readonly #routes: ReadonlyMap<string, Handler>;
   readonly #ending = new AbortController();
   readonly #source: LogSource;
   #signFault: string | undefined;
+  #signsSoon = false;
 
-  constructor(ledger: LedgerDirectory, log: Log) {
+  constructor(ledger: LedgerDirectory, clock: Clock, log: Log) {
     this.#ledger = ledger;
+    this.#clock = clock;
     const { nodes, store } = ledger;
     this.#source = ledgerSource({ nodes, read: (from, limit) => store.read(from, limit), signed: ledger.signed });
     this.#log = log;
@@ -174,11 +179,7 @@ class LedgerService {
     const body = await readJson(request);
     if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
     const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
-    if (query.get('until') === 'checkpoint')
-      await this.#ledger.covers(
-        indices.reduce((a, b) => Math.max(a, b), -1),
-        this.#ending.signal,
-      );
+    if (query.get('until') === 'checkpoint') await this.#covered(indices.reduce((a, b) => Math.max(a, b), -1));
     send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
   }
 
@@ -246,12 +247,23 @@ class LedgerService {
     send(response, 200, JSON_TYPE, JSON.stringify({ from, size, root: base64(root), path: path.map(base64) }));
   }
 
-  /** Waits for the checkpoint that covers the entry, which is at most a second away. */
+  /** Somebody waits, so the next checkpoint comes earlier; not at once: others may come to share it. */
+  async #covered(index: number): Promise<void> {
+    if (index >= this.#ledger.signed().checkpoint.size && !this.#signsSoon) {
+      this.#signsSoon = true;
+      this.#clock.after(SOON_MS, () => {
+        this.#signsSoon = false;
+        if (!this.#ending.signal.aborted) this.sign();
+      });
+    }
+    await this.#ledger.covers(index, this.#ending.signal);
+  }
+
   async #receipt(response: ServerResponse, query: URLSearchParams): Promise<void> {
     const id = query.get('id') ?? '';
     const known = this.#ledger.sequencer.indexOf(id);
     const index = known ?? (await indexOfEvent(this.#source, id, this.#ledger.signed().checkpoint.size));
-    await this.#ledger.covers(index, this.#ending.signal);
+    await this.#covered(index);
     const receipt = await receiptOf(this.#source, index);
     assert(receipt, 'a covered entry has a receipt');
     send(response, 200, 'text/plain; charset=utf-8', receipt.text);
