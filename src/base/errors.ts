@@ -223,6 +223,20 @@ export const CATALOGUE = {
     status: 503,
     exit: 70,
   },
+  'move.invalid': {
+    title: 'a move cannot be made as its playbook says',
+    remedy: 'The message names the parameter; correct the rung of the Playbook and apply it. See docs/moves.md.',
+    retry: 'never',
+    status: 422,
+    exit: 65,
+  },
+  'move.failed': {
+    title: 'a program that a playbook runs has failed',
+    remedy: 'The details hold its last lines. It may run again under the same key, which it finds in KINTSUGI_KEY.',
+    retry: 'after-backoff',
+    status: 502,
+    exit: 70,
+  },
   'snapshot.corrupt': {
     title: 'the gateway snapshot on disk cannot be read',
     remedy: 'Nothing to do: the previous one is used and control writes a new one; look for a failing disk.',

@@ -87,7 +87,22 @@ export const workloadSchema = resourceSchema(
         z.strictObject({
           name: nameSchema,
           kind: z.enum(['postgresql']),
-          protections: z.array(z.string()).default([]),
+          server: nameSchema.optional().describe('Workload that serves it, in the same region; else nothing is measured'),
+          database: z.string().min(1).default('postgres'),
+          schema: z.string().min(1).optional().describe('Whose tables are looked after; the name of the store when left out'),
+          admin: z
+            .strictObject({ user: z.string().min(1).default('postgres'), secret: nameSchema })
+            .optional()
+            .describe('By which its catalog is read and its faults are mended: a generated secret'),
+          role: z
+            .strictObject({ user: z.string().min(1), secret: nameSchema })
+            .optional()
+            .describe('As which the workload logs in'),
+          privileges: z
+            .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
+            .default([])
+            .describe('What that role is to have on every table'),
+          protections: z.array(z.enum(['row-level-security'])).default([]),
         }),
       )
       .default([]),

@@ -1,0 +1,47 @@
+import { KinError } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
+import type { ActorView, AssetView, SettingView } from '../diagnose/fleet-view.ts';
+import type { AssetOrder, SettingOrder } from '../heal/fleet.ts';
+import type { MoveContext } from '../heal/move.ts';
+import type { ConditionSample } from '../observe/sample.ts';
+
+/** What one kind of part looks like now, and what was measured of it. */
+export interface PartsView {
+  readonly settings: readonly SettingView[];
+  readonly assets: readonly AssetView[];
+  readonly actors: readonly ActorView[];
+  readonly samples: readonly ConditionSample[];
+}
+
+export const NO_PARTS: PartsView = { settings: [], assets: [], actors: [], samples: [] };
+
+/**
+ * Eyes and hands for what is not an instance: the tables and sessions of a database, the configuration of tenants,
+ * programs that people bring. Whoever implements it owes:
+ * - `look` tells what it can see; what it cannot reach is left out, which is no data and not health.
+ * - `owns` is true for the ids of its settings and assets, also of those that are gone by now.
+ * - The writes keep what `heal/fleet.ts` promises of `set`, `unset`, `act` and `unact`. What has no keys of its own to
+ *   know a repetition by compares the state instead: what is there already is done.
+ */
+export interface Parts {
+  readonly name: string;
+  look(signal: AbortSignal): Promise<PartsView>;
+  owns(id: string): boolean;
+  set(order: SettingOrder, context: MoveContext): Promise<void>;
+  unset(order: SettingOrder, context: MoveContext): Promise<void>;
+  act(order: AssetOrder, context: MoveContext): Promise<JsonObject>;
+  unact(order: AssetOrder, context: MoveContext): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** The parts that have this setting or asset. Throws `resource.unknown` when nobody does. */
+export function partsOwning(all: readonly Parts[], id: string): Parts {
+  const owner = all.find((each) => each.owns(id));
+  if (!owner) throw new KinError('resource.unknown', `no driver has ${id}`);
+  return owner;
+}
+
+/** For a part that has none of what is asked of it. */
+export function notOf(name: string, id: string): never {
+  throw new KinError('resource.unknown', `${name} cannot do this to ${id}`);
+}

@@ -1,0 +1,254 @@
+import type { Clock } from '../../base/clock.ts';
+import { KinError } from '../../base/errors.ts';
+import type { JsonObject } from '../../base/json.ts';
+import type { AssetView, SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
+import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { ConditionName } from '../../observe/condition.ts';
+import type { ConditionSample } from '../../observe/sample.ts';
+import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { PostgresqlStore, type StoreAddress } from './store.ts';
+import {
+  type HoldingSession,
+  type ProtectedTable,
+  readHoldingSessions,
+  readTables,
+  terminateSession,
+} from './store-catalogue.ts';
+
+/** A lock that is waited for this long is a fault; shorter waits are how databases work. */
+const HOLDING_MS = 3_000;
+const VANTAGE = 'postgresql';
+const ON = 'on';
+
+/** One thing that is measured, and whether its condition holds. */
+interface Finding {
+  readonly asset: AssetView;
+  readonly setting: SettingView | undefined;
+  readonly condition: ConditionName;
+  readonly holds: boolean;
+  readonly reason: string;
+  readonly detail: JsonObject;
+}
+
+export interface PostgresqlPartsOptions {
+  readonly addresses: () => readonly StoreAddress[];
+  readonly clock: Clock;
+  /** Called each time that a store cannot be looked at: nothing is known of it then, neither good nor bad. */
+  readonly onBlind: (store: string, error: unknown) => void;
+}
+
+/**
+ * The PostgreSQL databases behind workloads, measured by their own catalogs: sessions that others wait for, row-level
+ * security that is off, privileges and passwords that no longer fit. What it mends: it ends such a session, switches a
+ * protection on, grants what is declared, and makes the password that the workload holds valid again.
+ */
+export class PostgresqlParts implements Parts {
+  readonly name = 'postgresql';
+  readonly #addresses: () => readonly StoreAddress[];
+  readonly #clock: Clock;
+  readonly #onBlind: PostgresqlPartsOptions['onBlind'];
+  readonly #stores = new Map<string, PostgresqlStore>();
+  /** What was seen of each setting: who else writes to a database does not say so. */
+  readonly #history = new Map<string, SettingChange[]>();
+  readonly #sessions = new Map<string, AssetView>();
+
+  constructor(options: PostgresqlPartsOptions) {
+    this.#onBlind = options.onBlind;
+    this.#addresses = options.addresses;
+    this.#clock = options.clock;
+  }
+
+  owns(id: string): boolean {
+    return /^(?:(?:session|credential|protection|privilege) )?postgresql\//.test(id);
+  }
+
+  async look(): Promise<PartsView> {
+    const stores = this.#open();
+    const views = await Promise.all(
+      stores.map((store) => this.#lookAt(store).catch((error: unknown) => this.#blind(store, error))),
+    );
+    return {
+      settings: views.flatMap((view) => view.settings),
+      assets: views.flatMap((view) => view.assets),
+      actors: [],
+      samples: views.flatMap((view) => view.samples),
+    };
+  }
+
+  async set(order: SettingOrder): Promise<void> {
+    const { store, table } = this.#tableOf(order.setting);
+    const kind = order.setting.split('/').at(-1);
+    if (kind === 'row-level-security' && order.value === ON) return store.protect(table);
+    if (kind === 'privileges' && order.value) return store.grant(table, order.value.split(' '));
+    notOf(this.name, order.setting);
+  }
+
+  /** A protection or a privilege that is declared is never taken away again: it would be the fault once more. */
+  async unset(): Promise<void> {
+    return undefined;
+  }
+
+  async act(order: AssetOrder): Promise<JsonObject> {
+    const store = this.#storeOf(order.asset);
+    if (order.verb === 'terminate') {
+      const { pid, backendStart } = order.input;
+      return { ended: await terminateSession(store.pool, Number(pid), String(backendStart)) };
+    }
+    if (order.verb !== 'rotate') notOf(this.name, order.asset);
+    await store.restorePassword();
+    return { refused: await store.refusesRole() };
+  }
+
+  /** A session that was ended stays ended, and a password that fits stays. */
+  async unact(): Promise<void> {
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#stores.values()].map((store) => store.close()));
+    this.#stores.clear();
+  }
+
+  /** Stores at the addresses of now; one whose server moved is opened anew. */
+  #open(): readonly PostgresqlStore[] {
+    const addresses = this.#addresses();
+    for (const [id, store] of this.#stores) {
+      const now = addresses.find((each) => each.id === id);
+      if (now?.port === store.address.port) continue;
+      this.#stores.delete(id);
+      void store.close().catch(() => undefined);
+    }
+    return addresses.map((address) => {
+      const store = this.#stores.get(address.id) ?? new PostgresqlStore(address);
+      this.#stores.set(address.id, store);
+      return store;
+    });
+  }
+
+  async #lookAt(store: PostgresqlStore): Promise<PartsView> {
+    const { address, pool } = store;
+    const sessions = await readHoldingSessions(pool);
+    const tables = await readTables(pool, address.schema, address.role?.user ?? '');
+    const refused = address.role ? await store.refusesRole() : false;
+    const findings = [
+      ...this.#sessionFindings(address, sessions),
+      ...tables.flatMap((table) => this.#tableFindings(address, table)),
+      ...(address.role ? [credentialFinding(address, refused)] : []),
+    ];
+    const at = this.#clock.now();
+    return {
+      settings: findings.flatMap(({ setting }) => setting ?? []),
+      assets: [storeAsset(address), ...findings.map(({ asset }) => asset)],
+      actors: [],
+      samples: findings.map(
+        ({ asset, condition, holds, reason, detail }): ConditionSample => ({
+          kind: 'condition',
+          at,
+          vantage: VANTAGE,
+          asset: asset.id,
+          condition,
+          holds,
+          reason,
+          detail,
+        }),
+      ),
+    };
+  }
+
+  #blind({ address }: PostgresqlStore, error: unknown): PartsView {
+    this.#onBlind(address.id, error);
+    return NO_PARTS;
+  }
+
+  /** A session that held and is gone is told once more, so that the claim against it can end. */
+  #sessionFindings(address: StoreAddress, sessions: readonly HoldingSession[]): readonly Finding[] {
+    const holding = sessions.filter((each) => each.waitedMs >= HOLDING_MS).map((each) => sessionFinding(address, each));
+    const gone = [...this.#sessions.values()].filter(
+      (asset) => asset.partOf === storeId(address) && holding.every((each) => each.asset.id !== asset.id),
+    );
+    for (const asset of gone) this.#sessions.delete(asset.id);
+    for (const { asset } of holding) this.#sessions.set(asset.id, asset);
+    const over = gone.map((asset): Finding => {
+      return { asset, setting: undefined, condition: 'holding', holds: false, reason: 'it is gone', detail: {} };
+    });
+    return [...holding, ...over];
+  }
+
+  #tableFindings(address: StoreAddress, table: ProtectedTable): readonly Finding[] {
+    const findings: Finding[] = [];
+    if (address.rowSecurity) {
+      const id = `postgresql/${address.id}/${table.table}/row-level-security`;
+      const setting = this.#setting(id, 'protection', address, table.rowSecurity ? ON : 'off', ON);
+      const reason = `row-level security of ${table.table} in ${address.id} is ${table.rowSecurity ? 'on' : 'off'}`;
+      const asset = partAsset('protection', id, address, [id]);
+      findings.push({ asset, setting, condition: 'disabled', holds: !table.rowSecurity, reason, detail: {} });
+    }
+    if (address.privileges.length > 0) {
+      const missing = address.privileges.filter((each) => !table.privileges.includes(each));
+      const id = `postgresql/${address.id}/${table.table}/privileges`;
+      const setting = this.#setting(id, 'grant', address, table.privileges.join(' '), address.privileges.join(' '));
+      const reason =
+        missing.length > 0
+          ? `${address.role?.user} may not ${missing.join(', ')} on ${table.table} in ${address.id}`
+          : `${address.role?.user} has its privileges on ${table.table}`;
+      const asset = partAsset('privilege', id, address, [id]);
+      findings.push({ asset, setting, condition: 'revoked', holds: missing.length > 0, reason, detail: { missing } });
+    }
+    return findings;
+  }
+
+  #setting(id: string, kind: SettingView['kind'], address: StoreAddress, value: string, declared: string): SettingView {
+    const known = this.#history.get(id) ?? [{ value: declared, at: 0, by: 'manifest', soakedAt: 0 }];
+    if (known.at(-1)?.value !== value) known.push({ value, at: this.#clock.now(), by: 'unknown', soakedAt: null });
+    this.#history.set(id, known.slice(-20));
+    const place = { workloads: address.workloads, tenant: null, needsRestart: false };
+    return { id, kind, ...place, revision: known.length, value, declared, history: known };
+  }
+
+  #storeOf(id: string): PostgresqlStore {
+    const found = [...this.#stores.values()].find(({ address }) => id.includes(`postgresql/${address.id}/`));
+    if (!found) throw new KinError('resource.unknown', `there is no store of ${id}`);
+    return found;
+  }
+
+  #tableOf(setting: string): { store: PostgresqlStore; table: string } {
+    const store = this.#storeOf(setting);
+    const [table] = setting.slice(`postgresql/${store.address.id}/`.length).split('/');
+    if (!table) throw new KinError('resource.unknown', `there is no table of ${setting}`);
+    return { store, table };
+  }
+}
+
+function storeId({ id }: StoreAddress): string {
+  return `store postgresql/${id}`;
+}
+
+function storeAsset(address: StoreAddress): AssetView {
+  return { ...partAsset('store', `postgresql/${address.id}`, address, []), partOf: null };
+}
+
+function partAsset(
+  kind: AssetView['kind'],
+  name: string,
+  address: StoreAddress,
+  settings: readonly string[],
+): AssetView {
+  const { workloads, region } = address;
+  const place = { workloads, tenants: [], region, host: null, partOf: storeId(address) };
+  return { id: `${kind} ${name}`, kind, ...place, settings, detail: {} };
+}
+
+function sessionFinding(address: StoreAddress, session: HoldingSession): Finding {
+  const { pid, backendStart, role, application, state, blocked, waitedMs } = session;
+  const detail = { pid, backendStart, role, application, state, blocked, waitedMs };
+  const asset = { ...partAsset('session', `postgresql/${address.id}/${pid}`, address, []), detail };
+  const reason = `session ${pid} of ${role} (${state || 'active'}) lets ${blocked} others wait for ${Math.round(waitedMs / 1_000)} s`;
+  return { asset, setting: undefined, condition: 'holding', holds: true, reason, detail };
+}
+
+function credentialFinding(address: StoreAddress, refused: boolean): Finding {
+  const user = address.role?.user ?? '';
+  const asset = partAsset('credential', `postgresql/${address.id}/${user}`, address, []);
+  const reason = `${address.id} ${refused ? 'refuses' : 'takes'} the password that ${address.workloads.join(', ')} holds for ${user}`;
+  return { asset, setting: undefined, condition: 'rejected', holds: refused, reason, detail: { restore: true } };
+}
