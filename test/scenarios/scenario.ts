@@ -5,7 +5,7 @@
  * `docs/scenarios.md` is made from the descriptions here.
  */
 import { z } from 'zod';
-import { AUTONOMY, MOVES } from '../../src/resources/playbook.ts';
+import { AUTONOMY, MOVES, playbookSchema } from '../../src/resources/playbook.ts';
 import { expectation } from './schema/expectation.ts';
 import { actor, asset, setting, tenant, workload } from './schema/fleet.ts';
 import { effect, event } from './schema/happening.ts';
@@ -26,6 +26,10 @@ const fleet = z.strictObject({
   regions: z.record(name, region).default({ eu: { hosts: 3, room: 10 } }),
   gateways: z.int().min(1).default(2),
   replicas: z.int().min(1).default(1).describe('Replicas of the healer'),
+  healerStandsOn: z
+    .array(name)
+    .default([])
+    .describe('Workloads, assets and settings without which the healer cannot work'),
   workloads: z.record(name, workload),
   tenants: z.record(name, tenant),
   settings: z.record(name, setting).default({}).describe('By id, `records/POOL_SIZE`'),
@@ -49,6 +53,16 @@ const policy = z.strictObject({
   autonomy: z.enum(AUTONOMY).default('auto').describe('How far any playbook may go without a person'),
   freezes: z.array(freeze).default([]),
   destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that destroy and are allowed all the same'),
+  playbooks: z
+    .record(name, playbookSchema.shape.spec)
+    .default({})
+    .describe('Playbooks that people declared, by name; fields as in the `spec` of a Playbook'),
+  drillAge: duration.optional().describe('A playbook runs unattended only if it was drilled within this time'),
+  drilled: z.record(name, duration).default({}).describe('How long ago the drill of a playbook passed'),
+  thresholds: z
+    .record(name, z.number())
+    .default({})
+    .describe('Thresholds of guards that people set, `attempts.repairsMax`'),
 });
 
 const person = z.strictObject({

@@ -57,6 +57,8 @@ export const expectation = z.strictObject({
       tenantMinutes: z.number().default(10).describe('Minutes below objective, summed over tenants'),
       instances: z.int().default(10).describe('Instances that repairs touched'),
       tenants: z.array(name).optional().describe('Who alone may be below objective; everybody when left out'),
+      exposed: z.int().default(0).describe("Answers with another tenant's data that go out"),
+      dataLost: duration.prefault('0s').describe('Written data that a failover loses, in time of writes'),
     })
     .prefault({})
     .describe('Who may be hurt and how much'),
