@@ -3,9 +3,10 @@ import { describeError, KinError } from '../src/base/errors.ts';
 import type { Bench } from './bench.ts';
 import { detectBench } from './detect/command.ts';
 import { DataFault } from './detect/data-fault.ts';
+import { diagnoseBench } from './diagnose/command.ts';
 import { recoveryBench } from './recovery/command.ts';
 
-const BENCHES: readonly Bench[] = [recoveryBench, detectBench];
+const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench];
 
 const EXIT_USAGE = 64;
 const EXIT_DATA = 2;
