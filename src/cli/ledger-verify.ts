@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
+import { readWitnessed } from '../ledger/cosigner.ts';
 import type { LogSource } from '../ledger/tlog/log-source.ts';
 import { type VerifiedLog, verifyLog } from '../ledger/tlog/log-verifier.ts';
 import { leafHash } from '../ledger/tlog/merkle-tree.ts';
@@ -59,6 +60,7 @@ async function verifyFolder(invocation: Invocation, options: VerifyOptions, dir:
   if (verdict.kind === 'tampered') {
     throw new KinError('ledger.tampered', `${verdict.file}: ${verdict.reason}`, { details: { file: verdict.file } });
   }
+  if (policy?.quorum !== undefined && !readWitnessed(dir, policy)) throw unwitnessed([]);
 }
 
 async function verifySource(invocation: Invocation, options: VerifyOptions, source: LogSource): Promise<void> {
@@ -90,7 +92,8 @@ function witnessesOf(seen: readonly Sighting[]): WitnessedAt[] {
 }
 
 function unwitnessed(seen: readonly Sighting[]): KinError {
-  return new KinError('ledger.unwitnessed', `${seen.length} of the witnesses in the policy saw the checkpoint`);
+  const names = seen.map(({ witness }) => witness.name).join(', ');
+  return new KinError('ledger.unwitnessed', `seen by ${names === '' ? 'none of the witnesses of the policy' : names}`);
 }
 
 /** What was signed at some time before; whether enough witnesses saw it then is not asked. */

@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { VERSION_FILE } from '../ledger/ledger-directory.ts';
+import { readPolicyFile } from '../ledger/policy-file.ts';
 import { folderSource } from '../ledger/tlog/folder-source.ts';
 import { httpSource } from '../ledger/tlog/http-source.ts';
 import { CHECKPOINT_PATH, LogFault, type LogSource } from '../ledger/tlog/log-source.ts';
 import { parseVkey } from '../ledger/tlog/note-key.ts';
-import { type Policy, parsePolicy, policyOfKey } from '../ledger/tlog/policy.ts';
+import { type Policy, policyOfKey } from '../ledger/tlog/policy.ts';
 import { isProof } from '../ledger/tlog/tlog-proof.ts';
 
 /** Longest time for one file of a log. */
@@ -60,22 +61,13 @@ export function givenPolicy({ publicKey, policy }: TrustOptions): Policy | undef
   if (publicKey !== undefined && policy !== undefined) {
     throw new KinError('usage.invalid', 'give --public-key or --policy, not both');
   }
-  if (policy !== undefined) return readPolicy(policy);
+  if (policy !== undefined) return readPolicyFile(policy);
   if (publicKey === undefined) return undefined;
   const key = parseVkey(publicKey.trim());
   if (!key || key.kind === 'cosignature') {
     throw new KinError('request.invalid', 'the public key is not the vkey of a log');
   }
   return policyOfKey(key);
-}
-
-/** The policy in a file. Throws `resource.unknown` or `request.invalid`. */
-export function readPolicy(path: string): Policy {
-  if (!existsSync(path)) throw new KinError('resource.unknown', `there is no policy ${path}`, { details: { path } });
-  const parsed = parsePolicy(readFileSync(path));
-  if (parsed.kind === 'policy') return parsed.policy;
-  const { line, reason } = parsed;
-  throw new KinError('request.invalid', `${path}:${line}: ${reason}`, { details: { path, line } });
 }
 
 /** The same, where nothing can be said without one: a log cannot vouch for itself. */

@@ -2,12 +2,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
+import { readPolicyFile } from '../ledger/policy-file.ts';
 import { formatVkey, type NoteKey, parseVkey } from '../ledger/tlog/note-key.ts';
 import { openWitnessDirectory } from '../ledger/witness-directory.ts';
 import { startWitness } from '../ledger/witness-server.ts';
 import { untilInterrupted } from './interruption.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { readPolicy } from './log-target.ts';
 import { portNumber } from './number-option.ts';
 
 interface WitnessOptions {
@@ -65,7 +65,7 @@ function logsOf({ log = [], policy }: WitnessOptions): NoteKey[] {
     if (key?.kind === 'ed25519' || key?.kind === 'ml-dsa-44') return key;
     throw new KinError('usage.invalid', `${vkey} is not the vkey of a log`);
   });
-  const keys = [...given, ...(policy === undefined ? [] : readPolicy(policy).logs.map(({ key }) => key))];
+  const keys = [...given, ...(policy === undefined ? [] : readPolicyFile(policy).logs.map(({ key }) => key))];
   if (keys.length === 0) throw new KinError('usage.invalid', 'name the ledgers to watch by --log or --policy');
   return keys;
 }

@@ -24,6 +24,7 @@ export interface LedgerDirectory {
   readonly sequencer: Sequencer;
   readonly store: SegmentStore;
   readonly nodes: TreeNodes;
+  readonly key: NoteKey;
   readonly vkey: string;
   /** The latest signed checkpoint: its note and what it says. */
   readonly signed: () => SignedCheckpoint;
@@ -89,6 +90,7 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
     sequencer,
     store,
     nodes,
+    key: key.key,
     vkey: key.vkey,
     signed: () => signed,
     sign,

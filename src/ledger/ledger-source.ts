@@ -10,17 +10,17 @@ export interface LedgerParts {
   readonly nodes: TreeNodes;
   /** Stored entries, as `EntryReader` gives them. */
   readonly read: EntryReader;
-  /** What is published: nothing behind it is shown. */
-  readonly signed: () => SignedCheckpoint;
+  /** Nothing behind it is shown. */
+  readonly published: () => SignedCheckpoint;
 }
 
 /** A ledger as a log of C2SP tlog-tiles. The files are made when they are asked for: they need no room on the disk. */
 export function ledgerSource(parts: LedgerParts): LogSource {
   return {
     async read(path) {
-      if (path === CHECKPOINT_PATH) return Buffer.from(parts.signed().note);
+      if (path === CHECKPOINT_PATH) return Buffer.from(parts.published().note);
       const tile = parseTilePath(path);
-      if (!tile || !isInTree(tile, parts.signed().checkpoint.size)) return undefined;
+      if (!tile || !isInTree(tile, parts.published().checkpoint.size)) return undefined;
       return bytesOf(parts, tile);
     },
   };

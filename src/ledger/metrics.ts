@@ -1,8 +1,12 @@
 import { Gauge, Registry } from 'prom-client';
+import type { Cosigner } from './cosigner.ts';
 import type { LedgerDirectory } from './ledger-directory.ts';
 
 /** What a ledger tells about itself in the Prometheus text format. Levels are read when they are asked for. */
-export function ledgerMetrics(ledger: LedgerDirectory): { contentType: string; text(): Promise<string> } {
+export function ledgerMetrics(
+  ledger: LedgerDirectory,
+  cosigner: Cosigner | undefined,
+): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();
   const level = (name: string, help: string, read: () => number) => {
     registry.registerMetric(
@@ -21,5 +25,9 @@ export function ledgerMetrics(ledger: LedgerDirectory): { contentType: string; t
   level('commits', 'Group commits since the process started.', () => ledger.sequencer.commits);
   level('queue_entries', 'Entries that are not durable yet.', () => ledger.sequencer.queued);
   level('checkpoint_size', 'Entries that the last signed checkpoint covers.', () => ledger.signed().checkpoint.size);
+  if (cosigner) {
+    level('witnessed_size', 'Entries that the last witnessed checkpoint covers.', () => cosigner.witnessedSize());
+    level('unwitnessed_seconds', 'Age of what too few witnesses saw.', () => cosigner.unwitnessedMs() / 1000);
+  }
   return { contentType: registry.contentType, text: () => registry.metrics() };
 }

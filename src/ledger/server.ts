@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { assert } from '../base/assert.ts';
 import { type Clock, toIso } from '../base/clock.ts';
-import { describeError, KinError, toProblem } from '../base/errors.ts';
+import { describeError, isFault, KinError, toProblem } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
+import { Cosigner, readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { OCSF } from './entry.ts';
 import { entriesOfBody, entryOf } from './event-form.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
@@ -49,7 +49,8 @@ export interface RunningLedger {
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { dir, socketPath, clock, log, segmentBytes } = options;
   const ledger = await openLedgerDirectory(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
-  const service = new LedgerService(ledger, clock, log);
+  const cosigner = await openCosigner(ledger, options);
+  const service = new LedgerService(ledger, cosigner, options);
   const server = createServer((request, response) => void service.handle(request, response));
   try {
     if (ledger.store.recovered) await recordRecovery(ledger, ledger.store.recovered, clock);
@@ -59,16 +60,37 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     throw error;
   }
   const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
+  const stopAsking = clock.every(CHECKPOINT_MS, () => cosigner?.ask());
   log.info({ vkey: ledger.vkey, size: ledger.store.size }, 'ledger is open');
   return {
     vkey: ledger.vkey,
     async close() {
       stopSigning();
+      stopAsking();
       service.end();
       await closeServer(server, clock);
       await ledger.close();
     },
   };
+}
+
+/** A policy that cannot be used is told, and stops nothing: records matter more than their witnesses. */
+async function openCosigner(ledger: LedgerDirectory, options: LedgerOptions): Promise<Cosigner | undefined> {
+  const { dir, log } = options;
+  try {
+    const policy = readWitnessPolicy(dir, ledger.key);
+    if (!policy) return undefined;
+    const witnessed = readWitnessed(dir, policy);
+    if (witnessed) await requireContinued(witnessed, ledger);
+    return new Cosigner({ ...options, policy, ledger }, witnessed);
+  } catch (error) {
+    if (isFault(error, 'request.invalid')) {
+      log.error({ fault: describeError(error) }, 'the ledger goes without witnesses');
+      return undefined;
+    }
+    await ledger.close();
+    throw error;
+  }
 }
 
 async function recordRecovery(
@@ -103,6 +125,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSe
 
 class LedgerService {
   readonly #ledger: LedgerDirectory;
+  readonly #cosigner: Cosigner | undefined;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: ReturnType<typeof ledgerMetrics>;
@@ -112,13 +135,18 @@ class LedgerService {
   #signFault: string | undefined;
   #signsSoon = false;
 
-  constructor(ledger: LedgerDirectory, clock: Clock, log: Log) {
+  constructor(ledger: LedgerDirectory, cosigner: Cosigner | undefined, { clock, log }: LedgerOptions) {
     this.#ledger = ledger;
+    this.#cosigner = cosigner;
     this.#clock = clock;
     const { nodes, store } = ledger;
-    this.#source = ledgerSource({ nodes, read: (from, limit) => store.read(from, limit), signed: ledger.signed });
+    this.#source = ledgerSource({
+      nodes,
+      read: (from, limit) => store.read(from, limit),
+      published: () => cosigner?.published() ?? ledger.signed(),
+    });
     this.#log = log;
-    this.#metrics = ledgerMetrics(ledger);
+    this.#metrics = ledgerMetrics(ledger, cosigner);
     this.#routes = new Map<string, Handler>([
       ['POST /v1/append', (request, response, query) => this.#append(request, response, query)],
       ['GET /v1/checkpoint', (_, response, query) => this.#checkpoint(response, query)],
@@ -127,6 +155,7 @@ class LedgerService {
       ['GET /v1/proof', (_, response, query) => this.#proof(response, query)],
       ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
       ['GET /v1/receipt', (_, response, query) => this.#receipt(response, query)],
+      ['GET /v1/witnesses', (_, response) => this.#witnesses(response)],
       ['GET /livez', (_, response) => send(response, 200, 'text/plain', 'ok\n')],
       ['GET /readyz', (_, response) => this.#readyz(response)],
       [
@@ -265,8 +294,13 @@ class LedgerService {
     const index = known ?? (await indexOfEvent(this.#source, id, this.#ledger.signed().checkpoint.size));
     await this.#covered(index);
     const receipt = await receiptOf(this.#source, index);
-    assert(receipt, 'a covered entry has a receipt');
+    if (!receipt) throw new KinError('ledger.unwitnessed', `too few witnesses have seen entry ${index} yet`);
     send(response, 200, 'text/plain; charset=utf-8', receipt.text);
+  }
+
+  #witnesses(response: ServerResponse): void {
+    const state = { unwitnessedMs: this.#cosigner?.unwitnessedMs() ?? 0, witnesses: this.#cosigner?.states() ?? [] };
+    send(response, 200, JSON_TYPE, JSON.stringify(state));
   }
 
   /** A size of the tree; without one, the size that is signed. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, scanSegment } from './frame.ts';
 import { readSigned } from './ledger-directory.ts';
@@ -16,7 +17,7 @@ export interface LedgerSnapshot {
   readonly source: LogSource;
   /** The keys that signed it, the one that names the ledger first. */
   readonly keys: readonly [NoteKey, ...NoteKey[]];
-  /** Entries under its checkpoint. */
+  /** Entries under the checkpoint that it shows to others. */
   readonly size: number;
 }
 
@@ -29,11 +30,18 @@ export async function openSnapshot(
   { publicKey, clock }: { readonly publicKey?: string | undefined; readonly clock: Clock },
 ): Promise<LedgerSnapshot> {
   const keys = folderKeys(dir, publicKey);
+  const policy = readWitnessPolicy(dir, keys[0]);
+  // Read before the newest: what is witnessed while this goes on is newer than that.
+  const witnessed = policy && readWitnessed(dir, policy);
   const signed = readSigned(dir, keys);
   const read = segmentReader(dir);
   const nodes = new TreeNodes(read);
   await walkFolder(dir, signed.checkpoint, { clock, tree: nodes.tree });
-  return { source: ledgerSource({ nodes, read, signed: () => signed }), keys, size: signed.checkpoint.size };
+  const ledger = { nodes, signed: () => signed };
+  if (witnessed) await requireContinued(witnessed, ledger);
+  const published = witnessed ?? signed;
+  const source = ledgerSource({ nodes, read, published: () => published });
+  return { source, keys, size: published.checkpoint.size };
 }
 
 /** Reads entries by their place. The segment that was read last is kept: readers go from one entry to the next. */
