@@ -13,7 +13,7 @@ import { type CosignAnswer, requestCosignature } from './tlog/witness-client.ts'
 /** Put into a ledger's folder by its operator: the witnesses of the ledger and how many of them are needed (C2SP tlog-policy). */
 const POLICY_FILE = 'policy';
 /** The newest checkpoint that enough witnesses saw. */
-export const WITNESSED_FILE = 'witnessed';
+const WITNESSED_FILE = 'witnessed';
 /** Longest time for one answer of a witness. */
 const ANSWER_MS = 5000;
 
