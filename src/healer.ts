@@ -77,6 +77,8 @@ export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
   const tracker = new IncidentTracker({ memory, clock });
   let symptoms: Symptoms = new Map();
+  /** Verifications under way: whatever wakes the loop may have changed what they look at. */
+  const watching = new Set<() => void>();
   const onChange = () => {
     tracker.invalidate();
     options.wake();
@@ -86,16 +88,21 @@ export function createHealer(options: HealerOptions): Healer {
     fleet,
     store: memory,
     clock,
-    signalOf: (plan, step, since) =>
-      signalFor({
+    signalOf: (plan, steps, since) => ({
+      read: signalFor({
         plan,
-        steps: [step],
+        steps,
         since,
         view: options.view,
         userSignal: options.userSignal,
         symptoms: () => symptoms,
         clock,
       }),
+      onChange: (run) => {
+        watching.add(run);
+        return () => void watching.delete(run);
+      },
+    }),
     rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex),
   });
   const desk = new RepairDesk({ memory, executor, clock, random, log, onChange });
@@ -107,6 +114,7 @@ export function createHealer(options: HealerOptions): Healer {
     detect(samples) {
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), clock.now());
+      for (const run of watching) run();
       return symptoms;
     },
     leading: options.epoch,

@@ -168,7 +168,7 @@ function fleetOf(control: Control): Fleet {
     refresh: () => picture.refresh(),
     environmentOf: (version, slot) => picture.environmentOf(version, slot),
     onSample: (sample) => picture.take(sample),
-    callPerson: (message) => callPerson(options, message),
+    callPerson: (message, key) => callPerson(options, message, key),
   });
 }
 
@@ -269,12 +269,13 @@ export function reasonToHold({ world, tracker, options }: Control, workload: str
 async function callPerson(
   { pageWebhook, log, clock }: ControlOptions,
   message: { incident: string; summary: string },
+  key: string,
 ): Promise<boolean> {
   log.warn(message, 'a person is needed');
   if (pageWebhook === undefined) return false;
   const answer = await fetch(pageWebhook, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', 'idempotency-key': key },
     body: JSON.stringify({ source: 'kintsugi', ...message }),
     signal: clock.deadline(5_000),
   });

@@ -146,6 +146,11 @@ function tellEntry({ event, moveIndex, data }: StoryEntry, plan: Plan): string {
       return 'the plan was kept and its target taken';
     case 'approved':
       return `by ${text(data, 'by')}`;
+    case 'rejected':
+    case 'cancelled':
+      return `by ${text(data, 'by')}: ${text(data, 'reason')}`;
+    case 'denied':
+      return `${step} is not begun: ${text(data, 'guard')}: ${text(data, 'reason')}`;
     case 'intent':
       return `about to begin ${step}`;
     case 'applied':
@@ -161,6 +166,10 @@ function tellEntry({ event, moveIndex, data }: StoryEntry, plan: Plan): string {
       return `about to undo ${step}`;
     case 'undone':
       return `${step}: all is as it was before`;
+    case 'kept':
+      return `${step}: it cannot be taken back and stays`;
+    case 'called':
+      return data['delivered'] === true ? 'a person was called' : 'a person is needed, and was not reached';
     case 'ended':
       return `${text(data, 'outcome')}: ${text(data, 'reason')}`;
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import type { Fleet } from '../heal/fleet.ts';
+import type { Fleet, Replacement } from '../heal/fleet.ts';
 import type { RecordEvent } from '../heal/record.ts';
 import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
@@ -108,7 +108,7 @@ export class Converger {
     epoch: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { database, lease, fleet, random, record } = this.#options;
+    const { database, lease, fleet, random, record, world } = this.#options;
     // A start that a former leader began is finished rather than begun again.
     const resumed = slot.incoming !== null && slot.incomingVersion === version ? slot.incoming : undefined;
     const newInstance = resumed ?? `${slot.workload}-${slot.region}-${slot.ordinal}-${random.token(5)}`;
@@ -119,6 +119,8 @@ export class Converger {
       region,
       ordinal,
       oldInstance: slot.instance,
+      oldVersion: slot.version,
+      oldState: stateOf(world, slot.instance),
       newInstance,
       version,
       inPlace,
@@ -194,4 +196,9 @@ export class Converger {
     });
     await refresh();
   }
+}
+
+function stateOf(world: World, instance: string | null): Replacement['oldState'] {
+  if (instance === null || !world.isRunning(instance)) return 'gone';
+  return world.isReady(instance) ? 'ready' : 'running';
 }

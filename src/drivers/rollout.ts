@@ -57,7 +57,7 @@ function progress(workload: DeclaredWorkload, facts: RolloutFacts): readonly Rol
 }
 
 /** A slot keeps its version when it is filled again; while a canary is watched, a new slot gets what is proven. */
-function versionFor(workload: DeclaredWorkload, slot: Slot): number {
+export function versionFor(workload: DeclaredWorkload, slot: Pick<Slot, 'version'>): number {
   if (slot.version !== null) return slot.version;
   if (workload.phase !== 'canary') return workload.targetVersion;
   const proven = workload.versions.filter((each) => each.promotedAt !== null && each.rejectedAt === null);

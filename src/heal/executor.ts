@@ -4,13 +4,14 @@ import { describeError, isFault } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Fleet } from './fleet.ts';
-import { type JournalEntry, type JournalEvent, resumePoint } from './journal.ts';
+import { type JournalEntry, type JournalEvent, type ResumePoint, resumePoint } from './journal.ts';
 import type { Move } from './move.ts';
 import type { Outcome, Plan, Step, Verdict } from './plan.ts';
-import { type Reading, soak } from './verification.ts';
+import { type Signal, soak, timesOf } from './verification.ts';
 
 /** Where repairs are kept. Every write is fenced by the leader's epoch and reaches the ledger with it. */
 export interface RepairStore {
+  /** The epoch is that of the call, not of the commit: a write that began while this replica led is of that leader. */
   append(repair: string, plan: Plan, entry: Omit<JournalEntry, 'seq' | 'at'>): Promise<JournalEntry>;
   read(repair: string): Promise<readonly JournalEntry[]>;
   /** Ends the repair, frees its target and tells the incident. */
@@ -22,36 +23,54 @@ export interface ExecutorOptions {
   readonly fleet: Fleet;
   readonly store: RepairStore;
   readonly clock: Clock;
-  /** The independent signal at the level of the user, for this plan and from this time on. */
-  readonly signalOf: (plan: Plan, step: Step, since: number) => () => Reading;
+  /** The independent signal at the level of the user, for the steps of one rung and from this time on. */
+  readonly signalOf: (plan: Plan, steps: readonly Step[], since: number) => Signal;
   /** Judges the plan again on the world as it is now. */
   readonly rejudge: (plan: Plan, moveIndex: number) => Promise<readonly Verdict[]>;
 }
 
 export interface Executor {
   /**
-   * Runs a repair from wherever its journal stands to its end, or until `signal` aborts (this replica no longer leads) or
-   * a write is refused: then it resolves with undefined and whoever leads next goes on from the journal.
+   * Runs a repair from wherever its journal stands to its end, or until it waits for people, or until `signal` aborts
+   * (this replica no longer leads) or a write is refused: then it resolves with undefined and whoever leads next, or is
+   * told what people said, goes on from the journal.
+   *
+   * What people say is written into the journal by others. It counts at the next safe point, which is between two steps:
+   * a step that has an intent is finished, nothing new is begun, and what the rung did is undone. A stop or a freeze that
+   * comes meanwhile is a guard's no before the next step and has the same effect; a verification goes on under it.
    */
   run(repair: string, plan: Plan, epoch: number, signal: AbortSignal): Promise<Outcome | undefined>;
+  /** Something was written into the journal of this repair: a verification that is under way looks at it at once. */
+  wake(repair: string): void;
 }
 
 /** Faults that say nothing about the repair: state cannot be written now, or another leads. */
 const INTERRUPTIONS = ['postgres.unreachable', 'lease.lost', 'lease.stale', 'keeper.unreachable'] as const;
 
+/** How long a call for a person may take after an undo failed. */
+const CALL_MS = 10_000;
+
 export function createExecutor(options: ExecutorOptions): Executor {
+  const running = new Map<string, RepairRun>();
   return {
     async run(repair, plan, epoch, signal) {
       const run = new RepairRun(options, repair, plan, epoch, signal);
+      running.set(repair, run);
       try {
         return await run.toItsEnd();
       } catch (error) {
         if (signal.aborted || INTERRUPTIONS.some((code) => isFault(error, code))) return undefined;
         throw error;
+      } finally {
+        if (running.get(repair) === run) running.delete(repair);
       }
     },
+    wake: (repair) => running.get(repair)?.wake(),
   };
 }
+
+/** The points at which something is done for one step. */
+type StepPoint = Extract<ResumePoint, { readonly moveIndex: number }>;
 
 /** One repair under way. All of its state is in the journal; this object may vanish at any line. */
 class RepairRun {
@@ -60,7 +79,7 @@ class RepairRun {
   readonly #plan: Plan;
   readonly #epoch: number;
   readonly #signal: AbortSignal;
-  #journal: readonly JournalEntry[] = [];
+  #woken = new AbortController();
 
   constructor(options: ExecutorOptions, repair: string, plan: Plan, epoch: number, signal: AbortSignal) {
     this.#options = options;
@@ -70,63 +89,60 @@ class RepairRun {
     this.#signal = signal;
   }
 
+  wake(): void {
+    this.#woken.abort();
+  }
+
   async toItsEnd(): Promise<Outcome | undefined> {
-    this.#journal = await this.#options.store.read(this.#repair);
     for (;;) {
       this.#signal.throwIfAborted();
-      const point = resumePoint(this.#journal, this.#plan.needsApproval);
-      switch (point.at) {
-        case 'wait':
-          return undefined;
-        case 'apply': {
-          const refusal = await this.#refusalBefore(point.moveIndex);
-          if (refusal) return this.#end(point.moveIndex === 0 ? 'refused' : 'unwound', refusal);
-          await this.#apply(point.moveIndex);
-          break;
-        }
-        case 'verify': {
-          const outcome = await this.#verify(point.moveIndex);
-          if (outcome) return outcome;
-          break;
-        }
-        case 'undo':
-          await this.#undo(point.moveIndex);
-          break;
-        case 'climb': {
-          if (point.moveIndex >= this.#plan.steps.length) return this.#end('unwound', 'no step of the ladder held');
-          const refusal = await this.#refusalBefore(point.moveIndex);
-          if (refusal) return this.#end('unwound', refusal);
-          await this.#apply(point.moveIndex);
-          break;
-        }
-        case 'stuck':
-          return this.#end('stuck', 'an undo failed; a person is needed');
-        case 'end':
-          return this.#end('healed', 'verified');
-        case 'over':
-          // Ended by a write whose answer was lost.
-          return point.outcome;
-      }
+      // Before the journal is read, so that what is written after the reading is not slept through.
+      this.#woken = new AbortController();
+      const journal = await this.#options.store.read(this.#repair);
+      const point = resumePoint(journal, this.#plan);
+      if (point.at === 'wait') return undefined;
+      // Ended by a write whose answer was lost.
+      if (point.at === 'over') return point.outcome;
+      if (point.at === 'end') return this.#end(point.outcome, point.reason);
+      if (point.at === 'verify' && this.#escalates(point.moveIndex)) return this.#end('escalated', callResult(journal));
+      await this.#step(point.at, point.moveIndex);
     }
   }
 
-  /** A move that has an intent goes on; one that has none is judged again on the world as it is now. */
-  async #refusalBefore(moveIndex: number): Promise<string | undefined> {
-    const begun = this.#journal.some((entry) => entry.event === 'intent' && entry.moveIndex === moveIndex);
-    if (begun) return undefined;
+  async #step(at: StepPoint['at'], moveIndex: number): Promise<void> {
+    switch (at) {
+      case 'begin':
+        return this.#begin(moveIndex);
+      case 'apply':
+        return this.#apply(moveIndex);
+      case 'verify':
+        return this.#verify(moveIndex);
+      case 'begin-undo':
+        await this.#write(moveIndex, 'undo-intent', { move: this.#stepAt(moveIndex).move });
+        return this.#undo(moveIndex);
+      case 'undo':
+        return this.#undo(moveIndex);
+      case 'keep':
+        return this.#write(moveIndex, 'kept', { move: this.#stepAt(moveIndex).move });
+      case 'call':
+        return this.#call(moveIndex);
+    }
+  }
+
+  /** What has an intent goes on; what has none is judged again on the world as it is now. */
+  async #begin(moveIndex: number): Promise<void> {
     const denied = (await this.#options.rejudge(this.#plan, moveIndex)).find((verdict) => verdict.kind === 'deny');
-    return denied && `${denied.guard}: ${denied.reason}`;
+    if (denied) return this.#write(moveIndex, 'denied', { guard: denied.guard, reason: denied.reason });
+    const { move, effect } = this.#stepAt(moveIndex);
+    await this.#write(moveIndex, 'intent', { move, effect });
+    await this.#apply(moveIndex);
   }
 
   async #apply(moveIndex: number): Promise<void> {
-    const step = this.#step(moveIndex);
-    const move = this.#move(step);
-    const last = this.#journal.at(-1);
-    if (last?.event !== 'intent' || last.moveIndex !== moveIndex) {
-      await this.#write(moveIndex, 'intent', { move: step.move, effect: step.effect });
-    }
+    const step = this.#stepAt(moveIndex);
+    const move = this.#moveOf(step);
     try {
-      const output = await move.apply(step.input, this.#context(moveIndex, 'apply', move.deadlineMs));
+      const output = await move.apply(step.input, this.#context(`${moveIndex}:apply`, move.deadlineMs));
       await this.#write(moveIndex, 'applied', { move: step.move, ...output });
     } catch (error) {
       this.#rethrowInterruption(error);
@@ -134,37 +150,28 @@ class RepairRun {
     }
   }
 
-  async #verify(moveIndex: number): Promise<Outcome | undefined> {
-    const step = this.#step(moveIndex);
-    if (this.#move(step).escalates) return this.#end('escalated', this.#callResult());
+  async #verify(moveIndex: number): Promise<void> {
     const { clock, signalOf } = this.#options;
-    const result = await soak({
-      read: signalOf(this.#plan, step, clock.now()),
-      soakMs: step.soakMs,
-      withinMs: step.verifyWithinMs,
-      clock,
-      signal: this.#signal,
-    });
-    if (result === 'good') {
-      await this.#write(moveIndex, 'verified', { move: step.move, soakMs: step.soakMs });
-      return this.#end('healed', `the tenants' requests were good for ${step.soakMs} ms`);
+    const { move } = this.#stepAt(moveIndex);
+    const steps = this.#rungOf(moveIndex);
+    const { soakMs, withinMs } = timesOf(this.#plan.cause, steps);
+    const signal = AbortSignal.any([this.#signal, this.#woken.signal]);
+    try {
+      const of = signalOf(this.#plan, steps, clock.now());
+      const result = await soak({ of, soakMs, withinMs, clock, signal });
+      if (result === 'good') await this.#write(moveIndex, 'verified', { move, soakMs });
+      else await this.#write(moveIndex, 'verify-failed', { move, result });
+    } catch (error) {
+      // Somebody said something meanwhile: the journal is read again, and perhaps the soak begins anew.
+      if (this.#signal.aborted || !this.#woken.signal.aborted) throw error;
     }
-    await this.#write(moveIndex, 'verify-failed', { move: step.move, result });
-    return undefined;
-  }
-
-  /** Says only what is known: without a webhook, or when it refused, a person is needed and was not reached. */
-  #callResult(): string {
-    const isDelivered = this.#journal.at(-1)?.data['delivered'] === true;
-    return isDelivered ? 'a person was called' : 'a person is needed, and no webhook took the call';
   }
 
   async #undo(moveIndex: number): Promise<void> {
-    const step = this.#step(moveIndex);
-    const move = this.#move(step);
-    if (this.#journal.at(-1)?.event !== 'undo-intent') await this.#write(moveIndex, 'undo-intent', { move: step.move });
+    const step = this.#stepAt(moveIndex);
+    const move = this.#moveOf(step);
     try {
-      await move.undo(step.input, this.#context(moveIndex, 'undo', move.deadlineMs));
+      await move.undo(step.input, this.#context(`${moveIndex}:undo`, move.deadlineMs));
       await this.#write(moveIndex, 'undone', { move: step.move });
     } catch (error) {
       this.#rethrowInterruption(error);
@@ -172,19 +179,36 @@ class RepairRun {
     }
   }
 
+  /** The failed undo in the journal is the intent of this call. */
+  async #call(moveIndex: number): Promise<void> {
+    const { fleet } = this.#options;
+    const { incident, summary } = this.#plan;
+    const said = `${summary}; a repair of it could not be undone and is stuck`;
+    let isDelivered = false;
+    try {
+      const context = this.#context('stuck', CALL_MS);
+      isDelivered = (await fleet.page({ incident, summary: said }, context)).delivered;
+    } catch (error) {
+      this.#rethrowInterruption(error);
+    }
+    await this.#write(moveIndex, 'called', { delivered: isDelivered });
+  }
+
   async #end(outcome: Outcome, reason: string): Promise<Outcome> {
+    this.#signal.throwIfAborted();
     await this.#options.store.end(this.#repair, this.#plan, outcome, reason);
     return outcome;
   }
 
+  /** The signal is looked at here and not only between steps: it aborts before this process can lead once more. */
   async #write(moveIndex: number, event: JournalEvent, data: JsonObject): Promise<void> {
-    const entry = await this.#options.store.append(this.#repair, this.#plan, { moveIndex, event, data });
-    this.#journal = [...this.#journal, entry];
+    this.#signal.throwIfAborted();
+    await this.#options.store.append(this.#repair, this.#plan, { moveIndex, event, data });
   }
 
-  #context(moveIndex: number, verb: 'apply' | 'undo', deadlineMs: number) {
+  #context(act: string, deadlineMs: number) {
     return {
-      key: `${this.#repair}:${moveIndex}:${verb}`,
+      key: `${this.#repair}:${act}`,
       epoch: this.#epoch,
       signal: this.#options.clock.deadline(deadlineMs, this.#signal),
       fleet: this.#options.fleet,
@@ -197,15 +221,31 @@ class RepairRun {
     if (INTERRUPTIONS.some((code) => isFault(error, code))) throw error;
   }
 
-  #step(moveIndex: number): Step {
+  /** A rung that calls a person ends with the call: what else it did stays, and is judged by that person. */
+  #escalates(moveIndex: number): boolean {
+    return this.#rungOf(moveIndex).some((step) => this.#moveOf(step).escalates === true);
+  }
+
+  #rungOf(moveIndex: number): readonly Step[] {
+    const { rung } = this.#stepAt(moveIndex);
+    return this.#plan.steps.filter((step) => step.rung === rung);
+  }
+
+  #stepAt(moveIndex: number): Step {
     const step = this.#plan.steps[moveIndex];
     if (!step) throw new InvariantError(`plan ${this.#plan.id} has no step ${moveIndex}`);
     return step;
   }
 
-  #move(step: Step): Move {
+  #moveOf(step: Step): Move {
     const move = this.#options.moves.get(step.move);
     if (!move) throw new InvariantError(`there is no move ${step.move}`);
     return move;
   }
+}
+
+/** Says only what is known: without a webhook, or when it refused, a person is needed and was not reached. */
+function callResult(journal: readonly JournalEntry[]): string {
+  const isDelivered = journal.some(({ event, data }) => event === 'applied' && data['delivered'] === true);
+  return isDelivered ? 'a person was called' : 'a person is needed, and no webhook took the call';
 }

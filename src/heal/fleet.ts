@@ -8,10 +8,18 @@ export interface Replacement {
   readonly ordinal: number;
   /** Null for a slot that was empty. */
   readonly oldInstance: string | null;
+  readonly oldVersion: number | null;
+  /** How the old one was when this was decided; the undo of a replacement makes that so again. */
+  readonly oldState: 'ready' | 'running' | 'gone';
   readonly newInstance: string;
   readonly version: number;
   /** The old one stops first: it owns data or a place that two cannot share. */
   readonly inPlace: boolean;
+}
+
+/** Id under which an undo starts the old version again when the old instance is gone by then: an id is used once. */
+export function returnOf(order: Pick<Replacement, 'newInstance'>): string {
+  return `${order.newInstance}-back`;
 }
 
 /**
@@ -66,8 +74,11 @@ export interface Fleet {
    * old instance, if it still served, serves on unless the replacement is in place.
    */
   replace(order: Replacement, context: MoveContext): Promise<void>;
-  /** Takes back a replacement that did not end: stops the successor and leaves the slot with the old instance. One that
-   * ended stays: an equal instance in the slot is as before. */
+  /**
+   * Takes back a replacement, however far it came: the slot has an instance of the old version, in the old state, and
+   * nobody else runs for it. The old instance keeps the slot, or gets it back, while it runs; otherwise the old version is
+   * started under `returnOf`. An equal successor that has the slot stays: it is as before under another name.
+   */
   undoReplace(order: Replacement, context: MoveContext): Promise<void>;
   /** Sets the version that a workload is to run. `rejected` marks a version that was gone back from. */
   setTarget(
@@ -91,11 +102,17 @@ export interface Fleet {
   suspend(order: { actor: string; suspended: boolean; key: string }, context: MoveContext): Promise<void>;
   mitigate(mitigation: Mitigation, context: MoveContext): Promise<void>;
   liftMitigation(id: string, context: MoveContext): Promise<void>;
-  /** Sets how many more (or fewer) instances than declared the move `key` asks for, per region; 0 takes it back. */
+  /**
+   * Sets how many more instances than declared the move `key` asks for, per region, and resolves when they serve. With 0
+   * those of this key are gone again when it resolves.
+   */
   scale(
     order: { workload: string; regions: readonly string[]; by: number; key: string },
     context: MoveContext,
   ): Promise<void>;
-  /** Calls a person through the configured webhook; says in the result whether there is one. */
+  /**
+   * Calls a person through the configured webhook; says in the result whether there is one. The only call that may arrive
+   * twice: it carries the key, by which the receiver knows a repetition.
+   */
   page(message: { incident: string; summary: string }, context: MoveContext): Promise<{ delivered: boolean }>;
 }

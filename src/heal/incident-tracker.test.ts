@@ -111,6 +111,7 @@ async function openDesk(results: readonly (Outcome | undefined)[]) {
       if (outcome !== undefined) await memory.end(id, plan, outcome, '');
       return outcome;
     },
+    wake: () => undefined,
   };
   const log = pino({ enabled: false });
   const given = { memory, executor, clock: systemClock, random: systemRandom, log };

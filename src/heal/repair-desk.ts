@@ -110,7 +110,7 @@ export class RepairDesk {
     while (isLeft() && !signal.aborted) {
       try {
         await clock.sleep(GO_ON_AFTER_MS, signal);
-        const point = resumePoint(await memory.read(repair.id), repair.plan.needsApproval);
+        const point = resumePoint(await memory.read(repair.id), repair.plan);
         if (point.at === 'wait' || !isLeft()) return;
         return this.#run(repair, epoch, signal);
       } catch {

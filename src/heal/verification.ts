@@ -1,4 +1,6 @@
 import type { Clock } from '../base/clock.ts';
+import type { Cause } from '../resources/playbook.ts';
+import type { Step } from './plan.ts';
 
 /**
  * What the independent signal says now. `none` is neither good nor bad; `hopeless` is bad and cannot become good any more
@@ -6,8 +8,58 @@ import type { Clock } from '../base/clock.ts';
  */
 export type Reading = 'good' | 'bad' | 'none' | 'hopeless';
 
-/** How often the signal is looked at. It is a level: looking more often only makes the end of the soak sharper. */
+/** What a repair is verified by: never what triggered it, and never the word of a driver that something was done. */
+export interface Signal {
+  /** The level at this moment. */
+  read(): Reading;
+  /**
+   * Calls `run` whenever the level may have changed; the returned function ends that. Without it the level is looked at
+   * again and again.
+   */
+  onChange?(run: () => void): () => void;
+}
+
+/** How often the signal is looked at that does not say when it changes. */
 const LOOK_MS = 50;
+/** How often one is looked at that does: time alone turns good into none. */
+const RELOOK_MS = 1_000;
+
+/**
+ * The slowest known failure of each class: for so long a fault can stand before those who watch for it have seen it again.
+ * A shorter soak would end before a relapse could show. They follow from the windows of the detectors; a playbook may ask
+ * for more, and never for less.
+ */
+const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
+  'instance-died': 1_500,
+  'instance-hung': 2_000,
+  'instance-degraded': 5_000,
+  version: 5_000,
+  configuration: 5_000,
+  tenant: 3_000,
+  poison: 3_000,
+  actor: 5_000,
+  isolation: 5_000,
+  certificate: 2_000,
+  credential: 2_000,
+  clock: 2_000,
+  session: 2_000,
+  data: 5_000,
+  missing: 2_000,
+  protection: 2_000,
+  infrastructure: 5_000,
+  dependency: 5_000,
+  overload: 10_000,
+  // The slope of a leak is read over this time.
+  resource: 20_000,
+  observer: 5_000,
+  unknown: 5_000,
+};
+
+/** For how long the signal must stay good after these steps of one rung, and within which time. */
+export function timesOf(cause: Cause, steps: readonly Step[]): { readonly soakMs: number; readonly withinMs: number } {
+  const soakMs = Math.max(SLOWEST_FAILURE_MS[cause], ...steps.map((step) => step.soakMs));
+  return { soakMs, withinMs: Math.max(soakMs, ...steps.map((step) => step.verifyWithinMs)) };
+}
 
 /**
  * Whether the signal was good without a break for `soakMs`, within `withinMs`. A bad or missing reading starts the soak
@@ -15,27 +67,40 @@ const LOOK_MS = 50;
  * reason of `signal` when it aborts.
  */
 export async function soak(options: {
-  readonly read: () => Reading;
+  readonly of: Signal;
   readonly soakMs: number;
   readonly withinMs: number;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }): Promise<'good' | 'bad' | 'inconclusive'> {
-  const { read, soakMs, withinMs, clock, signal } = options;
-  const startedMs = clock.monotonicMs();
+  const { of, soakMs, withinMs, clock, signal } = options;
+  const endsMs = clock.monotonicMs() + withinMs;
   let goodSinceMs: number | undefined;
-  let sawBad = false;
-  let sawGood = false;
+  let sawAny = false;
   for (;;) {
     const nowMs = clock.monotonicMs();
-    const reading = read();
+    const reading = of.read();
     if (reading === 'hopeless') return 'bad';
     if (reading === 'good') goodSinceMs ??= nowMs;
     else goodSinceMs = undefined;
-    sawGood ||= reading === 'good';
-    sawBad ||= reading === 'bad';
-    if (goodSinceMs !== undefined && nowMs - goodSinceMs >= soakMs) return 'good';
-    if (nowMs - startedMs >= withinMs) return sawBad || sawGood ? 'bad' : 'inconclusive';
-    await clock.sleep(LOOK_MS, signal);
+    sawAny ||= reading !== 'none';
+    const soakedMs = (goodSinceMs ?? Number.POSITIVE_INFINITY) + soakMs;
+    if (nowMs >= soakedMs) return 'good';
+    if (nowMs >= endsMs) return sawAny ? 'bad' : 'inconclusive';
+    await changeOf(of, Math.min(soakedMs, endsMs) - nowMs, clock, signal);
+  }
+}
+
+/** Resolves when it is time to look again: at a change, and after `ms` at the latest. */
+async function changeOf(of: Signal, ms: number, clock: Clock, signal: AbortSignal): Promise<void> {
+  if (!of.onChange) return clock.sleep(Math.min(ms, LOOK_MS), signal);
+  const changed = new AbortController();
+  const end = of.onChange(() => changed.abort());
+  try {
+    await clock.sleep(Math.min(ms, RELOOK_MS), AbortSignal.any([signal, changed.signal]));
+  } catch (error) {
+    if (signal.aborted || !changed.signal.aborted) throw error;
+  } finally {
+    end();
   }
 }

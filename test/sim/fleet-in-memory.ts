@@ -1,187 +1,170 @@
-import { assert } from '../../src/base/assert.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { KinError } from '../../src/base/errors.ts';
-import type { Fleet, Replacement } from '../../src/heal/fleet.ts';
-import type { MoveContext } from '../../src/heal/move.ts';
+import { createScaling } from '../../src/drivers/scaling.ts';
+import { createSuccession } from '../../src/drivers/succession.ts';
+import type { Fleet } from '../../src/heal/fleet.ts';
 import type { Replica } from './calamity.ts';
+import { FactsInMemory } from './facts-in-memory.ts';
+import { type Effect, SlotsInMemory, slotName } from './hands-in-memory.ts';
 
-interface Place {
-  instance: string | null;
-  version: number;
-  incoming: string | null;
-}
-
-/** What can be compared: two worlds with equal pictures are the same. */
+/** What can be compared: two worlds with equal pictures are the same to everybody but a reader of names. */
 export interface Picture {
-  readonly slots: Readonly<Record<string, Place>>;
-  readonly running: readonly string[];
+  /** By slot: which version it has, and whether that serves, runs or is gone. */
+  readonly slots: Readonly<Record<string, string>>;
   readonly target: { readonly version: number; readonly phase: string; readonly rejected: readonly number[] };
-  readonly scale: Readonly<Record<string, number>>;
-  readonly mitigations: readonly string[];
-  readonly settings: Readonly<Record<string, string | null>>;
-  readonly acts: readonly string[];
-  readonly suspended: readonly string[];
+  readonly wanted: Readonly<Record<string, number>>;
+  readonly facts: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /**
- * A fleet whose every change is one step of its own, in the order of the real one (`drivers/fleet.ts`), so that a replica
- * can end between any two of them. `onEffect` sees each change with the key under which it is made.
+ * A small fleet of one workload whose every change is an effect of its own, so that a replica can end between any two of
+ * them. Slots are changed by the very code of the real fleet (`drivers/succession.ts`, `drivers/scaling.ts`).
  */
 export class FleetInMemory {
+  readonly slots = new SlotsInMemory();
+  readonly facts: FactsInMemory;
   readonly #clock: Clock;
-  readonly #slots = new Map<string, Place>();
-  readonly #running = new Set<string>();
-  readonly #scale = new Map<string, number>();
-  readonly #mitigations = new Set<string>();
+  readonly #asked = new Map<string, number>();
   readonly #rejected = new Set<number>();
-  readonly #settings = new Map<string, { readonly value: string | null; readonly key: string }>();
-  readonly #acts = new Map<string, string>();
-  readonly #suspended = new Set<string>();
+  readonly #called = new Set<string>();
+  readonly #replicas = new Map<number, Replica>();
   #target = { version: 2, phase: 'canary' };
+  /** The highest epoch that ever acted. */
   epoch = 0;
-  pages = 0;
-  /** What goes wrong by itself, whoever leads. */
-  faults: {
-    readonly start?: readonly string[];
-    readonly stopOf?: string;
-    readonly lift?: boolean;
-    readonly page?: boolean;
-  } = {};
-  onEffect: (key: string) => void = () => undefined;
+  /** What happens to an effect by itself, whoever leads: a fault, or nothing. */
+  faultOf: (key: string, name: string) => Error | undefined = () => undefined;
+  /** Sees each change with the key and the epoch under which it is made. */
+  onEffect: (key: string, name: string, epoch: number) => void = () => undefined;
 
-  constructor(clock: Clock, slots: Readonly<Record<string, string>>) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    for (const [name, instance] of Object.entries(slots)) {
-      this.#slots.set(name, { instance, version: 2, incoming: null });
-      this.#running.add(instance);
-    }
+    this.facts = new FactsInMemory(this.#effect);
+  }
+
+  get pages(): number {
+    return this.#called.size;
   }
 
   picture(): Picture {
-    return {
-      slots: Object.fromEntries([...this.#slots].map(([name, slot]) => [name, { ...slot }])),
-      running: [...this.#running].sort(),
-      target: { ...this.#target, rejected: [...this.#rejected] },
-      scale: Object.fromEntries(this.#scale),
-      mitigations: [...this.#mitigations].sort(),
-      settings: Object.fromEntries([...this.#settings].map(([name, { value }]) => [name, value])),
-      acts: [...this.#acts.values()],
-      suspended: [...this.#suspended].sort(),
+    const { slots, running } = this.slots;
+    const stateOf = (id: string | null) => {
+      const runner = running.get(id ?? '');
+      return runner ? `version ${runner.version} ${runner.isReady ? 'serves' : 'runs'}` : 'nobody runs';
     };
+    return {
+      slots: Object.fromEntries([...slots].map(([name, slot]) => [name, `${slot.version}: ${stateOf(slot.instance)}`])),
+      target: { ...this.#target, rejected: [...this.#rejected] },
+      wanted: Object.fromEntries(this.#asked),
+      facts: Object.fromEntries([...this.facts.facts].toSorted(([a], [b]) => a.localeCompare(b))),
+      settings: this.facts.values(),
+    };
+  }
+
+  /** What must be true of slots whenever no repair is under way. */
+  disorder(): readonly string[] {
+    const { slots, running } = this.slots;
+    const coming = [...slots].flatMap(([name, { incoming }]) =>
+      incoming ? [`${incoming} is on its way into ${name}`] : [],
+    );
+    const placed = new Set([...slots.values()].map(({ instance }) => instance));
+    const lost = [...running.keys()].filter((id) => !placed.has(id)).map((id) => `${id} runs and has no slot`);
+    return [...coming, ...lost];
   }
 
   /** The hands of one replica. */
   handsOf(replica: Replica): Fleet {
-    const effect = (context: MoveContext, change: () => void): void => {
-      context.signal.throwIfAborted();
-      if (context.epoch < this.epoch) throw new KinError('keeper.refused', 'a stale epoch');
-      this.epoch = context.epoch;
-      replica.act(() => {
-        this.onEffect(context.key);
-        change();
-      });
-    };
+    this.#replicas.set(replica.epoch, replica);
+    const hands = this.slots.handsOf(this.#clock, this.#effect);
+    const succession = createSuccession(hands);
     return {
-      replace: (order, context) => this.#replace(order, context, effect),
-      undoReplace: async (order, context) => this.#undoReplace(order, context, effect),
-      setTarget: async ({ version, phase, rejected }, context) =>
-        effect(context, () => {
-          this.#target = { version, phase };
-          this.#rejected.delete(version);
-          if (rejected !== null) this.#rejected.add(rejected);
-        }),
-      vacate: async () => undefined,
-      mitigate: async ({ id }, context) => effect(context, () => void this.#mitigations.add(id)),
-      liftMitigation: async (id, context) =>
-        effect(context, () => {
-          if (this.faults.lift) throw new KinError('resource.unknown', 'it cannot be lifted');
-          this.#mitigations.delete(id);
-        }),
-      scale: async ({ by, key }, context) =>
-        effect(context, () => void (by === 0 ? this.#scale.delete(key) : this.#scale.set(key, by))),
-      set: async ({ setting, value, key }, context) =>
-        effect(context, () => void this.#settings.set(setting, { value, key })),
-      unset: async ({ setting, oldValue, key }, context) => {
-        if (this.#settings.get(setting)?.key !== key) return;
-        effect(context, () => void this.#settings.set(setting, { value: oldValue, key: `${key} undone` }));
+      ...succession,
+      scale: createScaling(this.#scalingPorts(), hands, succession),
+      setTarget: (order, context) => this.#setTarget(order, context),
+      vacate: async (place, context) => {
+        const { instance, version } = this.slots.at(place);
+        if (instance) await hands.stop(instance, { ...place, version, drain: true }, context);
       },
-      act: async ({ verb, asset, key }, context) => {
-        if (!this.#acts.has(key)) effect(context, () => void this.#acts.set(key, `${verb} ${asset}`));
+      set: (order, context) => this.facts.set(order, context),
+      unset: (order, context) => this.facts.unset(order, context),
+      act: async (order, context) => {
+        await this.facts.act(order, context);
         return {};
       },
-      unact: async ({ key }, context) => effect(context, () => void this.#acts.delete(key)),
-      suspend: async ({ actor, suspended }, context) =>
-        effect(context, () => void (suspended ? this.#suspended.add(actor) : this.#suspended.delete(actor))),
+      unact: (order, context) => this.facts.unact(order, context),
+      suspend: ({ actor, key, suspended }, context) => this.facts.suspend(actor, key, suspended, context),
+      mitigate: async ({ id }, context) => {
+        await this.facts.write(`limit ${id}`, 'kept', context);
+        await this.facts.write(`limit ${id} at the gateways`, 'in force', context);
+      },
+      liftMitigation: async (id, context) => {
+        await this.facts.write(`limit ${id}`, null, context);
+        await this.facts.write(`limit ${id} at the gateways`, null, context);
+      },
       page: async (_message, context) => {
-        if (this.faults.page) throw new KinError('control.unreachable', 'the webhook does not answer');
-        effect(context, () => void this.pages++);
+        const isKnown = () => this.#called.has(context.key);
+        await this.#effect(context, 'call a person', isKnown, () => this.#called.add(context.key));
         return { delivered: true };
       },
     };
   }
 
-  async #replace(order: Replacement, context: MoveContext, effect: Effect): Promise<void> {
-    const slot = this.#slotOf(order);
-    if (slot.instance !== order.newInstance) {
-      if (slot.instance !== order.oldInstance) throw new KinError('resource.conflict', 'the slot is held by another');
-      effect(context, () => {
-        slot.incoming = order.newInstance;
-      });
-      if (order.inPlace && order.oldInstance) this.#stop(order.oldInstance, context, effect);
-      await this.#start(order, slot, context, effect);
-      effect(context, () => {
-        slot.instance = order.newInstance;
-        slot.version = order.version;
-        slot.incoming = null;
-      });
-    }
-    if (order.oldInstance) this.#stop(order.oldInstance, context, effect);
-  }
-
-  async #start(order: Replacement, slot: Place, context: MoveContext, effect: Effect): Promise<void> {
-    effect(context, () => {
-      assert(slot.incoming === order.newInstance, 'who is coming is written down before it is started');
-      const others = [...this.#running].filter((id) => id.startsWith(`${nameOf(order)}:`) && id !== order.newInstance);
-      assert(others.length <= (order.inPlace ? 0 : 1), `${others.join(' and ')} run beside a successor`);
-      assert(
-        others.every((id) => id === order.oldInstance),
-        `${others.join(' and ')} is another successor`,
-      );
-      this.#running.add(order.newInstance);
-    });
-    await this.#clock.sleep(30, context.signal);
-    if (!this.#running.has(order.newInstance)) throw new KinError('instance.not-ready', 'it was stopped meanwhile');
-    if (!this.faults.start?.includes(order.newInstance)) return;
-    throw new KinError('instance.not-ready', `${order.newInstance} is not ready`);
-  }
-
-  #undoReplace(order: Replacement, context: MoveContext, effect: Effect): void {
-    const slot = this.#slotOf(order);
-    if (slot.instance === order.newInstance) return;
-    this.#stop(order.newInstance, context, effect);
-    if (slot.incoming !== order.newInstance) return;
-    effect(context, () => {
-      slot.incoming = null;
+  #setTarget({ version, phase, rejected }: Parameters<Fleet['setTarget']>[0], context: Parameters<Effect>[0]) {
+    const isDone = () =>
+      this.#target.version === version &&
+      this.#target.phase === phase &&
+      !this.#rejected.has(version) &&
+      (rejected === null || this.#rejected.has(rejected));
+    return this.#effect(context, `target ${version} ${phase}`, isDone, () => {
+      this.#target = { version, phase };
+      this.#rejected.delete(version);
+      if (rejected !== null) this.#rejected.add(rejected);
     });
   }
 
-  #stop(id: string, context: MoveContext, effect: Effect): void {
-    effect(context, () => {
-      if (this.faults.stopOf === id) throw new KinError('keeper.refused', `${id} cannot be stopped`);
-      this.#running.delete(id);
+  #scalingPorts(): Parameters<typeof createScaling>[0] {
+    const { slots } = this.slots;
+    const placeOf = (name: string) => ({
+      workload: 'records',
+      region: name.split('/')[0]!,
+      ordinal: Number(name.split('/')[1]),
     });
+    return {
+      slots: async () => [...slots].map(([name, slot]) => ({ ...placeOf(name), ...slot })),
+      wantedBesides: () => ({ eu: 3 }),
+      ask: ({ by, key }, context) =>
+        this.#effect(
+          context,
+          `ask for ${by}`,
+          () => (this.#asked.get(key) ?? 0) === by,
+          () => (by === 0 ? this.#asked.delete(key) : this.#asked.set(key, by)),
+        ),
+      add: (place, context) => {
+        const empty = { instance: null, version: null, incoming: null, incomingVersion: null };
+        const isDone = () => slots.has(slotName(place));
+        return this.#effect(context, `add ${slotName(place)}`, isDone, () => slots.set(slotName(place), empty));
+      },
+      remove: (place, context) => {
+        const isDone = () => !slots.has(slotName(place));
+        return this.#effect(context, `remove ${slotName(place)}`, isDone, () => slots.delete(slotName(place)));
+      },
+      versionOfNew: () => 2,
+    };
   }
 
-  #slotOf(order: Replacement): Place {
-    const slot = this.#slots.get(nameOf(order));
-    assert(slot, `there is a slot ${nameOf(order)}`);
-    return slot;
-  }
-}
-
-type Effect = (context: MoveContext, change: () => void) => void;
-
-/** Instances are called `0:old`, `0:new`: the slot says to whom they belong. */
-function nameOf(order: Pick<Replacement, 'ordinal'>): string {
-  return String(order.ordinal);
+  /** The fence stands before every effect, and after whatever kept the replica from making it. */
+  readonly #effect: Effect = async (context, name, isDone, change) => {
+    context.signal.throwIfAborted();
+    const replica = this.#replicas.get(context.epoch);
+    if (!replica) throw new KinError('keeper.refused', `nobody acts under epoch ${context.epoch}`);
+    await replica.act(() => {
+      if (context.epoch < this.epoch) throw new KinError('keeper.refused', 'a stale epoch');
+      this.epoch = context.epoch;
+      const fault = this.faultOf(context.key, name);
+      if (fault) throw fault;
+      if (isDone()) return;
+      change();
+      this.onEffect(context.key, name, context.epoch);
+    });
+  };
 }

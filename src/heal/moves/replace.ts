@@ -16,8 +16,9 @@ function replacing(name: MoveName): Move {
   };
 }
 
-function toReplacement(input: JsonObject): Replacement {
-  return input as unknown as Replacement;
+/** A plan that was kept before it said how the old one was: an equal one is started again, and not waited for. */
+export function toReplacement(input: JsonObject): Replacement {
+  return { oldVersion: input['version'], oldState: 'running', ...input } as unknown as Replacement;
 }
 
 export const replace = replacing('replace');
