@@ -145,6 +145,12 @@ describe('the bench', () => {
     expect(text).toContain('db instead of cache, which is not ranked');
   });
 
+  test('tells the first place from the third', async () => {
+    write(issueFile('target.json'), TARGET.replace('"db"', '"web"'));
+    const { report } = await run('--dataset', folder, '--planted', '0');
+    expect((report as DiagnoseReport).groups.at(-1)!.scores[0]).toMatchObject({ top1: 0, top3: 1 });
+  });
+
   test('gives the same for the same seed', async () => {
     const places = async (seed: string) => {
       const { report } = await run('--dataset', folder, '--planted', '20', '--seed', seed);

@@ -124,7 +124,37 @@ describe('the cause', () => {
   });
 });
 
+describe('of several nodes that got worse, the cause', () => {
+  test('is not work that nobody waits for, however much worse that got', () => {
+    const nodes = shop({ shop: { hits: HITS }, search: { hits: HITS }, cart: { hits: [0, 0, 80, 85, 75] } });
+    const alone = nodes.map((each) => (each.name === 'shop' ? { ...each, calls: ['cart', 'search'] } : each));
+    const { causes } = rankCauses(alone, failures);
+    const [cart, search] = ['cart', 'search'].map((name) => causes.find(({ node }) => node === name)!);
+    expect(cart!.harm / search!.harm).toBeGreaterThan(1.9);
+    expect(cart!.score / search!.score).toBeLessThan(1.6);
+  });
+
+  test('is rather what never happened before than what is often so', () => {
+    const wild = (each: CallNode): CallNode => ({
+      ...each,
+      baseline: { ...each.baseline, failedShare: each.baseline.failedShare.map((_, at) => (at % 3 === 0 ? 0.4 : 0)) },
+    });
+    const nodes = shop({ shop: { hits: HITS }, search: { hits: HITS }, cart: { hits: [0, 0, 50, 60, 40] } });
+    const { causes } = rankCauses(
+      nodes.map((each) => (each.name === 'cart' ? wild(each) : each)),
+      failures,
+    );
+    expect(causes[0]!.node).toBe('search');
+  });
+});
+
 describe('cannot tell', () => {
+  test('is the answer when a callee is worse but the node that was asked about is not', () => {
+    const { verdict, reason } = rankCauses(shop({ search: { hits: HITS } }), failures);
+    expect(verdict).toBe('cannot-tell');
+    expect(reason).toBe('shop is not worse than it usually is');
+  });
+
   test('is the answer without readings of the troubled node', () => {
     expect(rankCauses([], failures)).toMatchObject({ verdict: 'cannot-tell', causes: [] });
   });
