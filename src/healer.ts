@@ -11,7 +11,10 @@ import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts'
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { createExecutor } from './heal/executor.ts';
 import type { Fleet } from './heal/fleet.ts';
-import { budgetScopes, type Guard, GUARDS, reviewPlan } from './heal/guards.ts';
+import type { Guard } from './heal/guards/guard.ts';
+import { reviewPlan } from './heal/guards/review.ts';
+import { GUARDS } from './heal/guards/table.ts';
+import { budgetScopes, scopesOf } from './heal/guards/target.ts';
 import { IncidentTracker } from './heal/incident-tracker.ts';
 import type { Incident, Memory } from './heal/memory.ts';
 import type { Move } from './heal/move.ts';
@@ -144,12 +147,10 @@ export function createHealer(options: HealerOptions): Healer {
 async function situationOf(options: HealerOptions, incident: Incident) {
   const { memory, random } = options;
   const { diagnosis } = incident.body;
-  const { workload, subject } = diagnosis;
-  const scope = workload === null ? `${subject.kind} ${subject.name}` : `workload ${workload}`;
   const [repairs, relapses, budgets, surroundings] = await Promise.all([
     memory.readPastRepairs(),
     memory.readRelapses(incident.key),
-    memory.readBudgets(['global', scope]),
+    memory.readBudgets(scopesOf(diagnosis)),
     options.surroundings(),
   ]);
   const planId = newId('pln', random);

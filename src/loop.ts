@@ -10,7 +10,7 @@ import type { Diagnosis } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import type { Symptoms } from './detect/symptoms.ts';
 import { decide } from './heal/decide.ts';
-import type { Guard } from './heal/guards.ts';
+import type { Guard } from './heal/guards/guard.ts';
 import type { Incident } from './heal/memory.ts';
 import type { Plan, Refusal } from './heal/plan.ts';
 import type { Budgets, Policy, Situation } from './heal/situation.ts';

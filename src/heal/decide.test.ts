@@ -58,7 +58,7 @@ describe('the ladder', () => {
     ['version', version, ['rollback', 'page'], 'workload records'],
     ['configuration', version, ['rollback', 'page'], 'workload records'],
     ['tenant', tenant, ['throttle', 'quarantine', 'page'], 'tenant shop'],
-    ['overload', workload, ['scale', 'page'], 'workload records'],
+    ['overload', workload, ['scale', 'shed', 'page'], 'workload records'],
     ['unknown', workload, ['page'], 'workload records'],
     ['dependency', workload, ['page'], 'workload records'],
     ['observer', workload, ['page'], 'workload records'],
@@ -84,6 +84,7 @@ describe('a replacement', () => {
       newInstance: 'records-eu-0-abcde',
       version: 2,
       oldVersion: 2,
+      oldState: 'ready',
       inPlace: false,
     });
     expect(step?.touch).toMatchObject({
@@ -119,8 +120,8 @@ describe('going back', () => {
     const [step] = planFor(diagnosisOf('version', version)).steps;
     expect(step?.input).toMatchObject({ from: 2, to: 1, oldPhase: 'canary', inPlace: false });
     expect(step?.input['slots']).toEqual([
-      { region: 'eu', ordinal: 0, oldInstance: 'records-0', newInstance: 'records-eu-0-abcde' },
-      { region: 'eu', ordinal: 1, oldInstance: 'records-1', newInstance: 'records-eu-1-abcde1' },
+      { region: 'eu', ordinal: 0, oldInstance: 'records-0', oldState: 'ready', newInstance: 'records-eu-0-abcde' },
+      { region: 'eu', ordinal: 1, oldInstance: 'records-1', oldState: 'ready', newInstance: 'records-eu-1-abcde' },
     ]);
   });
 

@@ -1,17 +1,33 @@
-import type { JsonObject } from '../base/json.ts';
+import { canonicalJson } from '../base/json.ts';
 import { symptomKey } from '../detect/symptom.ts';
-import { type FleetView, type InstanceView, instanceOf, lastKnownGood, workloadOf } from '../diagnose/fleet-view.ts';
-import type { MoveName, Playbook } from '../resources/playbook.ts';
-import { type Guard, GUARDS, reviewPlan } from './guards.ts';
-import { type Decision, NOTHING_TOUCHED, type Plan, type Step, type Touch, type Verdict } from './plan.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import { type FleetView, workloadOf } from '../diagnose/fleet-view.ts';
+import type { Playbook } from '../resources/playbook.ts';
+import { callsAPerson, draftLadder, isIndependent, movesOf, pageRung, type Rung } from './drafts/ladder.ts';
+import { type Scene, targetOf } from './drafts/scene.ts';
+import type { Guard } from './guards/guard.ts';
+import { reviewPlan } from './guards/review.ts';
+import { GUARDS } from './guards/table.ts';
+import { workloadNamed } from './guards/target.ts';
+import { onsetOf } from './onset.ts';
+import { outlookOf } from './outlook.ts';
+import type { Decision, Plan, Step, Verdict } from './plan.ts';
 import type { Budgets, Policy, Situation } from './situation.ts';
 
 /** A plan that needs no approval is executed at once or not at all. */
 const PLAN_LIFE_MS = 30_000;
+/** Other suspects that are tried when what was suspected first did not hold: a guess further down is none. */
+const SUSPECTS_MAX = 2;
+/** A suspect that is less likely than this share of the likeliest one is not tried. */
+const SUSPECT_SHARE_MIN = 0.5;
 
 /**
  * From what is wrong to what will be done about it, or to the reasons why nothing is. One pure function over plain data:
  * equal input gives an equal decision, so that any decision can be replayed.
+ *
+ * Every rung of the playbook that fits is judged for itself, and one that a guard denies is left out with the reasons. A
+ * plan holds the rungs that can follow each other without another look at the world; what was tried in vain gives way to
+ * the next rung, and then to the next suspect. A person is called when nothing else is left.
  */
 export function decide(
   situation: Situation,
@@ -21,57 +37,84 @@ export function decide(
   now: number,
   guards: readonly Guard[] = GUARDS,
 ): Decision {
-  const { diagnosis } = situation;
-  const playbook = choosePlaybook(policy.playbooks, diagnosis.cause, diagnosis.workload);
-  if (!playbook) return refuse(situation, null, 'playbook', `no playbook answers ${diagnosis.cause}`, 'apply one');
-  const drafted = playbook.spec.ladder.flatMap((rung) => {
-    const draft = DRAFTS[rung.move]?.(situation, fleet, rung.parameters);
-    return draft ? [{ ...draft, soakMs: rung.soakMs, verifyWithinMs: rung.verifyWithinMs }] : [];
-  });
-  const steps = drafted.map((step, rung) => ({ ...step, rung }));
-  const target = targetOf(situation, fleet);
-  if (steps.length === 0) {
-    return refuse(
-      situation,
-      target,
-      'possible',
-      `no move of playbook ${playbook.metadata.name} fits`,
-      'a person has to look',
-    );
+  const judge: Judge = (plan) => reviewPlan({ plan, situation, fleet, budgets, policy, now }, guards);
+  const desk: Desk = { situation, fleet, policy, now, guards, judge };
+  const candidates = candidatesOf(situation.diagnosis, desk);
+  const [first] = candidates;
+  if (!first) {
+    return refuse(situation, null, 'playbook', `no playbook answers ${situation.diagnosis.cause}`, 'apply one');
   }
-  const draft: Plan = {
-    kind: 'plan',
-    id: situation.planId,
-    incident: situation.incident,
-    cause: diagnosis.cause,
-    playbook: playbook.metadata.name,
-    summary: diagnosis.summary,
-    answers: diagnosis.evidence.map(({ name, subject }) => symptomKey(name, subject)),
-    target,
-    workload: diagnosis.workload,
-    revision: diagnosis.workload === null ? null : (workloadOf(fleet, diagnosis.workload)?.revision ?? null),
-    madeAt: now,
-    expiresAt: now + PLAN_LIFE_MS,
-    needsApproval: false,
-    steps,
-    verdicts: [],
-  };
-  const verdicts = reviewPlan({ plan: draft, situation, fleet, budgets, policy, now }, guards);
-  const denied = verdicts.filter((verdict) => verdict.kind === 'deny');
-  if (denied.length > 0 && denied.every((verdict) => verdict.guard === 'attempts')) return callInstead(draft, verdicts);
-  if (denied.length > 0) return { kind: 'refusal', incident: situation.incident, target, verdicts };
-  const needsApproval = verdicts.some((verdict) => verdict.kind === 'ask');
-  const expiresAt = needsApproval ? now + playbook.spec.limits.approvalMs : draft.expiresAt;
-  return { ...draft, verdicts, needsApproval, expiresAt };
+  const fresh = candidates.filter((each) => each.fresh.length > 0);
+  const chosen = fresh[0] ?? first;
+  const rungs = chosen.fresh.length > 0 ? chosen.fresh : chosen.rungs;
+  return planFor(chosen, rungs, fresh.length > 1, desk);
 }
 
-/** Enough was tried: what is left is to call a person, which takes nothing away and so needs no other leave. */
-function callInstead(draft: Plan, verdicts: readonly Verdict[]): Plan {
-  const input = { incident: draft.incident, summary: draft.summary };
-  const touch = NOTHING_TOUCHED;
-  const said = { effect: 'a person is called', undo: 'what was said stays said' };
-  const step: Step = { move: 'page', rung: 0, input, touch, ...said, soakMs: 0, verifyWithinMs: 0 };
-  return { ...draft, steps: [step], verdicts };
+type Judge = (plan: Plan) => readonly Verdict[];
+
+interface Desk {
+  readonly situation: Situation;
+  readonly fleet: FleetView;
+  readonly policy: Policy;
+  readonly now: number;
+  readonly guards: readonly Guard[];
+  readonly judge: Judge;
+}
+
+/** One explanation of what is wrong, with what could be done about it. */
+interface Candidate {
+  readonly scene: Omit<Scene, 'rung'>;
+  readonly playbook: Playbook;
+  readonly target: string;
+  readonly rungs: readonly Rung[];
+  /** Those that were not tried in vain. */
+  readonly fresh: readonly Rung[];
+}
+
+function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
+  const best = Math.max(0, ...diagnosis.suspects.map(({ score }) => score));
+  const likely = diagnosis.suspects.filter(({ score }) => score >= SUSPECT_SHARE_MIN * best).slice(0, SUSPECTS_MAX);
+  const others = likely.map(({ cause, subject, why }) => ({ cause, subject, summary: why }));
+  return [diagnosis, ...others].flatMap(({ cause, subject, summary }): readonly Candidate[] => {
+    const own = workloadNamed(subject) ?? (subject === diagnosis.subject ? diagnosis.workload : null);
+    const playbook = choosePlaybook(desk.policy.playbooks, cause, own);
+    if (!playbook) return [];
+    const { situation, fleet } = desk;
+    const { planId, repairs, incident } = situation;
+    const onset = onsetOf(diagnosis);
+    const scene = {
+      cause,
+      subject,
+      workload: own,
+      incident,
+      summary,
+      evidence: diagnosis.evidence,
+      onset,
+      fleet,
+      planId,
+      repairs,
+    };
+    const target = targetOf(subject, own, fleet);
+    const rungs = draftLadder(scene, playbook);
+    return [
+      { scene, playbook, target, rungs, fresh: rungs.filter((rung) => !wasInVain(rung, target, playbook, desk)) },
+    ];
+  });
+}
+
+/** The same moves on the same target, lately, that did not hold. A write of another value is another deed. */
+function wasInVain(rung: Rung, target: string, playbook: Playbook, { situation, now }: Desk): boolean {
+  const since = now - playbook.spec.limits.windowMs;
+  const values = rung.steps.flatMap(({ input }) =>
+    'setting' in input ? [`${input['setting']}=${input['value']}`] : [],
+  );
+  const moves = new Set(movesOf(rung));
+  return situation.repairs.some((repair) => {
+    if (repair.outcome !== 'unwound' || repair.target !== target || repair.startedAt < since) return false;
+    const wrote = repair.wrote.map(({ setting, value }) => canonicalJson([setting, value]));
+    if (values.length > 0) return values.every((each) => wrote.includes(each));
+    return repair.moves.some((move) => moves.has(move));
+  });
 }
 
 /** The most specific playbook wins: one that names the workload before one for all, a declared one before a built-in. */
@@ -81,154 +124,125 @@ function choosePlaybook(playbooks: readonly Playbook[], cause: string, workload:
   return specific ?? answering.find((each) => each.spec.workloads.length === 0);
 }
 
-function targetOf(situation: Situation, fleet: FleetView): string {
-  const { subject, workload } = situation.diagnosis;
-  if (subject.kind === 'tenant') return `tenant ${subject.name}`;
-  const instance = subject.kind === 'instance' ? instanceOf(fleet, subject.name) : undefined;
-  if (instance) return `slot ${slotName(instance)}`;
-  return `workload ${workload ?? subject.name}`;
+function planFor(chosen: Candidate, rungs: readonly Rung[], hasOthers: boolean, desk: Desk): Decision {
+  const { situation } = desk;
+  const judged = rungs.map((rung) => {
+    const verdicts = desk.judge(toPlan(chosen, [rung], desk));
+    const denied = verdicts.filter((verdict) => verdict.kind === 'deny');
+    return { rung, verdicts, denied, asks: verdicts.some((verdict) => verdict.kind === 'ask') };
+  });
+  const lawful = judged.filter(({ denied }) => denied.length === 0);
+  const refused = whatWasRefused(judged);
+  if (lawful.length === 0) {
+    const names = new Set(refused.map(({ guard }) => guard));
+    const allowed = judged[0]?.verdicts.filter(({ guard }) => !names.has(guard)) ?? [];
+    return callInstead(chosen, refused, allowed, desk);
+  }
+  const taken = followable(lawful);
+  const isLast = taken.length === lawful.length && !hasOthers && callsAPerson(chosen.playbook);
+  const ladder = [...taken.map(({ rung }) => rung), ...(isLast ? [pageRung(chosen.scene)] : [])];
+  const plan = withVerdicts(toPlan(chosen, ladder, desk), refused, desk);
+  if (plan) return plan;
+  const alone = withVerdicts(toPlan(chosen, ladder.slice(0, 1), desk), refused, desk);
+  return alone ?? { kind: 'refusal', incident: situation.incident, target: chosen.target, verdicts: refused };
 }
 
-function slotName(instance: InstanceView): string {
-  return `${instance.workload}/${instance.region}/${instance.ordinal}`;
+/** The first rung and those that can follow it: none that asks for a person after one that does not. */
+function followable<T extends { readonly rung: Rung; readonly asks: boolean }>(lawful: readonly T[]): readonly T[] {
+  const taken: T[] = [];
+  for (const each of lawful) {
+    const first = taken[0];
+    if (
+      first &&
+      (each.asks !== first.asks ||
+        !isIndependent(
+          each.rung,
+          taken.map(({ rung }) => rung),
+        ))
+    )
+      break;
+    taken.push(each);
+  }
+  return taken;
 }
 
-type Draft = Pick<Step, 'move' | 'input' | 'touch' | 'effect' | 'undo'>;
-type DraftMove = (situation: Situation, fleet: FleetView, parameters: JsonObject) => Draft | undefined;
-
-const replaceInstance: DraftMove = (situation, fleet) => {
-  const { subject } = situation.diagnosis;
-  const instance = subject.kind === 'instance' ? instanceOf(fleet, subject.name) : undefined;
-  const workload = instance && workloadOf(fleet, instance.workload);
-  if (!instance || !workload || instance.role !== 'occupant') return undefined;
-  const inPlace = workload.replacement === 'in-place';
-  const input = {
-    workload: workload.name,
-    region: instance.region,
-    ordinal: instance.ordinal,
-    oldInstance: instance.id,
-    newInstance: successorId(situation.planId, instance, 0),
-    version: instance.version,
-    oldVersion: instance.version,
-    inPlace,
-  };
-  return {
-    move: inPlace ? 'restart' : 'replace',
-    input,
-    touch: touchOf(fleet, [instance], inPlace && instance.ready ? 1 : 0),
-    undo: `${instance.id} keeps the slot`,
-    effect: inPlace
-      ? `stop ${instance.id}, then start ${input.newInstance} in its place`
-      : `start ${input.newInstance}, then take ${instance.id} out of service`,
-  };
-};
-
-const goBack: DraftMove = (situation, fleet) => {
-  const { subject } = situation.diagnosis;
-  const workload = subject.kind === 'version' ? workloadOf(fleet, subject.workload) : undefined;
-  if (!workload || subject.kind !== 'version') return undefined;
-  const good = lastKnownGood(workload, subject.version);
-  if (!good) return undefined;
-  const affected = workload.instances.filter((each) => each.version === subject.version && each.role === 'occupant');
-  const slots = affected.map((instance, i) => ({
-    region: instance.region,
-    ordinal: instance.ordinal,
-    oldInstance: instance.id,
-    newInstance: successorId(situation.planId, instance, i),
-  }));
-  const inPlace = workload.replacement === 'in-place';
-  const bad = workload.versions.find((each) => each.version === subject.version);
-  const move = bad?.artefactDigest === good.artefactDigest ? 'revert' : 'rollback';
-  return {
-    move,
-    input: {
-      workload: workload.name,
-      from: subject.version,
-      to: good.version,
-      oldPhase: workload.phase,
-      inPlace,
-      slots,
-    },
-    touch: touchOf(fleet, affected, inPlace && affected.some((each) => each.ready) ? 1 : 0),
-    undo: `version ${subject.version} is wanted again`,
-    effect: `${workload.name} goes back from version ${subject.version} to version ${good.version}, which has soaked`,
-  };
-};
-
-const limitTenant =
-  (kind: 'throttle' | 'quarantine'): DraftMove =>
-  (situation, fleet, parameters) => {
-    const { subject, evidence } = situation.diagnosis;
-    const tenant = subject.kind === 'tenant' ? fleet.tenants.find((each) => each.name === subject.name) : undefined;
-    if (!tenant || tenant.mitigations.some((each) => each.kind === kind)) return undefined;
-    const usual = Number(evidence[0]?.evidence['usualPerSecond'] ?? tenant.limits.requestsPerSecond / 4);
-    const requestsPerSecond = Math.max(1, Math.round(usual * Number(parameters['timesUsual'] ?? 1.5)));
-    const concurrency = Math.max(2, Math.ceil(tenant.limits.concurrency / 8));
-    const minutes = Number(parameters['minutes'] ?? 10);
-    const touch: Touch = { ...NOTHING_TOUCHED, tenants: [tenant.name], dataClasses: tenant.dataClasses };
-    return {
-      move: kind,
-      input: { id: `${situation.planId}-${kind}`, kind, tenant: tenant.name, requestsPerSecond, concurrency, minutes },
-      touch,
-      undo: 'the limit is lifted',
-      effect:
-        kind === 'throttle'
-          ? `${tenant.name} is held to ${requestsPerSecond} requests/s for ${minutes} min`
-          : `${tenant.name} is refused for ${minutes} min`,
-    };
-  };
-
-const scaleByOne: DraftMove = (situation, fleet) => {
-  const workload = workloadOf(fleet, situation.diagnosis.workload ?? '');
-  if (!workload || workload.replacement === 'in-place') return undefined;
-  const regions = Object.keys(workload.wanted);
-  const touch = { ...touchOf(fleet, [], 0), regions };
-  return {
-    move: 'scale',
-    input: { workload: workload.name, regions, by: 1, key: situation.planId },
-    touch,
-    undo: 'as many as before',
-    effect: `one more instance of ${workload.name} in ${regions.join(' and ')}`,
-  };
-};
-
-const page: DraftMove = (situation) => ({
-  move: 'page',
-  input: { incident: situation.incident, summary: situation.diagnosis.summary },
-  touch: NOTHING_TOUCHED,
-  effect: 'a person is called',
-  undo: 'what was said stays said',
-});
-
-/** How each move is drafted for a situation; nothing where it does not fit. */
-const DRAFTS: Readonly<Partial<Record<MoveName, DraftMove>>> = {
-  replace: replaceInstance,
-  restart: replaceInstance,
-  rollback: goBack,
-  revert: goBack,
-  throttle: limitTenant('throttle'),
-  quarantine: limitTenant('quarantine'),
-  scale: scaleByOne,
-  page,
-};
-
-/** Every tenant that may be served where the instances stand is touched: pooled instances serve them all. */
-function touchOf(fleet: FleetView, instances: readonly InstanceView[], servingTakenAtOnce: number): Touch {
-  const regions = [...new Set(instances.map((each) => each.region))];
-  const tenants = fleet.tenants.filter((each) => regions.some((region) => each.regions.includes(region)));
-  return {
-    ...NOTHING_TOUCHED,
-    instances: instances.map((each) => each.id),
-    servingTakenAtOnce,
-    dataClasses: [...new Set(tenants.flatMap((each) => each.dataClasses))],
-    tenants: tenants.map((each) => each.name),
-    regions,
-  };
+/** The plan with the verdicts of all guards on it and with what was left out; undefined when one denies. */
+function withVerdicts(draft: Plan, left: readonly Verdict[], desk: Desk): Plan | undefined {
+  const verdicts = desk.judge(draft);
+  if (verdicts.some((verdict) => verdict.kind === 'deny')) return undefined;
+  const needsApproval = verdicts.some((verdict) => verdict.kind === 'ask');
+  const playbook = desk.policy.playbooks.find((each) => each.metadata.name === draft.playbook);
+  const lifeMs = needsApproval ? (playbook?.spec.limits.approvalMs ?? PLAN_LIFE_MS) : PLAN_LIFE_MS;
+  return { ...draft, needsApproval, expiresAt: desk.now + lifeMs, verdicts: [...verdicts, ...left] };
 }
 
-/** `records-eu-0-k3f9a`: says where it belongs; unique because plan ids are. */
-function successorId(planId: string, instance: InstanceView, index: number): string {
-  return `${instance.workload}-${instance.region}-${instance.ordinal}-${planId.slice(-5)}${index > 0 ? index : ''}`;
+/**
+ * No rung may be climbed. When nothing but time would help, the refusal stands and is looked at again. Otherwise a person
+ * is called, which takes nothing away, if nothing stands against that either.
+ */
+function callInstead(
+  chosen: Candidate,
+  refused: readonly Verdict[],
+  allowed: readonly Verdict[],
+  desk: Desk,
+): Decision {
+  const { situation, guards } = desk;
+  const { target, playbook } = chosen;
+  const calling = new Set(guards.filter(({ helps }) => helps === 'person').map(({ name }) => name));
+  const refusal = { kind: 'refusal', incident: situation.incident, target } as const;
+  if (refused.some(({ guard }) => !calling.has(guard))) return { ...refusal, verdicts: [...allowed, ...refused] };
+  if (refused.length === 0 && !callsAPerson(playbook)) {
+    const reason = `no move of playbook ${playbook.metadata.name} fits`;
+    return refuse(situation, target, 'possible', reason, 'a person has to look');
+  }
+  const page = toPlan(chosen, [pageRung(chosen.scene)], desk);
+  const verdicts = desk.judge(page);
+  const denied = verdicts.filter((verdict) => verdict.kind === 'deny');
+  if (denied.length > 0) return { ...refusal, verdicts: [...allowed, ...denied, ...refused] };
+  const needsApproval = verdicts.some((verdict) => verdict.kind === 'ask');
+  return { ...page, needsApproval, verdicts: [...verdicts, ...refused] };
+}
+
+/** What stood against rungs: what stands against all of them is said once, and the rest with the move that it is about. */
+function whatWasRefused(
+  judged: readonly { readonly rung: Rung; readonly denied: readonly Verdict[] }[],
+): readonly Verdict[] {
+  const told = new Set<string>();
+  return judged.flatMap(({ rung, denied }) =>
+    denied.flatMap((verdict): readonly Verdict[] => {
+      const stands = ({ guard, reason }: Verdict) => guard === verdict.guard && reason === verdict.reason;
+      const isGeneral = judged.every((each) => each.denied.some(stands));
+      const reason = isGeneral ? verdict.reason : `${rung.steps[0]?.move}: ${verdict.reason}`;
+      const what = `${verdict.guard} ${reason}`;
+      if (told.has(what)) return [];
+      told.add(what);
+      return [{ ...verdict, reason }];
+    }),
+  );
+}
+
+function toPlan(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Plan {
+  const { scene, playbook, target } = chosen;
+  const { situation, fleet, now } = desk;
+  const steps: readonly Step[] = rungs.flatMap((each, rung) => each.steps.map((step) => ({ ...step, rung })));
+  return {
+    kind: 'plan',
+    id: situation.planId,
+    incident: situation.incident,
+    cause: scene.cause,
+    playbook: playbook.metadata.name,
+    summary: scene.summary,
+    answers: situation.diagnosis.evidence.map(({ name, subject }) => symptomKey(name, subject)),
+    target,
+    workload: scene.workload,
+    revision: scene.workload === null ? null : (workloadOf(fleet, scene.workload)?.revision ?? null),
+    madeAt: now,
+    expiresAt: now + PLAN_LIFE_MS,
+    needsApproval: false,
+    steps,
+    verdicts: [],
+    ...outlookOf(scene.cause, steps),
+  };
 }
 
 function refuse(situation: Situation, target: string | null, guard: string, reason: string, remedy: string): Decision {

@@ -15,6 +15,8 @@ export interface Replacement {
   readonly version: number;
   /** The old one stops first: it owns data or a place that two cannot share. */
   readonly inPlace: boolean;
+  /** Machines that are in doubt: the successor is placed on another one, or not at all. */
+  readonly avoidHosts?: readonly string[];
 }
 
 /** Id under which an undo starts the old version again when the old instance is gone by then: an id is used once. */

@@ -60,7 +60,7 @@ export interface Verdict {
 }
 
 /** A ladder of steps: the next is climbed when the one before could not be verified, after it was undone. */
-export interface Plan {
+export interface Plan extends Partial<Outlook> {
   readonly kind: 'plan';
   readonly id: string;
   readonly incident: string;
@@ -80,6 +80,18 @@ export interface Plan {
   readonly needsApproval: boolean;
   readonly steps: readonly Step[];
   readonly verdicts: readonly Verdict[];
+}
+
+/** What a plan is expected to bring, to cost and to risk: of the first rung, but for the risk, which is that of the whole ladder. Explained by declared properties of the moves. */
+export interface Outlook {
+  readonly predicted: { readonly effect: string; readonly withinMs: number; readonly clears: Cause };
+  readonly cost: {
+    readonly instancesStarted: number;
+    readonly servingTakenAtOnce: number;
+    readonly tenantsTouched: number;
+    readonly what: readonly string[];
+  };
+  readonly risk: { readonly level: 'low' | 'medium' | 'high'; readonly why: string };
 }
 
 /** Nothing is done, and why: a first-class result. */

@@ -1,58 +1,175 @@
 import { API_VERSION } from '../resources/metadata.ts';
 import { type Cause, type MoveName, type Playbook, playbookSchema } from '../resources/playbook.ts';
 
+type Parameters = Readonly<Record<string, string | number | boolean>>;
+
 interface Rung {
   readonly move: MoveName;
+  readonly also?: readonly { readonly move: MoveName; readonly parameters?: Parameters }[];
+  readonly parameters?: Parameters;
   readonly soakMs?: number;
   readonly verifyWithinMs?: number;
 }
 
-/** One playbook per class of incident. A Playbook resource that answers the same cause takes its place. */
+const PAGE: Rung = { move: 'page' };
+const QUICK = { soakMs: 5_000, verifyWithinMs: 60_000 };
+const STEADY = { soakMs: 15_000, verifyWithinMs: 90_000 };
+
+/**
+ * One playbook per class of incident, each from what heals most to what heals least, and a person last. Rungs that do not
+ * fit what is there are left out, so a ladder lists all that may help. A Playbook resource that answers the same cause
+ * takes its place.
+ */
 export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
   // A death is certain and its successor is equal: what would still kill it shows as a crash loop.
   playbook('replace-dead', ['instance-died'], [{ move: 'replace', soakMs: 1_500, verifyWithinMs: 30_000 }]),
   playbook('replace-hung', ['instance-hung'], [{ move: 'replace', soakMs: 2_000, verifyWithinMs: 30_000 }]),
   playbook(
     'replace-degraded',
-    ['instance-degraded', 'resource'],
-    [{ move: 'replace', soakMs: 5_000, verifyWithinMs: 45_000 }, { move: 'page' }],
+    ['instance-degraded'],
+    [{ move: 'replace', soakMs: 5_000, verifyWithinMs: 45_000 }, PAGE],
   ),
-  playbook('roll-back', ['version'], [{ move: 'rollback', soakMs: 5_000, verifyWithinMs: 60_000 }, { move: 'page' }]),
-  playbook('revert', ['configuration'], [{ move: 'revert', soakMs: 5_000, verifyWithinMs: 60_000 }, { move: 'page' }]),
+  playbook('roll-back', ['version'], [{ move: 'rollback', ...QUICK }, PAGE]),
+  playbook(
+    'revert',
+    ['configuration'],
+    [
+      { move: 'suspend', also: [{ move: 'revert' }], ...STEADY },
+      { move: 'revert', ...QUICK },
+      { move: 'recreate', ...STEADY },
+      { move: 'reenable', ...STEADY },
+      { move: 'resize', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'restore-missing',
+    ['missing'],
+    [
+      { move: 'suspend', also: [{ move: 'recreate' }, { move: 'revert' }], ...STEADY },
+      { move: 'recreate', ...STEADY },
+      { move: 'revert', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'protect-again',
+    ['protection'],
+    [
+      { move: 'suspend', also: [{ move: 'reenable' }, { move: 'revert' }], ...STEADY },
+      { move: 'reenable', ...STEADY },
+      { move: 'revert', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'stop-the-actor',
+    ['actor'],
+    [
+      { move: 'suspend', also: [{ move: 'revert' }], ...STEADY },
+      { move: 'throttle', ...STEADY },
+      { move: 'revert', ...STEADY },
+      PAGE,
+    ],
+  ),
   playbook(
     'throttle-noisy',
     ['tenant'],
     [
+      { move: 'revert', soakMs: 5_000 },
       { move: 'throttle', soakMs: 3_000, verifyWithinMs: 20_000 },
       { move: 'quarantine', soakMs: 3_000 },
-      { move: 'page' },
+      PAGE,
     ],
   ),
   playbook(
-    'scale-overloaded',
-    ['overload'],
-    [{ move: 'scale', soakMs: 10_000, verifyWithinMs: 60_000 }, { move: 'page' }],
-  ),
-  playbook(
-    'call-a-person',
+    'quarantine-poison',
+    ['poison'],
     [
-      'unknown',
-      'dependency',
-      'observer',
-      'poison',
-      'actor',
-      'isolation',
-      'certificate',
-      'credential',
-      'clock',
-      'session',
-      'data',
-      'missing',
-      'protection',
-      'infrastructure',
+      { move: 'quarantine', ...STEADY },
+      { move: 'quarantine', parameters: { widen: true }, ...STEADY },
+      { move: 'dead-letter', ...STEADY },
+      PAGE,
     ],
-    [{ move: 'page' }],
   ),
+  // Who sees another's data is cut off first; going back comes after, and a person hears of it in any case.
+  playbook(
+    'contain-leak',
+    ['isolation'],
+    [
+      { move: 'quarantine', also: [{ move: 'rollback' }, { move: 'revert' }], ...STEADY },
+      { move: 'rollback', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'renew-certificate',
+    ['certificate'],
+    [
+      { move: 'revert', ...STEADY },
+      { move: 'rotate', ...STEADY },
+      { move: 'rotate', also: [{ move: 'restart', parameters: { of: 'holders' } }], ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'renew-credential',
+    ['credential'],
+    [
+      { move: 'revert', ...STEADY },
+      { move: 'restart', ...STEADY },
+      { move: 'rotate', also: [{ move: 'restart', parameters: { of: 'holders' } }], ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook('set-clock', ['clock'], [{ move: 'sync-clock', ...STEADY }, { move: 'revert', ...STEADY }, PAGE]),
+  playbook('end-session', ['session'], [{ move: 'terminate', ...STEADY }, { move: 'suspend', ...STEADY }, PAGE]),
+  playbook(
+    'unblock-data',
+    ['data'],
+    [{ move: 'dead-letter', ...STEADY }, { move: 'revert', ...STEADY }, { move: 'terminate', ...STEADY }, PAGE],
+  ),
+  playbook(
+    'leave-what-failed',
+    ['infrastructure'],
+    [
+      { move: 'revert', ...STEADY },
+      { move: 'reroute', also: [{ move: 'scale' }], ...STEADY },
+      { move: 'replace', ...STEADY },
+      { move: 'scale', ...STEADY },
+      { move: 'failover', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'live-without',
+    ['dependency'],
+    [{ move: 'revert', ...STEADY }, { move: 'reroute', ...STEADY }, { move: 'failover', ...STEADY }, PAGE],
+  ),
+  playbook(
+    'relieve',
+    ['resource'],
+    [
+      { move: 'suspend', also: [{ move: 'revert' }], ...STEADY },
+      { move: 'revert', ...STEADY },
+      { move: 'replace', soakMs: 5_000, verifyWithinMs: 45_000 },
+      { move: 'resize', ...STEADY },
+      { move: 'throttle', ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook(
+    'relieve-overload',
+    ['overload'],
+    [
+      { move: 'revert', ...STEADY },
+      { move: 'suspend', ...STEADY },
+      { move: 'scale', soakMs: 10_000, verifyWithinMs: 60_000 },
+      { move: 'shed', parameters: { share: 0.3 }, ...STEADY },
+      PAGE,
+    ],
+  ),
+  playbook('call-a-person', ['unknown', 'observer'], [PAGE]),
 ];
 
 function playbook(name: string, answers: readonly Cause[], ladder: readonly Rung[]): Playbook {

@@ -4,7 +4,7 @@ import { newId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Executor } from './executor.ts';
-import { budgetScopes, overlaps } from './guards.ts';
+import { budgetScopes, overlaps } from './guards/target.ts';
 import { resumePoint } from './journal.ts';
 import type { Memory, OpenRepair } from './memory.ts';
 import { planHash } from './plan-hash.ts';

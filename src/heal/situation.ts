@@ -1,6 +1,7 @@
 import type { MoveRules } from '../comply/gate.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Autonomy, Cause, MoveName, Playbook } from '../resources/playbook.ts';
+import type { ThresholdName } from '../resources/threshold.ts';
 import type { Outcome } from './plan.ts';
 
 /** All that a decision is made from, besides the fleet: plain data, so that it can be kept and replayed. */
@@ -20,6 +21,10 @@ export interface Situation {
   readonly trust: Readonly<Record<string, Trust>>;
   /** Who approved this plan. */
   readonly approvals: readonly string[];
+  /** What else is wrong at this moment: the diagnoses of the other open incidents. */
+  readonly others?: readonly Diagnosis[];
+  /** When most of the fleet looked down last (`looksDown` of the guard `panic`); null when it never did. */
+  readonly panickedAt?: number | null;
 }
 
 /** A process that observes. `host` is the machine that it fails together with. */
@@ -83,6 +88,8 @@ export interface Policy {
   readonly harmMax: number;
   /** Moves that destroy and are allowed all the same. */
   readonly destructive: readonly MoveName[];
+  /** Numbers of guards that are not the default. */
+  readonly thresholds?: Readonly<Partial<Record<ThresholdName, number>>>;
 }
 
 /** `scope` is `global`, `workload NAME`, `tenant NAME` or `move NAME`. */

@@ -67,7 +67,7 @@ export const playbookSchema = resourceSchema(
       .array(
         z.strictObject({
           move: z.enum(MOVES),
-          then: z
+          also: z
             .array(
               z.strictObject({
                 move: z.enum(MOVES),

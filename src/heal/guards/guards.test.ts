@@ -1,31 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { AT, fleetView, instanceView, tenantView, workloadView } from '../../test/sim/fleet-views.ts';
-import { diagnosisOf, planOf, policyOf, repairOf, situationOf, stepOf } from '../../test/sim/plans.ts';
-import type { InstanceView } from '../diagnose/fleet-view.ts';
-import { budgetScopes, GUARDS, overlaps, type Review, reviewPlan } from './guards.ts';
-import type { FreezeWindow, Stop } from './situation.ts';
-
-const subject = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
-
-function review(more: Partial<Review> = {}): Review {
-  const situation = situationOf(diagnosisOf('instance-hung', subject));
-  const budgets = { global: 5, 'workload records': 5 };
-  return {
-    plan: planOf(),
-    situation,
-    fleet: fleetView([workloadView('records')]),
-    budgets,
-    policy: policyOf(),
-    now: AT,
-    ...more,
-  };
-}
-
-function verdict(guard: string, more: Partial<Review> = {}) {
-  const found = reviewPlan(review(more)).find((each) => each.guard === guard);
-  expect(found, `there is a guard ${guard}`).toBeDefined();
-  return found?.kind;
-}
+import { AT, fleetView, instanceView, tenantView, workloadView } from '../../../test/sim/fleet-views.ts';
+import { diagnosisOf, planOf, policyOf, repairOf, situationOf, stepOf } from '../../../test/sim/plans.ts';
+import { reviewOf as review, subject, verdictOf as verdict } from '../../../test/sim/reviews.ts';
+import type { InstanceView } from '../../diagnose/fleet-view.ts';
+import type { FreezeWindow, Stop } from '../situation.ts';
+import { reviewPlan } from './review.ts';
+import { GUARDS } from './table.ts';
+import { budgetScopes, overlaps } from './target.ts';
 
 function stop(scope: string, expiresAt: number | null = null): Stop {
   return { id: 'stp_1', scope, reason: 'maintenance', by: 'ada', expiresAt };

@@ -1,0 +1,70 @@
+import type { MoveName, Playbook } from '../../resources/playbook.ts';
+import { MOVE_TRAITS } from '../move-traits.ts';
+import type { Step } from '../plan.ts';
+import { SLOWEST_FAILURE_MS } from '../slowest-failure.ts';
+import type { Draft, Scene } from './scene.ts';
+import { DRAFTS } from './table.ts';
+
+/** A rung of a playbook as it would be climbed here. Its steps have no place in a ladder yet. */
+export interface Rung {
+  readonly steps: readonly Omit<Step, 'rung'>[];
+}
+
+/**
+ * The rungs of a playbook that fit a scene, without the call to a person that may end it. A rung whose own move does not
+ * fit is left out whole; what it does `also` is left out alone.
+ */
+export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook): readonly Rung[] {
+  return playbook.spec.ladder.flatMap((rung, place): readonly Rung[] => {
+    if (rung.move === 'page') return [];
+    const here: Scene = { ...scene, rung: place };
+    const own = DRAFTS[rung.move](here, rung.parameters);
+    if (own.length === 0) return [];
+    const rest = rung.also.flatMap((each) => DRAFTS[each.move](here, each.parameters));
+    const slowestMs = SLOWEST_FAILURE_MS[scene.cause];
+    const soakMs = Math.max(rung.soakMs, slowestMs);
+    const verifyWithinMs = Math.max(rung.verifyWithinMs, 2 * soakMs);
+    return [{ steps: withoutRepetition([...own, ...rest]).map((draft) => ({ ...draft, soakMs, verifyWithinMs })) }];
+  });
+}
+
+/** Two moves of a rung may come to the same deed: the restart that a write needs, and the restart that follows it. */
+function withoutRepetition(drafts: readonly Draft[]): readonly Draft[] {
+  const seen = new Set<string>();
+  return drafts.filter((draft) => {
+    const deed = deedOf(draft);
+    return seen.has(deed) ? false : seen.add(deed);
+  });
+}
+
+function deedOf({ move, input }: Draft): string {
+  const of = input['setting'] ?? input['oldInstance'] ?? input['key'] ?? input['id'] ?? input['workload'];
+  return `${'setting' in input ? 'write' : (MOVE_TRAITS[move].twin ?? move)} ${String(of)}`;
+}
+
+/** The call to a person that ends every ladder that could not help. */
+export function pageRung(scene: Omit<Scene, 'rung'>): Rung {
+  const place = { ...scene, rung: 0 };
+  return { steps: DRAFTS.page(place, {}).map((draft) => ({ ...draft, soakMs: 0, verifyWithinMs: 0 })) };
+}
+
+/** Whether a ladder ends with a person. */
+export function callsAPerson(playbook: Playbook): boolean {
+  return playbook.spec.ladder.some(({ move }) => move === 'page');
+}
+
+/**
+ * Whether the steps of a rung may follow those of others in one plan: what an earlier rung changed, even if it was taken
+ * back, has another revision and other occupants by then, and has to be looked at anew.
+ */
+export function isIndependent(rung: Rung, others: readonly Rung[]): boolean {
+  const touched = new Set(
+    others.flatMap(({ steps }) => steps.flatMap(({ touch }) => [...touch.instances, ...touch.settings])),
+  );
+  return rung.steps.every(({ touch }) => [...touch.instances, ...touch.settings].every((each) => !touched.has(each)));
+}
+
+/** Moves of a rung, with their twins: what is remembered of a repair is its moves. */
+export function movesOf(rung: Rung): readonly MoveName[] {
+  return rung.steps.flatMap(({ move }) => [move, MOVE_TRAITS[move].twin ?? move]);
+}

@@ -1,0 +1,156 @@
+/** Moves that keep something out for a while: a kind of request, a tenant, a share of everybody, an actor. */
+import type { JsonObject } from '../../base/json.ts';
+import type { ActorView, TenantView } from '../../diagnose/fleet-view.ts';
+import type { Mitigation } from '../fleet.ts';
+import { NOTHING_TOUCHED, type Touch } from '../plan.ts';
+import {
+  type Draft,
+  type DraftMove,
+  factOf,
+  keyOf,
+  type Scene,
+  settingsOf,
+  subjectActor,
+  subjectAsset,
+  subjectWorkload,
+  writerOf,
+} from './scene.ts';
+import { touchRegions, touchTenants } from './touching.ts';
+
+type Kind = Mitigation['kind'];
+
+/** Whom a limit is for: what is null is not narrowed by it. */
+interface Scope {
+  readonly tenant: string | null;
+  readonly workload: string | null;
+  readonly route: string | null;
+  readonly fingerprint: string | null;
+  readonly actor: string | null;
+  readonly touch: Touch;
+  readonly who: string;
+}
+
+const ALL = { tenant: null, workload: null, route: null, fingerprint: null, actor: null };
+
+/** `widen` takes the next wider scope: from one kind of request to its route, from a route to the tenant. */
+export const limiting =
+  (kind: Kind): DraftMove =>
+  (scene, parameters) => {
+    const scope = scopeOf(scene, kind, parameters['widen'] === true);
+    if (!scope) return [];
+    const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
+    const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
+    if (isWhole && tenant?.mitigations.some((each) => each.kind === kind)) return [];
+    const minutes = Number(parameters['minutes'] ?? (kind === 'quarantine' ? 30 : 10));
+    const rampMinutes = Math.max(1, Math.round(minutes * 0.3 * 10) / 10);
+    const rates = ratesOf(scene, tenant, parameters);
+    const { touch, who, ...narrowed } = scope;
+    const share = Number(parameters['share'] ?? 0.3);
+    const draft: Draft = {
+      move: kind,
+      input: {
+        id: keyOf(scene, kind),
+        kind,
+        ...narrowed,
+        ...rates,
+        ...(kind === 'shed' ? { share } : {}),
+        minutes,
+        rampMinutes,
+      },
+      touch,
+      undo: 'the limit is lifted',
+      effect: effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
+    };
+    return [draft];
+  };
+
+function effectOf(kind: Kind, who: string, to: { requestsPerSecond: number; share: number; minutes: number }): string {
+  const span = `for ${to.minutes} min, and let back little by little`;
+  if (kind === 'throttle') return `${who} held to ${to.requestsPerSecond} requests/s ${span}`;
+  return kind === 'shed' ? `${Math.round(to.share * 100)} % of ${who} refused ${span}` : `${who} refused ${span}`;
+}
+
+/** A little more than what is usual for whoever it is. */
+function ratesOf(scene: Scene, tenant: TenantView | undefined, parameters: JsonObject) {
+  const entitled = tenant?.limits ?? { requestsPerSecond: 100, concurrency: 64 };
+  const usual = Number(factOf(scene, 'usualPerSecond') ?? entitled.requestsPerSecond / 4);
+  return {
+    requestsPerSecond: Math.max(1, Math.round(usual * Number(parameters['timesUsual'] ?? 1.5))),
+    concurrency: Math.max(2, Math.ceil(entitled.concurrency / 8)),
+  };
+}
+
+function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
+  const { subject, fleet } = scene;
+  const tenantNamed = (name: string) => fleet.tenants.filter((each) => each.name === name);
+  switch (subject.kind) {
+    case 'tenant': {
+      const touch = touchTenants(tenantNamed(subject.name));
+      return touch.tenants.length === 0 ? undefined : { ...ALL, tenant: subject.name, touch, who: subject.name };
+    }
+    case 'requests': {
+      const { tenant, route, workload } = subject;
+      const fingerprint = widen ? null : subject.fingerprint;
+      if (widen && subject.fingerprint === null) return undefined;
+      const touch = touchTenants(tenantNamed(tenant));
+      const what =
+        fingerprint === null ? `requests of ${tenant} to ${route ?? workload}` : `one kind of request of ${tenant}`;
+      return { ...ALL, tenant, workload, route, fingerprint, touch, who: what };
+    }
+    case 'actor':
+    case 'asset': {
+      const actor = subjectActor(scene) ?? heaviestUser(scene);
+      if (actor && kind !== 'shed') {
+        return { ...ALL, actor: actor.name, touch: { ...NOTHING_TOUCHED, actors: [actor.name] }, who: actor.name };
+      }
+      return scene.cause === 'isolation' || kind === 'shed' ? wholeWorkload(scene) : undefined;
+    }
+    default:
+      return kind === 'shed' || scene.cause === 'isolation' ? wholeWorkload(scene) : undefined;
+  }
+}
+
+function wholeWorkload(scene: Scene): Scope | undefined {
+  const workload = subjectWorkload(scene) ?? firstNeeding(scene);
+  if (!workload) return undefined;
+  const regions = [...new Set(workload.instances.map((each) => each.region))];
+  const touch = touchRegions(scene.fleet, regions);
+  return { ...ALL, workload: workload.name, touch, who: `requests to ${workload.name}` };
+}
+
+function firstNeeding(scene: Scene) {
+  const names = subjectAsset(scene)?.workloads ?? [];
+  return scene.fleet.workloads.find((each) => each.routed && names.includes(each.name));
+}
+
+/** Stops whoever does the damage: the accused actor, the hand that keeps writing, or the heaviest unusual user. */
+export const suspend: DraftMove = (scene) => {
+  const own = subjectActor(scene);
+  const writers = settingsOf(scene).flatMap((setting) => writerOf(setting, scene) ?? []);
+  const found = own ? [own] : writers.length > 0 ? writers : [heaviestUser(scene)].filter((each) => each !== undefined);
+  const actors = [...new Set(found)].filter((each) => each.running && each.suspendable);
+  return actors.map(
+    (actor): Draft => ({
+      move: 'suspend',
+      input: { actor: actor.name, key: keyOf(scene, actor.name) },
+      touch: { ...NOTHING_TOUCHED, actors: [actor.name] },
+      effect: `${actor.kind} ${actor.name} stands still`,
+      undo: `${actor.name} goes on`,
+    }),
+  );
+};
+
+/** Who uses an unusual share of the asset or workload in question. */
+function heaviestUser(scene: Scene): ActorView | undefined {
+  const of = scene.subject.kind === 'asset' || scene.subject.kind === 'workload' ? scene.subject.name : scene.workload;
+  const users = scene.fleet.actors.flatMap((actor) =>
+    actor.uses
+      .filter((use) => actor.running && use.of === of && use.share >= SHARE_MIN && use.timesUsual >= TIMES_USUAL_MIN)
+      .map((use) => ({ actor, share: use.share })),
+  );
+  return users.toSorted((a, b) => b.share - a.share)[0]?.actor;
+}
+
+/** Below these, whoever uses something is one of many, or does what it always does. */
+const SHARE_MIN = 0.25;
+const TIMES_USUAL_MIN = 1.5;

@@ -1,0 +1,204 @@
+/** Moves that give slots another occupant: restart, replace, and going back to an earlier version. */
+import type { JsonObject } from '../../base/json.ts';
+import { type InstanceView, type VersionView, type WorkloadView, workloadOf } from '../../diagnose/fleet-view.ts';
+import { isGoodVersion } from '../onset.ts';
+import {
+  conditionsOf,
+  type Draft,
+  type DraftMove,
+  factOf,
+  occupantsOf,
+  type Scene,
+  settingsOf,
+  subjectAsset,
+  subjectInstance,
+} from './scene.ts';
+import { touchInstances } from './touching.ts';
+
+/** `replace` starts the successor first and `restart` stops the old one first; which of them it is, the workload says. */
+export const replaceInstances: DraftMove = (scene, parameters) => {
+  const asset = subjectAsset(scene);
+  const away = asset && isPlace(asset.kind) ? placeOf(scene) : undefined;
+  return affectedInstances(scene, parameters).flatMap((instance) => succeed(scene, instance, away));
+};
+
+/** One successor of equal version, on another host if `avoidHosts` says so. */
+export function succeed(scene: Scene, instance: InstanceView, avoidHosts?: readonly string[]): readonly Draft[] {
+  const workload = workloadOf(scene.fleet, instance.workload);
+  if (!workload || workload.external || instance.role !== 'occupant') return [];
+  const inPlace = workload.replacement === 'in-place';
+  const newInstance = successorId(scene, instance);
+  const input: JsonObject = {
+    workload: workload.name,
+    region: instance.region,
+    ordinal: instance.ordinal,
+    oldInstance: instance.id,
+    newInstance,
+    version: instance.version,
+    oldVersion: instance.version,
+    oldState: stateOf(instance),
+    inPlace,
+    ...(avoidHosts ? { avoidHosts } : {}),
+  };
+  const draft: Draft = {
+    move: inPlace ? 'restart' : 'replace',
+    input,
+    touch: touchInstances(scene.fleet, [instance], inPlace && instance.ready ? 1 : 0),
+    undo: `${instance.id} keeps the slot`,
+    effect: inPlace
+      ? `stop ${instance.id}, then start ${newInstance} ${avoidHosts ? 'on another host' : 'in its place'}`
+      : `start ${newInstance}${avoidHosts ? ' on another host' : ''}, then take ${instance.id} out of service`,
+  };
+  return [draft];
+}
+
+function stateOf({ ready, running }: InstanceView): 'ready' | 'running' | 'gone' {
+  if (!running) return 'gone';
+  return ready ? 'ready' : 'running';
+}
+
+/** `records-eu-0-k3f9a`: says where it belongs; unique because plan ids are, and each rung has its own. */
+function successorId({ planId, rung }: Scene, { workload, region, ordinal }: InstanceView): string {
+  return `${workload}-${region}-${ordinal}-${planId.slice(-5)}${rung > 0 ? `-${rung}` : ''}`;
+}
+
+/** Whom the trouble is in: the accused instance, those that hold what is stale, or those on what failed. */
+function affectedInstances(scene: Scene, parameters: JsonObject): readonly InstanceView[] {
+  const own = subjectInstance(scene);
+  if (own) return [own];
+  const asset = subjectAsset(scene);
+  const named = factOf(scene, 'instances');
+  const { subject, fleet } = scene;
+  if (subject.kind === 'setting' || parameters['of'] === 'setting') {
+    return settingsOf(scene).flatMap((setting) =>
+      setting.needsRestart ? holdersOf(scene, setting.workloads, setting.history.at(-1)?.at ?? 0) : [],
+    );
+  }
+  if (asset && isPlace(asset.kind)) return onPlace(scene);
+  if (asset && parameters['of'] === 'holders') return occupantsOf(fleet, asset.workloads);
+  if (asset && Array.isArray(named)) return occupantsOf(fleet, []).filter((each) => named.includes(each.id));
+  if (asset && conditionsOf(scene, asset.id).includes('stale')) return occupantsOf(fleet, asset.workloads);
+  return [];
+}
+
+/** Who started under the present value, and who does not serve: they have to start anew to see another one. */
+export function holdersOf({ fleet }: Scene, workloads: readonly string[], since: number): readonly InstanceView[] {
+  return occupantsOf(fleet, workloads).filter((each) => each.startedAt >= since || !each.ready || !each.running);
+}
+
+function isPlace(kind: string): boolean {
+  return kind === 'host' || kind === 'disk' || kind === 'network';
+}
+
+/** Hosts that are in doubt. */
+function placeOf(scene: Scene): readonly string[] | undefined {
+  const host = subjectAsset(scene)?.host ?? factOf(scene, 'host');
+  return typeof host === 'string' ? [host] : undefined;
+}
+
+function onPlace(scene: Scene): readonly InstanceView[] {
+  const hosts = placeOf(scene);
+  const { workloads } = subjectAsset(scene) ?? { workloads: [] };
+  return hosts ? occupantsOf(scene.fleet, workloads).filter((each) => hosts.includes(each.host)) : [];
+}
+
+/** From a version to the newest that had soaked before the trouble began. */
+export const goBack: DraftMove = (scene) => {
+  const { subject, fleet } = scene;
+  const workload = subject.kind === 'version' ? workloadOf(fleet, subject.workload) : undefined;
+  if (!workload || subject.kind !== 'version') return [];
+  const good = lastGood(workload, subject.version, scene);
+  if (!good) return [];
+  const affected = workload.instances.filter((each) => each.version === subject.version && each.role === 'occupant');
+  const slots = affected.map((instance) => ({
+    region: instance.region,
+    ordinal: instance.ordinal,
+    oldInstance: instance.id,
+    oldState: stateOf(instance),
+    newInstance: successorId(scene, instance),
+  }));
+  const inPlace = workload.replacement === 'in-place';
+  const bad = workload.versions.find((each) => each.version === subject.version);
+  const move = bad?.artefactDigest === good.artefactDigest ? 'revert' : 'rollback';
+  const draft: Draft = {
+    move,
+    input: {
+      workload: workload.name,
+      from: subject.version,
+      to: good.version,
+      oldPhase: workload.phase,
+      inPlace,
+      slots,
+    },
+    touch: touchInstances(fleet, affected, inPlace && affected.some((each) => each.ready) ? 1 : 0),
+    undo: `version ${subject.version} is wanted again`,
+    effect: `${workload.name} goes back from version ${subject.version} to version ${good.version}, which has soaked`,
+  };
+  return [draft];
+};
+
+/** Not one that a repair went to in vain, as far as that is remembered by its rejection. */
+function lastGood(workload: WorkloadView, except: number, { onset }: Scene): VersionView | undefined {
+  return workload.versions
+    .filter((each) => each.version !== except && isGoodVersion(each, onset))
+    .toSorted((a, b) => b.version - a.version)[0];
+}
+
+/** Other instances where there is room, in the regions of the workload, or in others when its own is lost. */
+export const scaleOut: DraftMove = (scene, parameters) => {
+  const { fleet, planId, rung } = scene;
+  const lost = lostRegion(scene);
+  const names = lost === undefined ? [scene.workload ?? ''] : workloadsIn(scene, lost);
+  return names.flatMap((name): readonly Draft[] => {
+    const workload = workloadOf(fleet, name);
+    if (!workload || workload.external || workload.replacement === 'in-place') return [];
+    const declared = Object.keys(workload.wanted);
+    const regions = lost === undefined ? declared : elsewhere(scene, workload, lost);
+    if (regions.length === 0) return [];
+    const by =
+      lost === undefined ? Number(parameters['by'] ?? 1) : Math.ceil((workload.wanted[lost] ?? 1) / regions.length);
+    const touch = { ...touchInstances(fleet, [], 0), ...regionTouch(scene, regions) };
+    const held =
+      lost === undefined ? [] : fleet.tenants.filter((each) => !each.regions.some((one) => regions.includes(one)));
+    const hold = held.length === 0 ? '' : `; held where they are: ${held.map((each) => each.name).join(', ')}`;
+    const draft: Draft = {
+      move: 'scale',
+      input: { workload: name, regions, by, key: `${planId}-${rung}-${name}` },
+      touch,
+      undo: 'as many as before',
+      effect: `${by === 1 ? 'one more instance' : `${by} more instances`} of ${name} in ${regions.join(' and ')}${hold}`,
+    };
+    return [draft];
+  });
+};
+
+function regionTouch({ fleet }: Scene, regions: readonly string[]) {
+  const tenants = fleet.tenants.filter((each) => each.regions.some((region) => regions.includes(region)));
+  return {
+    regions,
+    tenants: tenants.map((each) => each.name),
+    dataClasses: [...new Set(tenants.flatMap((each) => each.dataClasses))],
+  };
+}
+
+/** The region that a failing asset without a host stands for. */
+export function lostRegion(scene: Scene): string | undefined {
+  const asset = subjectAsset(scene);
+  return asset && asset.host === null && isPlace(asset.kind) && asset.region !== null ? asset.region : undefined;
+}
+
+function workloadsIn({ fleet }: Scene, region: string): readonly string[] {
+  return fleet.workloads.filter((each) => (each.wanted[region] ?? 0) > 0).map(({ name }) => name);
+}
+
+/** Other regions with room in which somebody who is served in the lost one may be served as well. */
+function elsewhere({ fleet }: Scene, workload: WorkloadView, lost: string): readonly string[] {
+  const movers = fleet.tenants.filter((each) => each.regions.includes(lost));
+  return Object.keys(fleet.room).filter(
+    (region) =>
+      region !== lost &&
+      movers.some((tenant) => tenant.regions.includes(region)) &&
+      (fleet.room[region] ?? 0) > 0 &&
+      workload.wanted[region] !== undefined,
+  );
+}

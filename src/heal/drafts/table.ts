@@ -1,0 +1,41 @@
+import type { MoveName } from '../../resources/playbook.ts';
+import { NOTHING_TOUCHED } from '../plan.ts';
+import { deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
+import { limiting, suspend } from './limiting.ts';
+import type { DraftMove } from './scene.ts';
+import { goBack, replaceInstances, scaleOut } from './succession.ts';
+import { recreate, reenable, reroute, resize, revert } from './writing.ts';
+
+const page: DraftMove = ({ incident, summary }) => [
+  {
+    move: 'page',
+    input: { incident, summary },
+    touch: NOTHING_TOUCHED,
+    effect: 'a person is called',
+    undo: 'what was said stays said',
+  },
+];
+
+/** How each move is drafted for a scene. */
+export const DRAFTS: Readonly<Record<MoveName, DraftMove>> = {
+  revert,
+  rollback: goBack,
+  quarantine: limiting('quarantine'),
+  throttle: limiting('throttle'),
+  shed: limiting('shed'),
+  suspend,
+  reroute,
+  restart: replaceInstances,
+  replace: replaceInstances,
+  scale: scaleOut,
+  resize,
+  recreate,
+  reenable,
+  terminate,
+  rotate,
+  'sync-clock': syncClock,
+  'dead-letter': deadLetter,
+  failover,
+  run,
+  page,
+};

@@ -1,0 +1,47 @@
+import type { AssetView, FleetView, InstanceView, SettingView, TenantView } from '../../diagnose/fleet-view.ts';
+import { NOTHING_TOUCHED, type Touch } from '../plan.ts';
+import { occupantsOf } from './scene.ts';
+
+/** Every tenant that may be served where the instances stand is touched: pooled instances serve them all. */
+export function touchInstances(
+  fleet: FleetView,
+  instances: readonly InstanceView[],
+  servingTakenAtOnce: number,
+): Touch {
+  const regions = [...new Set(instances.map((each) => each.region))];
+  return { ...touchRegions(fleet, regions), instances: instances.map((each) => each.id), servingTakenAtOnce };
+}
+
+/** Places, and whoever may be served there. */
+export function touchRegions(fleet: FleetView, regions: readonly string[]): Touch {
+  return { ...touchTenants(tenantsIn(fleet, regions)), regions };
+}
+
+/** A setting that governs one tenant touches that one; any other touches whoever its workloads serve. */
+export function touchSetting(fleet: FleetView, setting: SettingView): Touch {
+  const regions = [...new Set(occupantsOf(fleet, setting.workloads).map((each) => each.region))];
+  const own = fleet.tenants.filter((each) => each.name === setting.tenant);
+  const tenants = setting.tenant === null ? tenantsIn(fleet, regions) : own;
+  return { ...touchTenants(tenants), regions: setting.tenant === null ? regions : [], settings: [setting.id] };
+}
+
+/** An asset touches the tenants whose data it holds, or those of the workloads that need it. */
+export function touchAsset(fleet: FleetView, asset: AssetView, region = asset.region): Touch {
+  const places = [...new Set(occupantsOf(fleet, asset.workloads).map((each) => each.region))];
+  const regions = region === null ? places : [region];
+  const named = fleet.tenants.filter((each) => asset.tenants.includes(each.name));
+  const tenants = asset.tenants.length > 0 ? named : tenantsIn(fleet, region === null ? places : [region, ...places]);
+  return { ...touchTenants(tenants), regions, assets: [asset.id] };
+}
+
+export function touchTenants(tenants: readonly TenantView[]): Touch {
+  return {
+    ...NOTHING_TOUCHED,
+    tenants: tenants.map((each) => each.name),
+    dataClasses: [...new Set(tenants.flatMap((each) => each.dataClasses))],
+  };
+}
+
+function tenantsIn(fleet: FleetView, regions: readonly string[]): readonly TenantView[] {
+  return fleet.tenants.filter((each) => regions.some((region) => each.regions.includes(region)));
+}

@@ -1,0 +1,173 @@
+/** Moves that write a setting: back to what was good, to another size, or to another way. */
+import type { SettingView } from '../../diagnose/fleet-view.ts';
+import type { MoveName } from '../../resources/playbook.ts';
+import { goodValues } from '../onset.ts';
+import {
+  type Draft,
+  type DraftMove,
+  factOf,
+  keyOf,
+  occupantsOf,
+  type Scene,
+  settingsOf,
+  subjectAsset,
+  writerOf,
+} from './scene.ts';
+import { goBack, holdersOf, lostRegion, succeed } from './succession.ts';
+import { touchSetting } from './touching.ts';
+
+/** Of a version: to the one before. Of settings: each to its newest good value. */
+export const revert: DraftMove = (scene, parameters) => {
+  const back = goBack(scene, parameters);
+  return back.length > 0 ? back : restoring('revert', () => true)(scene, parameters);
+};
+
+/** What is declared and absent. */
+export const recreate: DraftMove = (scene, parameters) =>
+  restoring('recreate', (setting) => setting.value === null)(scene, parameters);
+
+/** What protects and is off. */
+export const reenable: DraftMove = (scene, parameters) =>
+  restoring('reenable', (setting) => setting.kind === 'protection' || setting.kind === 'policy')(scene, parameters);
+
+function restoring(move: MoveName, fits: (setting: SettingView) => boolean): DraftMove {
+  return (scene) =>
+    settingsOf(scene)
+      .filter(fits)
+      .flatMap((setting) => {
+        const good = goodValue(setting, scene);
+        return good === undefined ? [] : write(scene, move, setting, good);
+      });
+}
+
+/**
+ * What a setting goes back to: the newest value that had soaked before the trouble began, and otherwise what people
+ * declared. Never what the same restless hand wrote, and never what was tried in vain.
+ */
+function goodValue(setting: SettingView, scene: Scene): string | null | undefined {
+  const isAccused = scene.subject.kind === 'setting' || scene.subject.kind === 'actor';
+  if (!isAccused && isProven(setting, scene.onset)) return undefined;
+  const hand = writerOf(setting, scene) ? setting.history.at(-1)?.by : undefined;
+  const vain = new Set(
+    scene.repairs
+      .filter((repair) => repair.outcome === 'unwound')
+      .flatMap((repair) => repair.wrote.filter((each) => each.setting === setting.id).map((each) => each.value)),
+  );
+  const soaked = goodValues(setting, scene.onset).filter((change) => change.by !== hand && !vain.has(change.value));
+  if (soaked[0]) return soaked[0].value;
+  const { declared } = setting;
+  return declared === undefined || declared === setting.value || vain.has(declared) ? undefined : declared;
+}
+
+/** What has long served is not put back only because it has to do with what is sick; unless it is not what was declared. */
+function isProven(setting: SettingView, onset: number): boolean {
+  const last = setting.history.at(-1);
+  const isDrifted = setting.declared !== undefined && setting.declared !== setting.value;
+  return !isDrifted && last?.soakedAt != null && last.soakedAt <= onset;
+}
+
+/** One write, and the restarts without which nobody would see it. */
+function write(scene: Scene, move: MoveName, setting: SettingView, value: string | null): readonly Draft[] {
+  const { id, revision, needsRestart } = setting;
+  const draft: Draft = {
+    move,
+    input: {
+      setting: id,
+      value,
+      expectedRevision: revision,
+      oldValue: setting.value,
+      key: keyOf(scene, id),
+      ...(needsRestart ? { needsRestart } : {}),
+    },
+    touch: touchSetting(scene.fleet, setting),
+    effect: value === null ? `${id} is removed` : `${id} becomes ${shown(setting, value)}`,
+    undo: setting.value === null ? `${id} is removed again` : `${id} becomes ${shown(setting, setting.value)} again`,
+  };
+  const since = setting.history.at(-1)?.at ?? 0;
+  const holders = needsRestart ? holdersOf(scene, setting.workloads, since) : [];
+  return [draft, ...holders.flatMap((instance) => succeed(scene, instance))];
+}
+
+/** Values are shown as they are; what may be long or a digest is cut. */
+function shown(setting: SettingView, value: string): string {
+  return setting.kind === 'flag' || value.length <= 40 ? value : `${value.slice(0, 40)}...`;
+}
+
+/** A limit that is too small: the same number times a factor, never more than a few times what was declared or soaked. */
+export const resize: DraftMove = (scene, parameters) => {
+  const factor = Number(parameters['factor'] ?? 2);
+  const timesMax = Number(parameters['timesMax'] ?? 4);
+  return limitsOf(scene).flatMap((setting) => {
+    const now = numberOf(setting.value);
+    if (!now) return [];
+    const before = [setting.declared ?? null, ...goodValues(setting, scene.onset).map((each) => each.value)];
+    const base = Math.max(...before.map((each) => numberOf(each)?.number ?? 0)) || firstOf(setting);
+    const number = Math.min(Math.ceil(now.number * factor), Math.max(base, now.number / factor) * timesMax);
+    return number > now.number ? write(scene, 'resize', setting, `${number}${now.unit}`) : [];
+  });
+};
+
+/** The first value that is remembered: what our own enlargements are measured by. */
+function firstOf(setting: SettingView): number {
+  return numberOf(setting.history[0]?.value ?? setting.value)?.number ?? 0;
+}
+
+/** Limits of what is exhausted: those of the asset, or those of the workload that the trouble is in. */
+function limitsOf(scene: Scene): readonly SettingView[] {
+  const own = settingsOf(scene).filter(isLimit);
+  if (own.length > 0 || subjectAsset(scene)) return own;
+  const named = factOf(scene, 'setting');
+  const governing = scene.fleet.settings.filter(
+    (each) => isLimit(each) && scene.workload !== null && each.workloads.includes(scene.workload),
+  );
+  const memory = governing.filter((each) => each.id === named || /mem/i.test(each.id));
+  return scene.cause === 'resource' ? memory : [];
+}
+
+function isLimit({ kind }: SettingView): boolean {
+  return kind === 'limit' || kind === 'quota' || kind === 'config';
+}
+
+function numberOf(value: string | null): { readonly number: number; readonly unit: string } | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(value ?? '');
+  return match ? { number: Number(match[1]), unit: match[2] ?? '' } : undefined;
+}
+
+/** Another way: each route that leads to what failed goes, tenant by tenant, where the tenant may be served as well. */
+export const reroute: DraftMove = (scene) => {
+  const asset = subjectAsset(scene);
+  const lost = lostRegion(scene);
+  const named = asset?.detail['alternatives'];
+  const routes = scene.fleet.settings.filter(({ kind }) => kind === 'route' || kind === 'resolver');
+  return routes.flatMap((route) => {
+    if (lost !== undefined && route.value === lost) {
+      const region = lawfulRegion(scene, route, lost);
+      return region === undefined ? [] : write(scene, 'reroute', route, region).map((draft) => placedIn(draft, region));
+    }
+    const isOwn = asset?.settings.includes(route.id) === true;
+    const other = Array.isArray(named)
+      ? named.find((each) => typeof each === 'string' && each !== route.value)
+      : undefined;
+    return isOwn && typeof other === 'string' ? write(scene, 'reroute', route, other) : [];
+  });
+};
+
+/** Where the tenants of a route may be served too, and something serves. Split by tenant: the others are held. */
+function lawfulRegion({ fleet }: Scene, route: SettingView, lost: string): string | undefined {
+  const tenants = fleet.tenants.filter((each) =>
+    route.tenant === null ? each.regions.includes(lost) : each.name === route.tenant,
+  );
+  const serving = new Set(
+    occupantsOf(fleet, route.workloads)
+      .filter(({ ready }) => ready)
+      .map(({ region }) => region),
+  );
+  const [first, ...others] = tenants;
+  return first?.regions.find(
+    (region) => region !== lost && serving.has(region) && others.every((each) => each.regions.includes(region)),
+  );
+}
+
+function placedIn(draft: Draft, region: string): Draft {
+  return { ...draft, touch: { ...draft.touch, regions: [region] } };
+}
