@@ -1,5 +1,6 @@
 /** The visible table of everything that can be replaced or added to. Implementations are imported here and in main alone. */
 import type { Clock } from './base/clock.ts';
+import { describeError } from './base/errors.ts';
 import { artefactDriftDetector } from './detect/artefact-drift.ts';
 import { callsDetector } from './detect/calls.ts';
 import { conditionDetector } from './detect/condition.ts';
@@ -17,7 +18,12 @@ import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
 import { workloadDetector } from './detect/workload.ts';
 import type { Driver } from './drivers/driver.ts';
+import type { Parts, PartsSituation } from './drivers/parts.ts';
+import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
+import { ProgramParts } from './drivers/program/program-parts.ts';
+import { storeAddresses } from './drivers/store-addresses.ts';
+import { TenantParts } from './drivers/tenant/tenant-parts.ts';
 import type { Move } from './heal/move.ts';
 import { deadLetter, failover, rotate, run as runProgram, syncClock, terminate } from './heal/moves/act-on-asset.ts';
 import { quarantine, shed, throttle } from './heal/moves/limit-traffic.ts';
@@ -81,6 +87,19 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
     page,
   ].map((move) => [move.name, move]),
 );
+
+/** Eyes and hands for what is not an instance. */
+export function createParts(situation: PartsSituation): readonly Parts[] {
+  const { world, secrets, state, clock, log } = situation;
+  const addresses = () => storeAddresses(world, secrets);
+  const onBlind = (store: string, error: unknown) => log.debug({ store, reason: describeError(error) }, 'not seen');
+  const tenants = () => world.declared.tenants;
+  return [
+    new PostgresqlParts({ addresses, clock, onBlind }),
+    new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
+    new ProgramParts(state.programs),
+  ];
+}
 
 export const DRIVERS: Readonly<Record<string, (keeperSocket: string, clock: Clock) => Driver>> = {
   process: processDriver,

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
-import { DRIVERS, createDetectors, MOVES, PROBES } from './builtin.ts';
+import { DRIVERS, createDetectors, createParts, MOVES, PROBES } from './builtin.ts';
 import { startControl } from './api/control.ts';
 import { startApi } from './api/server.ts';
 import { systemClock as clock } from './base/clock.ts';
@@ -94,6 +94,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     probes: PROBES,
     moves: MOVES,
     createDetectors,
+    createParts,
     version: VERSION,
     holder: `control ${process.pid}`,
     internalPort,

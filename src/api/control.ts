@@ -8,7 +8,9 @@ import { Converger } from '../drivers/converge.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createFleet } from '../drivers/fleet.ts';
 import type { Fleet } from '../heal/fleet.ts';
+import type { Parts, PartsSituation } from '../drivers/parts.ts';
 import type { World } from '../drivers/world.ts';
+import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { IncidentTracker } from '../heal/incident-tracker.ts';
 import type { Move } from '../heal/move.ts';
 import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
@@ -22,6 +24,7 @@ import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
+import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
 
@@ -38,6 +41,7 @@ export interface ControlOptions {
   readonly ledger: Ledger;
   readonly probes: readonly Probe[];
   readonly moves: ReadonlyMap<MoveName, Move>;
+  readonly createParts: (situation: PartsSituation) => readonly Parts[];
   readonly createDetectors: (availabilityOf: (tenant: string) => number | undefined) => readonly RunningDetector[];
   readonly version: string;
   readonly holder: string;
@@ -58,6 +62,7 @@ export interface Control {
   readonly tracker: IncidentTracker;
   readonly desk: RepairDesk;
   readonly converger: Converger;
+  readonly parts: readonly Parts[];
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -88,6 +93,8 @@ class RunningControl implements Control {
   readonly lease: LeaderLease;
   readonly record: RecordEvent;
   readonly converger: Converger;
+  readonly parts: readonly Parts[];
+  readonly #partWatch: PartWatch;
   readonly #healer: Healer;
 
   constructor(options: ControlOptions, lease: LeaderLease) {
@@ -95,6 +102,8 @@ class RunningControl implements Control {
     this.lease = lease;
     this.record = createRecord(options.clock, options.random);
     this.picture = new Picture(options, lease);
+    this.parts = options.createParts(partsSituation(this));
+    this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);
     this.#healer = createHealer(portsOf(this, fleet));
@@ -131,6 +140,7 @@ class RunningControl implements Control {
     this.#beats.push(clock.every(RELOOK_MS, () => this.refresh().catch(ignore)));
     this.#beats.push(clock.every(OUTBOX_MS, () => deliver(this).catch(ignore)));
     this.picture.observers.start(this.#running.signal);
+    this.#partWatch.start();
     void loop(this.#healer.stages, this.#running.signal, (error) => {
       const expected = isFault(error, 'lease.lost') || isFault(error, 'lease.stale');
       log[expected ? 'debug' : 'warn']({ reason: describeError(error) }, 'nothing is decided in this turn');
@@ -149,10 +159,28 @@ class RunningControl implements Control {
     this.#leading.abort(new Error('control stops'));
     for (const stop of this.#beats) stop();
     this.picture.observers.close();
+    await this.#partWatch.close();
     this.picture.waker.wake();
     await this.desk.settled();
     await this.lease.close();
   }
+}
+
+function partsSituation(control: Control): PartsSituation {
+  const { options, picture, lease, record } = control;
+  const { database, state, clock, log } = options;
+  const isTroubled = (tenant: string) => control.tracker.open.some(({ body }) => concerns(body.diagnosis, tenant));
+  return { world: picture.world, secrets: picture.secrets, database, lease, record, state, clock, log, isTroubled };
+}
+
+/** An incident that names nobody may be anybody's. */
+function concerns({ subject }: Diagnosis, tenant: string): boolean {
+  return subject.kind !== 'tenant' || subject.name === tenant;
+}
+
+function partWatchOf({ options, picture, parts }: Control): PartWatch {
+  const { clock, log } = options;
+  return new PartWatch({ parts, world: picture.world, clock, log, onSample: (sample) => picture.take(sample) });
 }
 
 function fleetOf(control: Control): Fleet {
@@ -162,6 +190,7 @@ function fleetOf(control: Control): Fleet {
     database,
     lease,
     driver,
+    parts: control.parts,
     world: picture.world,
     clock,
     record,

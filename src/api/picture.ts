@@ -26,7 +26,7 @@ export class Picture {
   readonly #options: ControlOptions;
   readonly #lease: LeaderLease;
   readonly #snapshots: SnapshotWriter;
-  readonly #secrets: Secrets;
+  readonly secrets: Secrets;
 
   constructor(options: ControlOptions, lease: LeaderLease) {
     const { clock, random, driver, log, probes, state } = options;
@@ -35,7 +35,7 @@ export class Picture {
     this.world = new World(clock);
     this.waker = new Waker(clock);
     this.#snapshots = new SnapshotWriter(state.snapshotFile, clock);
-    this.#secrets = new Secrets(state.secrets, random);
+    this.secrets = new Secrets(state.secrets, random);
     const onSample = (sample: Sample) => this.take(sample);
     const wake = () => this.waker.wake();
     this.observers = new Observers({ world: this.world, clock, random, driver, log, probes, onSample, wake });
@@ -68,7 +68,7 @@ export class Picture {
 
   environmentOf(version: StoredVersion, slot: Slot): Record<string, string> {
     const { state, internalPort } = this.#options;
-    return instanceEnvironment({ version, slot, world: this.world, secrets: this.#secrets, state, internalPort });
+    return instanceEnvironment({ version, slot, world: this.world, secrets: this.secrets, state, internalPort });
   }
 
   #publish(): void {

@@ -23,6 +23,10 @@ export interface StateDirectory {
   readonly logs: string;
   /** Routing for the gateways, written by control, read by gateways; also what they boot from. */
   readonly snapshotFile: string;
+  /** Configuration of tenants for workloads that read it; written by control. */
+  readonly tenantConfigFile: string;
+  /** What has ended of the programs that playbooks run. */
+  readonly programs: string;
   /** Journals of access records that the ledger has not acknowledged, one file a gateway. */
   readonly gatewayJournals: string;
   readonly ledger: string;
@@ -46,6 +50,8 @@ export function stateDirectory(path: string): StateDirectory {
     keeperFile: join(root, 'keeper.json'),
     logs: join(root, 'logs'),
     snapshotFile: join(root, 'gateway', 'snapshot.json'),
+    tenantConfigFile: join(root, 'tenant-config.json'),
+    programs: join(root, 'programs'),
     gatewayJournals: join(root, 'gateway'),
     ledger: join(root, 'ledger'),
     postgres: join(root, 'postgres'),

@@ -10,6 +10,7 @@ import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 import type { Slot, StoredVersion } from './declared.ts';
 import type { Driver } from './driver.ts';
 import { createInstanceHands, slotOf } from './instance-hands.ts';
+import { type Parts, partsOwning } from './parts.ts';
 import { createScaling } from './scaling.ts';
 import { createSlotTable } from './slot-table.ts';
 import { createSuccession } from './succession.ts';
@@ -19,6 +20,7 @@ export interface FleetOptions {
   readonly database: Database;
   readonly lease: LeaderLease;
   readonly driver: Driver;
+  readonly parts: readonly Parts[];
   readonly world: World;
   readonly clock: Clock;
   readonly record: RecordEvent;
@@ -38,6 +40,15 @@ export function createFleet(options: FleetOptions): Fleet {
     underEpoch(database, lease, context, fn);
   const hands = createInstanceHands({ ...options, fenced });
   const succession = createSuccession(hands);
+
+  /** Parts are elsewhere and know no epochs: a former leader is refused here, before anything happens. */
+  const onPart = async <T>(id: string, context: MoveContext, run: (part: Parts) => Promise<T>): Promise<T> => {
+    const part = partsOwning(options.parts, id);
+    await fenced(context, async () => undefined);
+    const result = await run(part);
+    await refresh();
+    return result;
+  };
 
   return {
     ...succession,
@@ -101,10 +112,10 @@ export function createFleet(options: FleetOptions): Fleet {
       await fenced(context, (tx) => tx.deleteFrom('mitigation').where('id', '=', id).execute());
       await refresh();
     },
-    set: async ({ setting }) => unknownPart(setting),
-    unset: async ({ setting }) => unknownPart(setting),
-    act: async ({ asset }) => unknownPart(asset),
-    unact: async ({ asset }) => unknownPart(asset),
+    set: (order, context) => onPart(order.setting, context, (part) => part.set(order, context)),
+    unset: (order, context) => onPart(order.setting, context, (part) => part.unset(order, context)),
+    act: (order, context) => onPart(order.asset, context, (part) => part.act(order, context)),
+    unact: (order, context) => onPart(order.asset, context, (part) => part.unact(order, context)),
     suspend: async ({ actor }) => unknownPart(actor),
     async page(message, context) {
       context.signal.throwIfAborted();

@@ -38,7 +38,10 @@ export function instanceEnvironment(options: {
   readonly internalPort: number;
 }): Record<string, string> {
   const { version, slot, world, secrets, state, internalPort } = options;
-  const env: Record<string, string> = { KINTSUGI_SERVICE_TOKEN: secrets.read('service-token').reveal() };
+  const env: Record<string, string> = {
+    KINTSUGI_SERVICE_TOKEN: secrets.read('service-token').reveal(),
+    KINTSUGI_TENANT_CONFIG: state.tenantConfigFile,
+  };
   for (const [name, value] of Object.entries(version.spec.config)) {
     env[name] = value.replace(
       /\$\{dependency\.([-a-z0-9]+)\.(host|port|url)\}/g,

@@ -1,9 +1,17 @@
+import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
+import type { Log } from '../base/log.ts';
+import type { StateDirectory } from '../base/state-directory.ts';
 import type { ActorView, AssetView, SettingView } from '../diagnose/fleet-view.ts';
 import type { AssetOrder, SettingOrder } from '../heal/fleet.ts';
 import type { MoveContext } from '../heal/move.ts';
+import type { RecordEvent } from '../heal/record.ts';
 import type { ConditionSample } from '../observe/sample.ts';
+import type { Database } from '../store/database.ts';
+import type { LeaderLease } from '../store/lease.ts';
+import type { Secrets } from './instance-environment.ts';
+import type { World } from './world.ts';
 
 /** What one kind of part looks like now, and what was measured of it. */
 export interface PartsView {
@@ -32,6 +40,20 @@ export interface Parts {
   act(order: AssetOrder, context: MoveContext): Promise<JsonObject>;
   unact(order: AssetOrder, context: MoveContext): Promise<void>;
   close(): Promise<void>;
+}
+
+/** What parts may look at and write to. */
+export interface PartsSituation {
+  readonly world: World;
+  readonly secrets: Secrets;
+  readonly database: Database;
+  readonly lease: LeaderLease;
+  readonly record: RecordEvent;
+  readonly state: StateDirectory;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Whether an incident is open that concerns the tenant. */
+  readonly isTroubled: (tenant: string) => boolean;
 }
 
 /** The parts that have this setting or asset. Throws `resource.unknown` when nobody does. */

@@ -23,6 +23,7 @@ export function storeAddresses(world: World, secrets: Secrets): readonly StoreAd
           port,
           database: store.database,
           schema: store.schema ?? store.name,
+          tables: store.tables,
           admin: enter(admin),
           role: role && enter(role),
           privileges: role ? store.privileges : [],

@@ -3,6 +3,7 @@ import type { FleetView, InstanceView } from '../diagnose/fleet-view.ts';
 import { type FallRise, startFallRise, stepFallRise } from '../observe/fall-rise.ts';
 import type { ProbeSample } from '../observe/sample.ts';
 import { type Declared, type DeclaredWorkload, NOTHING_DECLARED, type Slot, type StoredVersion } from './declared.ts';
+import { NO_PARTS, type PartsView } from './parts.ts';
 import type { ChildStatus } from './process/protocol.ts';
 
 /**
@@ -15,6 +16,8 @@ export class World {
   declaredAt = 0;
   #children: ReadonlyMap<string, ChildStatus> = new Map();
   readonly #readiness = new Map<string, FallRise>();
+  /** What was last seen of all that is not an instance. */
+  parts: Pick<PartsView, 'settings' | 'assets' | 'actors'> = NO_PARTS;
   /** Instances that left the routing and finish what they have. */
   readonly draining = new Set<string>();
   readonly #waiters = new Set<() => void>();
@@ -134,9 +137,7 @@ export class World {
         limits: spec.limits,
         mitigations: this.declared.mitigations.filter((each) => each.tenant === metadata.name),
       })),
-      settings: [],
-      assets: [],
-      actors: [],
+      ...this.parts,
       room: {},
     };
   }

@@ -72,7 +72,7 @@ test('people see a line for each change, and the count', () => {
     '- Workload/old',
     '~ Playbook/died',
     '    spec.ladder[0].move: "restart" -> "replace"',
-    '    spec.ladder[1]: {"move":"page","soakMs":3000,"verifyWithinMs":30000,"parameters":{}} -> (none)',
+    '    spec.ladder[1]: {"move":"page","also":[],"soakMs":3000,"verifyWithinMs":30000,"parameters":{}} -> (none)',
     '1 to add, 1 to change, 1 to remove, 1 unchanged',
     '',
   ]);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameSchema, resourceSchema } from './metadata.ts';
+import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
 
 const objectivesSchema = z.strictObject({
   availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
@@ -49,6 +49,18 @@ export const tenantSchema = resourceSchema(
       .boolean()
       .default(true)
       .describe('Whether a request needs an API key even when its host or path names the tenant'),
+    config: z
+      .record(
+        z.string().regex(/^[A-Z_][A-Z0-9_]*$/, 'must be a name in capitals, such as PAGE_SIZE'),
+        z.string().max(4_096),
+      )
+      .default({})
+      .describe(
+        'Its own settings, for workloads that read the file KINTSUGI_TENANT_CONFIG; each key can go back alone',
+      ),
+    configSoakMs: durationMsSchema
+      .default(600_000)
+      .describe('How long a value must have served without an incident of the tenant before it counts as good'),
     audit: z
       .enum(['required', 'best-effort'])
       .default('best-effort')

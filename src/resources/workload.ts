@@ -87,9 +87,15 @@ export const workloadSchema = resourceSchema(
         z.strictObject({
           name: nameSchema,
           kind: z.enum(['postgresql']),
-          server: nameSchema.optional().describe('Workload that serves it, in the same region; else nothing is measured'),
+          server: nameSchema
+            .optional()
+            .describe('Workload that serves it, in the same region; else nothing is measured'),
           database: z.string().min(1).default('postgres'),
-          schema: z.string().min(1).optional().describe('Whose tables are looked after; the name of the store when left out'),
+          schema: z
+            .string()
+            .min(1)
+            .optional()
+            .describe('Whose tables are looked after; the name of the store when left out'),
           admin: z
             .strictObject({ user: z.string().min(1).default('postgres'), secret: nameSchema })
             .optional()
@@ -98,6 +104,10 @@ export const workloadSchema = resourceSchema(
             .strictObject({ user: z.string().min(1), secret: nameSchema })
             .optional()
             .describe('As which the workload logs in'),
+          tables: z
+            .array(z.string().min(1))
+            .default([])
+            .describe('Tables of the schema that hold data of tenants; every one when empty'),
           privileges: z
             .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
             .default([])

@@ -2,9 +2,11 @@ import { sql } from 'kysely';
 import { KinError } from '../base/errors.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { configDigest } from '../resources/version.ts';
+import type { Tenant } from '../resources/tenant.ts';
 import type { Workload } from '../resources/workload.ts';
 import { measureArtefact } from './artefact.ts';
 import type { Database, DatabaseTransaction } from './database.ts';
+import { appendSettingChange } from './setting-store.ts';
 
 /** A resource as it stands, with where it came from. */
 export interface StoredResource {
@@ -89,6 +91,7 @@ async function applyOne(
     .insertInto('resource_history')
     .values({ kind, name, ...row })
     .execute();
+  if (resource.kind === 'Tenant') await writeTenantConfig(tx, resource, present?.document, options.by);
   const change = present ? 'changed' : 'created';
   return { key, change, generation: generation + 1, ...(version === undefined ? {} : { version }) };
 }
@@ -134,4 +137,18 @@ async function addVersion(
     )
     .execute();
   return version;
+}
+
+/**
+ * Notes each key of the tenant's configuration that this manifest changes. What the manifest leaves as it was is left as
+ * it is: a repair may have gone back from it since, and applying the same file again is no wish to undo that.
+ */
+async function writeTenantConfig(tx: DatabaseTransaction, tenant: Tenant, before: unknown, by: string): Promise<void> {
+  const { name } = tenant.metadata;
+  const old = before === undefined ? {} : SCHEMAS.Tenant.parse(before).spec.config;
+  const { config } = tenant.spec;
+  for (const key of new Set([...Object.keys(old), ...Object.keys(config)])) {
+    if (old[key] === config[key]) continue;
+    await appendSettingChange(tx, { setting: `tenant/${name}/${key}`, value: config[key] ?? null, by, key: null });
+  }
 }

@@ -105,6 +105,15 @@ export interface Tables {
     created_at: ColumnType<string, never, never>;
     expires_at: Timestamp;
   };
+  setting_change: {
+    setting: string;
+    revision: number;
+    value: string | null;
+    at: ColumnType<string, never, never>;
+    made_by: string;
+    soaked_at: ColumnType<string | null, never, string | null>;
+    write_key: string | null;
+  };
   budget: { scope: string; tokens: number; updated_at: Timestamp };
   stop: {
     id: string;

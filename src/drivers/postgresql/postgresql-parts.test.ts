@@ -22,6 +22,7 @@ const address: StoreAddress = {
   port: PORT,
   database: 'kintsugi',
   schema: 'records',
+  tables: ['notes'],
   admin: { user: 'kintsugi', password: new Redacted(ADMIN) },
   role: { user: 'records_app', password: new Redacted('app-password') },
   privileges: ['SELECT', 'INSERT'],
@@ -51,6 +52,7 @@ beforeAll(async () => {
     create role records_app login password 'app-password';
     create schema records; grant usage on schema records to records_app;
     create table records.notes (tenant text, body text);
+    create table records.unprotected (n int);
     alter table records.notes enable row level security;
     alter table records.notes force row level security;
     create policy own on records.notes using (tenant = current_setting('app.tenant', true));

@@ -128,7 +128,7 @@ export class PostgresqlParts implements Parts {
   async #lookAt(store: PostgresqlStore): Promise<PartsView> {
     const { address, pool } = store;
     const sessions = await readHoldingSessions(pool);
-    const tables = await readTables(pool, address.schema, address.role?.user ?? '');
+    const tables = await readTables(pool, address);
     const refused = address.role ? await store.refusesRole() : false;
     const findings = [
       ...this.#sessionFindings(address, sessions),

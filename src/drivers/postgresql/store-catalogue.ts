@@ -1,4 +1,5 @@
 import type { Pool } from 'pg';
+import type { StoreAddress } from './store.ts';
 
 /** A session that others have waited for. `pid` alone is not it: pids are used again. */
 export interface HoldingSession {
@@ -38,7 +39,7 @@ const TABLES = `
          array(select p from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE']) p
                where $2 <> '' and has_table_privilege($2, c.oid, p)) as privileges
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
-  where n.nspname = $1 and c.relkind in ('r', 'p')
+  where n.nspname = $1 and c.relkind in ('r', 'p') and (cardinality($3::text[]) = 0 or c.relname = any ($3))
   order by 1`;
 
 export async function readHoldingSessions(pool: Pool): Promise<readonly HoldingSession[]> {
@@ -55,8 +56,11 @@ export async function readHoldingSessions(pool: Pool): Promise<readonly HoldingS
 }
 
 /** Tables of a schema, with what the role may do with them. A role that does not exist rejects with PostgreSQL's error. */
-export async function readTables(pool: Pool, schema: string, role: string): Promise<readonly ProtectedTable[]> {
-  const { rows } = await pool.query<Record<string, unknown>>(TABLES, [schema, role]);
+export async function readTables(
+  pool: Pool,
+  { schema, tables, role }: Pick<StoreAddress, 'schema' | 'tables' | 'role'>,
+): Promise<readonly ProtectedTable[]> {
+  const { rows } = await pool.query<Record<string, unknown>>(TABLES, [schema, role?.user ?? '', tables]);
   return rows.map((row) => ({
     table: String(row['table']),
     rowSecurity: row['row_security'] === true,

@@ -13,6 +13,8 @@ export interface StoreAddress {
   readonly port: number;
   readonly database: string;
   readonly schema: string;
+  /** Names within the schema; every table when empty. */
+  readonly tables: readonly string[];
   readonly admin: { readonly user: string; readonly password: Redacted<string> };
   readonly role: { readonly user: string; readonly password: Redacted<string> } | undefined;
   readonly privileges: readonly string[];

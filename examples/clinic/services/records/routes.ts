@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../kit/problem.ts';
+import type { TenantConfig } from '../kit/tenant-config.ts';
 import type { Caller, PaymentsClient } from './payments-client.ts';
 import type { ClinicalRecord, RecordDraft, RecordKind, RecordStore } from './record-store.ts';
 
@@ -60,8 +61,16 @@ async function withBilling(payments: PaymentsClient, request: FastifyRequest, re
 type ListRequest = FastifyRequest<{ Querystring: { limit: number; kind?: RecordKind } }>;
 type ChargeRequest = FastifyRequest<ById & { Body: { amountCents: number; currency: string } }>;
 
-async function list(store: RecordStore, payments: PaymentsClient, request: ListRequest) {
-  const records = await store.list(request.tenant, request.query.limit, request.query.kind);
+/** The tenant's own limit. A value that is no number is a fault of its configuration, and is not guessed around. */
+function pageSizeOf(config: TenantConfig, { tenant, query: { limit } }: ListRequest): number {
+  const own = config.read(tenant, 'PAGE_SIZE_MAX');
+  if (own === undefined) return limit;
+  if (!/^[1-9][0-9]{0,3}$/.test(own)) throw new Error(`PAGE_SIZE_MAX of ${tenant} is not a number`);
+  return Math.min(limit, Number(own));
+}
+
+async function list(store: RecordStore, payments: PaymentsClient, config: TenantConfig, request: ListRequest) {
+  const records = await store.list(request.tenant, pageSizeOf(config, request), request.query.kind);
   return { records: request.query.kind === 'invoice' ? await withBilling(payments, request, records) : records };
 }
 
@@ -72,8 +81,15 @@ async function charge(store: RecordStore, payments: PaymentsClient, request: Cha
 }
 
 /** The endpoints below `/records`. */
-export function registerRoutes(app: FastifyInstance, store: RecordStore, payments: PaymentsClient): void {
-  app.get('/records', { schema: { querystring: query } }, (request: ListRequest) => list(store, payments, request));
+export function registerRoutes(
+  app: FastifyInstance,
+  store: RecordStore,
+  payments: PaymentsClient,
+  config: TenantConfig,
+): void {
+  app.get('/records', { schema: { querystring: query } }, (request: ListRequest) =>
+    list(store, payments, config, request),
+  );
   app.post<{ Body: RecordDraft }>('/records', { schema: { body: draft } }, async (request, reply) => {
     const record = await store.create(request.tenant, request.body, idempotencyKeyOf(request));
     return reply.code(201).header('location', `/records/${record.id}`).send(record);
