@@ -1,0 +1,89 @@
+import type { JournalEntry } from '../../../src/heal/journal.ts';
+import type { Plan, Step } from '../../../src/heal/plan.ts';
+import type { MoveName } from '../../../src/resources/playbook.ts';
+import type { Act } from './trial.ts';
+
+/** A repair as whoever runs it can be asked for it. */
+export interface KnownRepair {
+  readonly plan: Plan;
+  readonly journal: readonly JournalEntry[];
+}
+
+export type RepairLookup = (repair: string) => KnownRepair | undefined;
+
+/** `rep_x:0:apply` */
+export function partsOf(key: string): { repair: string; moveIndex: number; verb: 'apply' | 'undo' } | undefined {
+  const [, repair, index, verb] = /^(.+):(\d+):(apply|undo)$/.exec(key) ?? [];
+  if (repair === undefined || index === undefined) return undefined;
+  return { repair, moveIndex: Number(index), verb: verb === 'undo' ? 'undo' : 'apply' };
+}
+
+type Open = { -readonly [Key in keyof Act]: Act[Key] };
+
+/** What the healer did to the world, one entry for each key. */
+export class ActBook {
+  readonly acts: Open[] = [];
+  readonly #byKey = new Map<string, Open>();
+  readonly #startAt: number;
+
+  constructor(startAt: number) {
+    this.#startAt = startAt;
+  }
+
+  /** Something is done under this key now. A second thing under the same key belongs to the same act. */
+  note(key: string, by: string, epoch: number, now: number, known: KnownRepair | undefined): void {
+    const parts = partsOf(key);
+    if (!parts || this.#byKey.has(key)) return;
+    const step = known?.plan.steps[parts.moveIndex];
+    const value = step && valueOf(step);
+    const act: Open = {
+      at: now - this.#startAt,
+      endedAt: null,
+      move: step?.move ?? moveIn(key),
+      verb: parts.verb,
+      subjects: step ? subjectsOf(step, known.plan) : [],
+      ...(value === undefined ? {} : { value }),
+      by,
+      epoch,
+      key,
+      repair: parts.repair,
+      incident: known?.plan.incident ?? null,
+      failed: null,
+    };
+    this.#byKey.set(key, act);
+    this.acts.push(act);
+  }
+
+  /** The call is over; null when it did what it was to do. */
+  close(key: string, now: number, failed: string | null): void {
+    const act = this.#byKey.get(key);
+    if (!act) return;
+    act.endedAt = now - this.#startAt;
+    act.failed = failed;
+  }
+}
+
+/** Healers without plans say their move in the key: `baseline replace 3:0:apply`. */
+function moveIn(key: string): MoveName {
+  return (/^\S+ (\S+) /.exec(key)?.[1] ?? 'run') as MoveName;
+}
+
+const NAMES = ['workload', 'tenant', 'setting', 'asset', 'actor', 'route', 'fingerprint'] as const;
+
+function subjectsOf({ touch, input }: Step, plan: Plan): readonly string[] {
+  const named = NAMES.flatMap((name) => (typeof input[name] === 'string' ? [input[name]] : []));
+  const slots = (Array.isArray(input['slots']) ? input['slots'] : [input]).flatMap((each) => {
+    const { region, ordinal } = (each ?? {}) as { region?: string; ordinal?: number };
+    const workload = input['workload'];
+    return region !== undefined && ordinal !== undefined ? [`${String(workload)}/${region}/${ordinal}`] : [];
+  });
+  const { instances, tenants, settings, assets, actors } = touch;
+  const workload = plan.workload === null ? [] : [plan.workload];
+  return [...new Set([...named, ...slots, ...instances, ...settings, ...assets, ...actors, ...workload, ...tenants])];
+}
+
+/** The value that it writes, or the version that it goes to. */
+function valueOf({ input }: Step): string | null | undefined {
+  if ('setting' in input) return (input['value'] ?? null) as string | null;
+  return typeof input['to'] === 'number' ? String(input['to']) : undefined;
+}

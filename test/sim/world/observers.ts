@@ -1,0 +1,308 @@
+import type { LatencySketch } from '../../../src/base/latency-sketch.ts';
+import type { ConditionName, ErrorClass, ErrorCounts } from '../../../src/observe/condition.ts';
+import type { Sample } from '../../../src/observe/sample.ts';
+import type { VantageView } from '../../../src/heal/situation.ts';
+import type { Assets } from './assets.ts';
+import { LOOKED_FOR } from './condition-rules.ts';
+import type { Flow } from './demand.ts';
+import { type Instance, refOf } from './instance.ts';
+import type { Noise } from './noise.ts';
+import { sketchOf } from './sketches.ts';
+import type { EventWords } from './words.ts';
+
+type ObserverWords = NonNullable<EventWords['observer']>;
+
+interface Fault {
+  readonly words: ObserverWords;
+  readonly untilMs: number;
+}
+
+interface Calls {
+  readonly instance: Instance;
+  readonly callee: string;
+  tries: number;
+  failed: number;
+  readonly weights: Map<ErrorClass, number>;
+  latencyMs: number;
+}
+
+export interface ObservedWorld {
+  readonly noise: Noise;
+  readonly gateways: number;
+  readonly probeLoss: number;
+  /** In a large fleet who is well is looked at less often. */
+  readonly isLarge: boolean;
+  readonly startAt: number;
+  now(): number;
+  instances(): Iterable<Instance>;
+  assets(): Assets;
+}
+
+const FALL = 2;
+const RISE = 1;
+/** A stale observer tells what was so this long ago. */
+const STALE_MS = 60_000;
+const LARGE = { probeMs: 2_000, memoryMs: 10_000, callsMs: 5_000, conditionMs: 10_000 };
+const SMALL = { probeMs: 0, memoryMs: 1_000, callsMs: 1_000, conditionMs: 2_000 };
+
+/** Everything that looks at the world: what it sees becomes samples, unless something is wrong with the observer itself. */
+export class Observers {
+  readonly #world: ObservedWorld;
+  readonly #rhythm: typeof LARGE;
+  #faults: Fault[] = [];
+  #samples: Sample[] = [];
+  #late: { readonly at: number; readonly sample: Sample }[] = [];
+  readonly #heard = new Map<string, number>();
+  readonly #against = new Map<string, number>();
+  readonly #memoryAt = new Map<string, number>();
+  readonly #told = new Map<string, { at: number; holds: boolean }>();
+  readonly #calls = new Map<string, Calls>();
+  #callsAt: number;
+
+  constructor(world: ObservedWorld) {
+    this.#world = world;
+    this.#rhythm = world.isLarge ? LARGE : SMALL;
+    this.#callsAt = world.now();
+    for (const name of ['keeper', 'prober', 'control']) this.#heard.set(name, world.now());
+    for (let i = 0; i < world.gateways; i++) this.#heard.set(this.gatewayOf(i), world.now());
+  }
+
+  fault(words: ObserverWords): void {
+    const untilMs = words.for === undefined ? Number.POSITIVE_INFINITY : this.#world.now() + words.for;
+    this.#faults.push({ words, untilMs });
+  }
+
+  expire(): boolean {
+    const before = this.#faults.length;
+    this.#faults = this.#faults.filter((each) => this.#world.now() < each.untilMs);
+    return this.#faults.length < before;
+  }
+
+  get isFaulty(): boolean {
+    return this.#faults.length > 0;
+  }
+
+  gatewayOf(turn: number): string {
+    return `gateway-${(turn % this.#world.gateways) + 1}`;
+  }
+
+  /** Who looks, and when each was heard of last. */
+  vantages(): readonly VantageView[] {
+    return [...this.#heard].map(([name, lastHeardAt]) => ({ name, host: hostOf(name), lastHeardAt }));
+  }
+
+  /** What was seen since it was asked last. */
+  take(): readonly Sample[] {
+    const now = this.#world.now();
+    if (this.#late.length > 0) {
+      this.#samples.push(...this.#late.filter((each) => each.at <= now).map((each) => each.sample));
+      this.#late = this.#late.filter((each) => each.at > now);
+    }
+    const samples = this.#samples;
+    this.#samples = [];
+    return samples;
+  }
+
+  emit(sample: Sample): void {
+    const { noise } = this.#world;
+    const fault = this.#faults.find(
+      ({ words }) => words.vantage === 'all' || words.vantage === groupOf(sample.vantage),
+    );
+    if (fault) {
+      const { does, share } = fault.words;
+      if (does === 'silent' || (does === 'loses' && noise.chance(share))) return;
+      if (does === 'stale') {
+        this.#late.push({ at: this.#world.now() + STALE_MS, sample });
+        return;
+      }
+      if (does === 'lies-down' && noise.chance(share)) return this.#hear(slandered(sample));
+    }
+    this.#hear(sample);
+  }
+
+  #hear(sample: Sample): void {
+    this.#heard.set(sample.vantage, Math.max(sample.at, this.#heard.get(sample.vantage) ?? 0));
+    this.#samples.push(sample);
+  }
+
+  requests(
+    vantage: string,
+    flow: Flow,
+    seen: { readonly ok: number; readonly failed: number; readonly latency: LatencySketch },
+    spanMs: number,
+  ): void {
+    const { tenant, workload, limited, refused } = flow;
+    const at = this.#world.now();
+    this.emit({ kind: 'requests', at, vantage, tenant, workload: workload.name, spanMs, limited, refused, ...seen });
+  }
+
+  tries(
+    vantage: string,
+    tenant: string,
+    seen: {
+      readonly instance: Instance;
+      readonly ok: number;
+      readonly failed: number;
+      readonly errors: ErrorCounts;
+      readonly latency: LatencySketch;
+    },
+    spanMs: number,
+  ): void {
+    const { instance, ok, failed, errors, latency } = seen;
+    const at = this.#world.now();
+    this.emit({ kind: 'tries', at, vantage, ...refOf(instance), tenant, spanMs, ok, failed, errors, latency });
+  }
+
+  /** An instance called something, and it went like this. Told in a rhythm, at once when it fails. */
+  called(instance: Instance, callee: string, tries: number, failedShare: number, cause: ErrorClass, latencyMs: number) {
+    if (tries <= 0) return;
+    const key = `${instance.instance} ${callee}`;
+    const calls = this.#calls.get(key) ?? { instance, callee, tries: 0, failed: 0, weights: new Map(), latencyMs: 0 };
+    const count = this.#world.noise.count(tries);
+    const failed = this.#world.noise.of(count, failedShare);
+    calls.tries += count;
+    calls.failed += failed;
+    if (failed > 0) calls.weights.set(cause, (calls.weights.get(cause) ?? 0) + failed);
+    calls.latencyMs = latencyMs;
+    this.#calls.set(key, calls);
+  }
+
+  /** Looks at everything that is looked at in a rhythm. */
+  look(): void {
+    const now = this.#world.now();
+    for (const instance of this.#world.instances()) {
+      if (instance.state === 'exited' || instance.external) continue;
+      this.#probe(instance, now);
+      this.#weigh(instance, now);
+    }
+    if (now - this.#callsAt >= this.#rhythm.callsMs) this.#tellCalls(now);
+    for (const asset of this.#world.assets().all()) this.#lookAt(asset.id, now);
+    this.#heard.set('control', now);
+    if (!this.#faults.some(({ words }) => words.vantage === 'keeper' || words.vantage === 'all')) {
+      this.#heard.set('keeper', now);
+    }
+  }
+
+  #probe(instance: Instance, now: number): void {
+    const isWell = instance.ready;
+    const wasWell = instance.toldReady && (this.#against.get(instance.instance) ?? 0) === 0;
+    if (isWell && wasWell && now - instance.probedAt < this.#rhythm.probeMs) return;
+    instance.probedAt = now;
+    const { behaviour, state } = instance;
+    const isSilent = state === 'starting' || behaviour.hangs || behaviour.unreachable;
+    const ready = this.#outcome(instance.ready, isSilent ? 'timeout' : 'status 503');
+    const alive = this.#outcome(!isSilent, 'timeout');
+    const timing = { fall: FALL, rise: RISE, latencyMs: isSilent ? 200 : 2 + behaviour.latencyMs };
+    const common = { kind: 'probe' as const, at: now, vantage: 'prober', ...refOf(instance), ...timing };
+    this.emit({ ...common, probe: 'readiness', ...ready });
+    this.emit({ ...common, probe: 'liveness', ...alive });
+    this.#believe(instance, this.#isProberLying() ? false : ready.ok, now);
+  }
+
+  /** What the fleet's picture says of it: as the probes do, with their fall and rise. */
+  #believe(instance: Instance, ok: boolean, now: number): void {
+    if (this.#faults.some(({ words }) => words.does === 'silent' && ['prober', 'all'].includes(words.vantage))) return;
+    instance.seenAt = ok || instance.state === 'running' ? now : instance.seenAt;
+    const against = ok ? 0 : (this.#against.get(instance.instance) ?? 0) + 1;
+    this.#against.set(instance.instance, against);
+    if (ok) instance.toldReady = true;
+    else if (against >= FALL) instance.toldReady = false;
+  }
+
+  #isProberLying(): boolean {
+    const lie = this.#faults.find(
+      ({ words }) => words.does === 'lies-down' && ['prober', 'all'].includes(words.vantage),
+    );
+    return lie !== undefined && this.#world.noise.chance(lie.words.share);
+  }
+
+  #outcome(isGood: boolean, reason: string): { ok: boolean; reason: string } {
+    if (isGood && this.#world.noise.chance(this.#world.probeLoss)) return { ok: false, reason: 'timeout' };
+    return { ok: isGood, reason: isGood ? '' : reason };
+  }
+
+  #weigh(instance: Instance, now: number): void {
+    if (instance.state !== 'running') return;
+    const everyMs = instance.behaviour.leakPerS > 0 ? SMALL.memoryMs : this.#rhythm.memoryMs;
+    if (now - (this.#memoryAt.get(instance.instance) ?? 0) < everyMs) return;
+    this.#memoryAt.set(instance.instance, now);
+    const residentBytes = Math.round(instance.memoryMib * 2 ** 20);
+    this.emit({ kind: 'memory', at: now, vantage: 'control', ...refOf(instance), residentBytes });
+  }
+
+  #tellCalls(now: number): void {
+    const { noise } = this.#world;
+    for (const { instance, callee, tries, failed, weights, latencyMs } of this.#calls.values()) {
+      if (tries === 0 || instance.state === 'exited') continue;
+      const [strongest] = [...weights].sort((a, b) => b[1] - a[1]);
+      this.emit({
+        kind: 'calls',
+        at: now,
+        vantage: instance.instance,
+        ...refOf(instance),
+        callee,
+        spanMs: now - this.#callsAt,
+        ok: tries - failed,
+        failed,
+        errors: strongest ? { [strongest[0]]: failed } : {},
+        latency: sketchOf(tries, latencyMs, noise.uniform()),
+      });
+    }
+    this.#calls.clear();
+    this.#callsAt = now;
+  }
+
+  /** Each condition that is looked for, and each that holds besides; told again in a rhythm, at once when it turned. */
+  #lookAt(asset: string, now: number): void {
+    const assets = this.#world.assets();
+    const kind = assets.get(asset)?.words.kind;
+    if (kind === undefined) return;
+    const held = assets.conditionsOf(asset);
+    const before = [...this.#told.keys()]
+      .filter((key) => key.startsWith(`${asset}\n`))
+      .map((key) => key.split('\n')[1]!);
+    const names = new Set<ConditionName>([...LOOKED_FOR[kind], ...held.keys(), ...(before as ConditionName[])]);
+    for (const condition of names) {
+      const key = `${asset}\n${condition}`;
+      const standing = held.get(condition);
+      const holds = standing !== undefined;
+      const told = this.#told.get(key);
+      if (told?.holds === holds && now - told.at < this.#rhythm.conditionMs) continue;
+      this.#told.set(key, { at: now, holds });
+      this.emit({
+        kind: 'condition',
+        at: now,
+        vantage: Math.floor(now / 1_000) % 2 === 0 ? 'prober' : 'control',
+        asset,
+        condition,
+        holds,
+        reason: standing?.reason ?? `${asset} is not ${condition}`,
+        detail: standing?.detail ?? {},
+      });
+    }
+  }
+}
+
+function groupOf(vantage: string): ObserverWords['vantage'] {
+  if (vantage.startsWith('gateway')) return 'gateways';
+  return vantage === 'keeper' || vantage === 'prober' ? vantage : 'all';
+}
+
+function hostOf(vantage: string): string {
+  return vantage.startsWith('gateway') ? `edge-${vantage.slice('gateway-'.length)}` : vantage;
+}
+
+/** What a liar makes of a reading: everything is down. */
+function slandered(sample: Sample): Sample {
+  switch (sample.kind) {
+    case 'probe':
+      return { ...sample, ok: false, reason: 'timeout' };
+    case 'tries':
+    case 'calls':
+      return { ...sample, ok: 0, failed: sample.ok + sample.failed, errors: { timeout: sample.ok + sample.failed } };
+    case 'requests':
+      return { ...sample, ok: 0, failed: sample.ok + sample.failed };
+    default:
+      return sample;
+  }
+}

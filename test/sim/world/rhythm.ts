@@ -1,0 +1,69 @@
+import type { World } from './world.ts';
+
+/** So long after something changed the world is looked at closely, then less so. */
+const CLOSE_MS = 60_000;
+const CALMER_MS = 240_000;
+const QUIET_STEP_MS = 60_000;
+const CALMER_STEP_MS = 5_000;
+/** Instances and tenants above which a close look is a second and not a quarter. */
+const LARGE_INSTANCES = 60;
+const FINE_MS = 250;
+const LARGE_FINE_MS = 1_000;
+
+/** How long the next step may be: short while anything changes, long while nothing does. */
+export class Rhythm {
+  readonly isLarge: boolean;
+  /** Something is open that has to be looked at closely: a repair. Set by whoever heals. */
+  isBusy: () => boolean = () => false;
+  readonly #world: World;
+  #stirredAt: number;
+  #wasFailing = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#stirredAt = world.now();
+    const instances = [...world.population.all()].length;
+    this.isLarge = instances > LARGE_INSTANCES;
+  }
+
+  stir(): void {
+    this.#stirredAt = this.#world.now();
+  }
+
+  /** After a step: what it showed may be worth a closer look. */
+  turn(): void {
+    const { traffic, population } = this.#world;
+    if (traffic.isFailing !== this.#wasFailing || population.isRestless || this.isBusy()) this.stir();
+    this.#wasFailing = traffic.isFailing;
+  }
+
+  get stepMs(): number {
+    const sinceMs = this.#world.now() - this.#stirredAt;
+    const fineMs = this.isLarge ? LARGE_FINE_MS : FINE_MS;
+    if (sinceMs < CLOSE_MS) return fineMs;
+    if (sinceMs < CALMER_MS) return CALMER_STEP_MS / (this.isLarge ? 1 : 5);
+    return QUIET_STEP_MS;
+  }
+
+  /** The end of the next step: never beyond the next thing that is known to happen. */
+  nextAt(): number {
+    const now = this.#world.now();
+    let next = now + this.stepMs;
+    if (this.stepMs === (this.isLarge ? LARGE_FINE_MS : FINE_MS)) return Math.min(next, this.#nextEvent());
+    const { actors, faults, mitigations, poisons } = this.#world;
+    const points = [
+      ...this.#world.assets().turningPoints(),
+      ...this.#world.effects().turningPoints(),
+      ...actors.turningPoints(),
+      ...faults.turningPoints(),
+      ...mitigations.turningPoints(),
+      ...poisons.turningPoints(),
+    ];
+    for (const at of points) if (at > now && at < next) next = at;
+    return Math.min(next, this.#nextEvent());
+  }
+
+  #nextEvent(): number {
+    return Math.max(this.#world.now() + 1, this.#world.happenings.nextAt);
+  }
+}
