@@ -1,10 +1,10 @@
-import { fromIso } from '../../src/base/clock.ts';
-import type { Scenario } from '../scenarios/scenario.ts';
-import { Baseline } from './baseline.ts';
-import { ControlPlane } from './control-plane.ts';
-import { VirtualClock } from './virtual-clock.ts';
-import type { Trial, TrialIncident, TrialOptions, TrialRefusal, TrialRepair } from './world/trial.ts';
-import { World } from './world/world.ts';
+import { fromIso } from '../../../src/base/clock.ts';
+import type { Scenario } from '../../scenarios/scenario.ts';
+import { Baseline } from '../baseline.ts';
+import { ControlPlane } from '../control-plane.ts';
+import { VirtualClock } from '../virtual-clock.ts';
+import type { Trial, TrialIncident, TrialOptions, TrialRefusal, TrialRepair } from './trial.ts';
+import { World } from './world.ts';
 
 /**
  * Runs a scenario from its start to its end in virtual time, with the given healer in it, and tells what happened. Equal
