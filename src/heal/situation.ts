@@ -89,7 +89,7 @@ export interface Policy {
   /** Moves that destroy and are allowed all the same. */
   readonly destructive: readonly MoveName[];
   /** Numbers of guards that are not the default. */
-  readonly thresholds?: Readonly<Partial<Record<ThresholdName, number>>>;
+  readonly thresholds?: Readonly<Partial<Record<ThresholdName, number | undefined>>>;
 }
 
 /** `scope` is `global`, `workload NAME`, `tenant NAME` or `move NAME`. */

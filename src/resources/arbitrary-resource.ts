@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { AUTONOMY, CAUSES, MOVES } from './playbook.ts';
+import { ENVIRONMENTS } from './policy.ts';
 import { type Kind, type Resource, SCHEMAS } from './resource.ts';
 
 /** Resources of all kinds for property tests, with texts that YAML could take for something else. */
@@ -85,12 +86,23 @@ const specs: Readonly<Record<Kind, fc.Arbitrary<unknown>>> = {
     from: fc.constant('2026-01-01T00:00:00Z'),
     until: fc.constant('2026-01-02T00:00:00+01:00'),
   }),
+  Policy: fc.record({
+    environment: fc.constantFrom(...ENVIRONMENTS),
+    drills: fc.record({ ageDaysMax: fc.constantFrom(null, 1, 30) }, { requiredKeys: [] }),
+    destructive: fc.array(fc.constantFrom(...MOVES), { maxLength: 2 }),
+    thresholds: fc.record({ 'panic.shareMin': fc.double({ min: 0.1, max: 1, noNaN: true }) }, { requiredKeys: [] }),
+  }),
 };
 
 export const arbitraryResource: fc.Arbitrary<Resource> = fc
   .constantFrom(...(Object.keys(specs) as Kind[]))
   .chain((kind) =>
-    fc.tuple(fc.constant(kind), name, specs[kind], fc.dictionary(name, text, { maxKeys: 2, noNullPrototype: true })),
+    fc.tuple(
+      fc.constant(kind),
+      kind === 'Policy' ? fc.constant('default') : name,
+      specs[kind],
+      fc.dictionary(name, text, { maxKeys: 2, noNullPrototype: true }),
+    ),
   )
   .map(([kind, name, spec, annotations]) =>
     SCHEMAS[kind].parse({ apiVersion: 'kintsugi.dev/v1alpha1', kind, metadata: { name, annotations }, spec }),

@@ -61,6 +61,7 @@ function danglingNames(resource: Resource, names: Names): ReferenceComplaint[] {
     case 'Freeze':
       return check('Workload', 'workloads', resource.spec.workloads);
     case 'Profile':
+    case 'Policy':
       return [];
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type Freeze, freezeSchema } from './freeze.ts';
 import { type Playbook, playbookSchema } from './playbook.ts';
+import { type Policy, policySchema } from './policy.ts';
 import { type Profile, profileSchema } from './profile.ts';
 import { type Tenant, tenantSchema } from './tenant.ts';
 import { type Workload, workloadSchema } from './workload.ts';
@@ -12,11 +13,12 @@ export const SCHEMAS = {
   Playbook: playbookSchema,
   Profile: profileSchema,
   Freeze: freezeSchema,
+  Policy: policySchema,
 } as const;
 
 export type Kind = keyof typeof SCHEMAS;
 export const KINDS = Object.keys(SCHEMAS) as Kind[];
-export type Resource = Tenant | Workload | Playbook | Profile | Freeze;
+export type Resource = Tenant | Workload | Playbook | Profile | Freeze | Policy;
 
 /** `Tenant/clinic-de`: how a resource is named in output, records and references. */
 export function resourceKey(resource: Pick<Resource, 'kind'> & { metadata: { name: string } }): string {

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { resourceSchema } from './metadata.ts';
+import { AUTONOMY, MOVES } from './playbook.ts';
+import { THRESHOLDS, type ThresholdName } from './threshold.ts';
+
+export const ENVIRONMENTS = ['development', 'staging', 'production'] as const;
+
+/** Every threshold of a guard, each optional and inside its bounds. */
+const thresholdsSchema = z.strictObject(
+  Object.fromEntries(
+    Object.entries(THRESHOLDS).map(([name, { min, max, what }]) => [
+      name,
+      z.number().min(min).max(max).optional().describe(what),
+    ]),
+  ) as Record<ThresholdName, z.ZodOptional<z.ZodNumber>>,
+);
+
+/** What people allow the healer on this fleet. There is at most one, and its name is `default`. */
+export const policySchema = resourceSchema(
+  'Policy',
+  z.strictObject({
+    environment: z
+      .enum(ENVIRONMENTS)
+      .default('development')
+      .describe('production: a repair runs unattended only while its drill passed within 30 days'),
+    autonomy: z.enum(AUTONOMY).default('auto').describe('No playbook goes further than this without a person'),
+    drills: z
+      .strictObject({
+        ageDaysMax: z
+          .int()
+          .min(1)
+          .max(366)
+          .nullable()
+          .optional()
+          .describe('Drills older than this no longer count; null asks for none'),
+      })
+      .prefault({}),
+    harm: z
+      .strictObject({
+        failedRequestsMax: z
+          .int()
+          .min(0)
+          .default(1_000)
+          .describe('Requests that the repairs of one playbook may cost in the window; then it asks for a person'),
+        windowDays: z.int().min(1).max(366).default(28),
+      })
+      .prefault({}),
+    destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that lose data and are allowed all the same'),
+    thresholds: thresholdsSchema.prefault({}).describe('Numbers of guards that are not the default'),
+  }),
+).refine((policy) => policy.metadata.name === 'default', {
+  path: ['metadata', 'name'],
+  message: 'must be `default`: there is one policy',
+});
+
+export type Policy = z.output<typeof policySchema>;
