@@ -304,7 +304,7 @@ function breakages({ fault, asset, ends, load, poison, clock }: Event, path: Pat
   ];
 }
 
-function expectations({ expect, withoutGuards }: Scenario, names: Names): Complaint[] {
+function expectations({ expect, events, withoutGuards }: Scenario, names: Names): Complaint[] {
   const { healed, harm } = expect;
   const someNames = [
     names.workloads,
@@ -324,6 +324,9 @@ function expectations({ expect, withoutGuards }: Scenario, names: Names): Compla
   return [
     ...(expect.nothing && (expect.repairs.length > 0 || expect.cause.length > 0)
       ? [{ path: ['expect', 'nothing'], message: 'where nothing may be done there is no repair and no cause' }]
+      : []),
+    ...(!expect.nothing && expect.from === undefined && events.length === 0
+      ? [{ path: ['expect'], message: 'needs `from`: without an event nobody knows when the trouble begins' }]
       : []),
     ...parts(['expect', 'cause'], expect.cause),
     ...expect.causes.flatMap((list, i) => parts(['expect', 'causes', i], list)),

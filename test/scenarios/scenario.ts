@@ -97,9 +97,9 @@ export const scenarioSchema = z.strictObject({
     .default([])
     .describe('Run a second time with these guards taken out: that run must do the harm that they prevent'),
   real: z
-    .strictObject({ fault: name, target: name })
+    .strictObject({ fault: name, target: name, args: z.array(z.string()).default([]).describe('More arguments') })
     .optional()
-    .describe('Also run on real processes: fault and target of `kintsugi drill`'),
+    .describe('Also run on real processes: fault and target of `kintsugi drill` on the example stack'),
 });
 
 /** A scenario after parsing: durations are milliseconds, defaults are filled in. */
