@@ -8,11 +8,14 @@ import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
 import type { RunningDetector } from './detect/detector.ts';
 import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
+import type { Diagnosis } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { createExecutor } from './heal/executor.ts';
+import { approversOf } from './heal/journal.ts';
 import type { Fleet } from './heal/fleet.ts';
 import type { Guard } from './heal/guards/guard.ts';
-import { reviewPlan } from './heal/guards/review.ts';
+import { looksDown } from './heal/guards/evidence.ts';
+import { reviewBefore } from './heal/guards/review.ts';
 import { GUARDS } from './heal/guards/table.ts';
 import { budgetScopes, scopesOf } from './heal/guards/target.ts';
 import { IncidentTracker } from './heal/incident-tracker.ts';
@@ -80,6 +83,7 @@ export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
   const tracker = new IncidentTracker({ memory, clock });
   let symptoms: Symptoms = new Map();
+  let panickedAt: number | null = null;
   /** Verifications under way: whatever wakes the loop may have changed what they look at. */
   const watching = new Set<() => void>();
   const onChange = () => {
@@ -106,7 +110,7 @@ export function createHealer(options: HealerOptions): Healer {
         return () => void watching.delete(run);
       },
     }),
-    rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex),
+    rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex, panickedAt),
   });
   const desk = new RepairDesk({ memory, executor, clock, random, log, onChange });
   const refusals = new Refusals(options, tracker);
@@ -121,7 +125,11 @@ export function createHealer(options: HealerOptions): Healer {
       return symptoms;
     },
     leading: options.epoch,
-    look: options.look,
+    async look() {
+      const view = await options.look();
+      if (looksDown(view, options.policy())) panickedAt = view.at;
+      return view;
+    },
     async track(diagnoses) {
       await desk.expire();
       return tracker.track(diagnoses, (incident) => desk.isRepairing(incident));
@@ -131,7 +139,8 @@ export function createHealer(options: HealerOptions): Healer {
       if (refusals.isRecent(incident)) return undefined;
       const { workload } = incident.body.diagnosis;
       if (workload !== null && options.isBusy(workload)) return undefined;
-      return situationOf(options, incident);
+      const given = await situationOf(options, incident);
+      return { ...given, situation: { ...given.situation, others: othersThan(tracker, incident.id), panickedAt } };
     },
     guards: options.guards ?? GUARDS,
     repair: (plan) => desk.begin(plan, options.leadership()),
@@ -185,36 +194,45 @@ class Refusals {
   }
 }
 
-/** Guards that a running repair would trip over by being there itself, or that were paid for when it began. */
-const JUDGED_ONCE = ['one-per-target', 'velocity', 'attempts', 'plan-fresh', 'autonomy', 'fresh-evidence'];
-
 /**
- * Judges a plan again right before a step, on the world as it is now. Before the first step everything counts but what
- * the repair itself has taken; a plan that a person approved was made earlier, so its revision is compared too.
+ * Judges the rung of a step again right before the step, on the world as it is now; see `Guard.at` for who is asked when.
+ * What the repair itself holds does not stand against it.
  */
 async function rejudge(
   options: HealerOptions,
   tracker: IncidentTracker,
   plan: Plan,
   moveIndex: number,
+  panickedAt: number | null,
 ): Promise<readonly Verdict[]> {
   const { memory } = options;
   const fleet = await options.lookAgain();
   const incident = tracker.open.find((each) => each.id === plan.incident);
+  const [surroundings, repairs, relapses, budgets, open] = await Promise.all([
+    options.surroundings(),
+    memory.readPastRepairs(),
+    memory.readRelapses(incident?.key ?? ''),
+    memory.readBudgets(budgetScopes(plan)),
+    memory.readOpenRepairs(),
+  ]);
+  const own = open.find((each) => each.plan.id === plan.id);
   const situation: Situation = {
-    ...(await options.surroundings()),
+    ...surroundings,
     incident: plan.incident,
     planId: plan.id,
-    repairs: (await memory.readPastRepairs()).filter((each) => each.target !== plan.target),
-    relapses: { count: 0, lastOverAt: null },
-    approvals: [],
+    repairs: repairs.filter((each) => each.id !== own?.id),
+    relapses,
+    approvals: own ? approversOf(await memory.read(own.id)) : [],
     diagnosis: incident?.body.diagnosis ?? { ...NO_DIAGNOSIS, cause: plan.cause },
+    others: othersThan(tracker, plan.incident),
+    panickedAt,
   };
-  const budgets = await memory.readBudgets(budgetScopes(plan));
-  const skipped = moveIndex === 0 ? JUDGED_ONCE.filter((name) => name !== 'plan-fresh') : JUDGED_ONCE;
-  const guards = (options.guards ?? GUARDS).filter((guard) => !skipped.includes(guard.name));
-  const rest = { ...plan, steps: plan.steps.slice(moveIndex) };
-  return reviewPlan({ plan: rest, situation, fleet, budgets, policy: options.policy(), now: fleet.at }, guards);
+  const review = { plan, situation, fleet, budgets, policy: options.policy(), now: fleet.at };
+  return reviewBefore(moveIndex, review, options.guards ?? GUARDS);
+}
+
+function othersThan(tracker: IncidentTracker, incident: string): readonly Diagnosis[] {
+  return tracker.open.flatMap((each) => (each.id === incident ? [] : [each.body.diagnosis]));
 }
 
 const NO_DIAGNOSIS = {

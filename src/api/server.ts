@@ -18,6 +18,7 @@ import type { Redacted } from '../base/redacted.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
 import { readIncident, readIncidents } from '../heal/incident-store.ts';
+import type { Leader } from '../heal/repair-desk.ts';
 import { addStop, liftStops } from '../heal/stop-store.ts';
 import type { Actor } from '../ledger/entry.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
@@ -30,6 +31,7 @@ const documentsSchema = z
   .array(z.object({ resource: z.unknown(), baseFolder: z.string() }))
   .max(LIMITS.manifestDocuments);
 const bySchema = z.string().min(1).max(200).describe('Who does it; kept in the ledger');
+const reasonSchema = z.string().min(1).max(500).describe('Why; kept in the ledger');
 const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
 const scopeSchema = z.string().regex(/^(global|(workload|tenant|move) [-a-z0-9]+)$/);
 
@@ -215,15 +217,24 @@ function writes(plain: FastifyInstance, control: Control): void {
 
   const approveSchema = z.object({ plan: z.string(), hash: z.string(), by: bySchema });
   app.post('/v1/approve', { schema: { body: approveSchema } }, async ({ body }) => {
-    const epoch = control.lease.current()?.epoch;
-    if (epoch === undefined) throw new KinError('lease.lost', 'another replica leads; ask it');
-    await desk.approve(body.plan, body.hash, body.by, epoch, control.leadership());
+    return desk.approve(body.plan, body.hash, body.by, leader(control));
+  });
+
+  const rejectSchema = z.object({ plan: z.string(), by: bySchema, reason: reasonSchema });
+  app.post('/v1/reject', { schema: { body: rejectSchema } }, async ({ body }) => {
+    await desk.reject(body.plan, body.by, body.reason, leader(control));
+    return {};
+  });
+
+  const cancelSchema = z.object({ repair: z.string(), by: bySchema, reason: reasonSchema });
+  app.post('/v1/cancel', { schema: { body: cancelSchema } }, async ({ body }) => {
+    await desk.cancel(body.repair, body.by, body.reason, leader(control));
     return {};
   });
 
   const stopSchema = z.object({
     scope: scopeSchema,
-    reason: z.string().min(1).max(500),
+    reason: reasonSchema,
     by: bySchema,
     minutes: z.number().positive().max(525_600).optional(),
   });
@@ -325,4 +336,11 @@ function health(app: FastifyInstance, control: Control): void {
     const ready = control.world.declaredAt > 0 || control.lease.current() !== undefined;
     return reply.status(ready ? 200 : 503).send({ ready });
   });
+}
+
+/** The lead that this process has. Throws `lease.lost` when it has none: who leads has to be asked. */
+function leader(control: Control): Leader {
+  const epoch = control.lease.current()?.epoch;
+  if (epoch === undefined) throw new KinError('lease.lost', 'another replica leads; ask it');
+  return { epoch, signal: control.leadership() };
 }

@@ -1,11 +1,12 @@
 import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Executor } from './executor.ts';
 import { budgetScopes, overlaps } from './guards/target.ts';
-import { resumePoint } from './journal.ts';
+import { approvalsNeeded, approversOf, type JournalEvent, resumePoint } from './journal.ts';
 import type { Memory, OpenRepair } from './memory.ts';
 import { planHash } from './plan-hash.ts';
 import type { Outcome, Plan } from './plan.ts';
@@ -21,6 +22,12 @@ export interface RepairDeskOptions {
   readonly log: Log;
   /** Called when a repair began or ended: the loop looks again. */
   readonly onChange: () => void;
+}
+
+/** Under which lead something is done, and until when it is held. */
+export interface Leader {
+  readonly epoch: number;
+  readonly signal: AbortSignal;
 }
 
 /** The repairs that have not ended: opens them, runs them, goes on with those of a former leader. */
@@ -56,14 +63,46 @@ export class RepairDesk {
     this.#run({ id, plan }, epoch, signal);
   }
 
-  /** A person approves exactly the plan with this hash. Throws `approval.invalid` when it is another or too late. */
-  async approve(planId: string, hash: string, by: string, epoch: number, signal: AbortSignal): Promise<void> {
+  /**
+   * A person approves exactly the plan with this hash. Where nothing can be taken back two different people have to;
+   * resolves with how many are still missing. Throws `approval.invalid` when the plan is another, has expired, or was
+   * approved by the same person before.
+   */
+  async approve(planId: string, hash: string, by: string, leader: Leader): Promise<{ readonly missing: number }> {
     const { memory, clock } = this.#options;
-    const repair = (await memory.readOpenRepairs()).find((each) => each.plan.id === planId);
+    const repair = await this.#ofPlan(planId);
+    const { plan } = repair;
+    if (planHash(plan) !== hash) throw new KinError('approval.invalid', `plan ${planId} has another hash`);
+    if (clock.now() > plan.expiresAt) throw new KinError('approval.invalid', `plan ${planId} has expired`);
+    const approvers = approversOf(await memory.read(repair.id));
+    if (approvers.includes(by)) throw new KinError('approval.invalid', `${by} has approved plan ${planId} before`);
+    await this.#say(repair, 'approved', { by, hash }, leader);
+    return { missing: Math.max(0, approvalsNeeded(plan) - approvers.length - 1) };
+  }
+
+  /** A person refuses a plan that waits: it ends as refused, and its target is free. */
+  async reject(planId: string, by: string, reason: string, leader: Leader): Promise<void> {
+    await this.#say(await this.#ofPlan(planId), 'rejected', { by, reason }, leader);
+  }
+
+  /** A person ends a repair: a step that is under way is finished, nothing new is begun, what was done is undone. */
+  async cancel(repairId: string, by: string, reason: string, leader: Leader): Promise<void> {
+    const repair = (await this.#options.memory.readOpenRepairs()).find((each) => each.id === repairId);
+    if (!repair) throw new KinError('resource.unknown', `no repair ${repairId} is under way`);
+    await this.#say(repair, 'cancelled', { by, reason }, leader);
+  }
+
+  async #ofPlan(planId: string): Promise<OpenRepair> {
+    const repair = (await this.#options.memory.readOpenRepairs()).find((each) => each.plan.id === planId);
     if (!repair) throw new KinError('resource.unknown', `no open repair has plan ${planId}`);
-    if (planHash(repair.plan) !== hash) throw new KinError('approval.invalid', `plan ${planId} has another hash`);
-    if (clock.now() > repair.plan.expiresAt) throw new KinError('approval.invalid', `plan ${planId} has expired`);
-    await memory.append(repair.id, repair.plan, { moveIndex: 0, event: 'approved', data: { by, hash } });
+    return repair;
+  }
+
+  /** What people say stands in the journal; a repair that waits goes on with it, and one that runs hears of it. */
+  async #say(repair: OpenRepair, event: JournalEvent, data: JsonObject, { epoch, signal }: Leader): Promise<void> {
+    const { memory, executor } = this.#options;
+    await memory.append(repair.id, repair.plan, { moveIndex: 0, event, data });
+    executor.wake(repair.id);
     this.#run(repair, epoch, signal);
   }
 
