@@ -188,7 +188,7 @@ export class ControlPlane {
         this.#world.stir();
         const { id } = repair.plan;
         leader.healer.desk
-          .approve(id, planHash(repair.plan), person.name, epoch, leader.leadership())
+          .approve(id, planHash(repair.plan), person.name, { epoch, signal: leader.leadership() })
           .catch(() => undefined);
       }
     }

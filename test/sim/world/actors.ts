@@ -1,5 +1,6 @@
 import type { ActorView } from '../../../src/diagnose/fleet-view.ts';
 import type { Settings } from './settings.ts';
+import type { When } from '../../scenarios/schema/when.ts';
 import type { ActorWords } from './words.ts';
 
 interface Actor {
@@ -64,7 +65,7 @@ export class Actors {
   }
 
   /** What is due is done: settings are written, other actors are started again. True when anything changed. */
-  act(now: number, settings: Settings): boolean {
+  act(now: number, settings: Settings, holds: (when: When) => boolean): boolean {
     let changed = false;
     for (const actor of this.#actors.values()) {
       if (!actor.running) continue;
@@ -73,6 +74,7 @@ export class Actors {
         if (now < actor.due[i]!) continue;
         actor.due[i] = now + job.every;
         if ('actor' in job) changed = this.set(job.actor, true, now) || changed;
+        else if (job.when && !holds(job.when)) continue;
         else if (settings.value(job.setting) !== job.value) {
           settings.write(job.setting, job.value, `${kind} ${actor.name}`, now);
           changed = true;

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../src/base/json.ts';
 import type { ConditionName } from '../../../src/observe/condition.ts';
-import type { When } from '../../scenarios/schema/happening.ts';
+import type { When } from '../../scenarios/schema/when.ts';
 import { type Instance, slotNameOf } from './instance.ts';
 import type { EffectWords } from './words.ts';
 

@@ -56,6 +56,7 @@ export class Observers {
   readonly #against = new Map<string, number>();
   readonly #memoryAt = new Map<string, number>();
   readonly #told = new Map<string, { at: number; holds: boolean }>();
+  readonly #buried = new Set<string>();
   readonly #calls = new Map<string, Calls>();
   #callsAt: number;
 
@@ -177,6 +178,7 @@ export class Observers {
     }
     if (now - this.#callsAt >= this.#rhythm.callsMs) this.#tellCalls(now);
     for (const asset of this.#world.assets().all()) this.#lookAt(asset.id, now);
+    this.#tellLies(now);
     this.#heard.set('control', now);
     if (!this.#faults.some(({ words }) => words.vantage === 'keeper' || words.vantage === 'all')) {
       this.#heard.set('keeper', now);
@@ -214,6 +216,22 @@ export class Observers {
       ({ words }) => words.does === 'lies-down' && ['prober', 'all'].includes(words.vantage),
     );
     return lie !== undefined && this.#world.noise.chance(lie.words.share);
+  }
+
+  /** A keeper that lies reports deaths of those who live, each once. */
+  #tellLies(now: number): void {
+    const lie = this.#faults.find(
+      ({ words }) => words.does === 'lies-down' && ['keeper', 'all'].includes(words.vantage),
+    );
+    if (!lie) return;
+    for (const instance of this.#world.instances()) {
+      if (instance.state !== 'running' || this.#buried.has(instance.instance)) continue;
+      this.#buried.add(instance.instance);
+      if (!this.#world.noise.chance(lie.words.share)) continue;
+      const livedMs = now - instance.startedAt;
+      const end = { expected: false, livedMs, code: null, signal: 'SIGKILL', lastLines: [] };
+      this.#hear({ kind: 'exit', at: now, vantage: 'keeper', ...refOf(instance), ...end });
+    }
   }
 
   #outcome(isGood: boolean, reason: string): { ok: boolean; reason: string } {

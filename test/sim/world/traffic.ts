@@ -259,10 +259,12 @@ export function canServe(instance: Instance): boolean {
   return instance.ready;
 }
 
-/** Least loaded first, as far as a balancer can see: the slow get less, the ejected nothing. */
-export function weightOf(instance: Instance): number {
-  const { last, behaviour } = instance;
-  return 1 / (5 + last.latencyMs + behaviour.latencyMs);
+/**
+ * The better of two, by requests in progress: the slow get less, though not as much less as they are slower, because at
+ * low load everybody has nothing in progress most of the time.
+ */
+export function weightOf({ last }: Instance): number {
+  return (5 + last.latencyMs) ** -0.6;
 }
 
 /** Who takes calls from a region: those in it that serve; those elsewhere when nobody here does. */
