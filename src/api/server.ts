@@ -25,7 +25,7 @@ import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
-import { incidentSummary, incidentView, repairsView, statusView } from './views.ts';
+import { incidentSummary, incidentView, planView, repairsView, statusView } from './views.ts';
 
 const documentsSchema = z
   .array(z.object({ resource: z.unknown(), baseFolder: z.string() }))
@@ -152,6 +152,11 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
     repairs: await repairsView(database, query.limit),
   }));
+  app.get('/v1/plans/:id', { schema: { params: z.object({ id: z.string() }) } }, async ({ params }) => {
+    const plan = await planView(database, params.id, control.options.moves);
+    if (!plan) throw new KinError('resource.unknown', `there is no plan ${params.id}`);
+    return plan;
+  });
   app.get('/v1/export', async () => ({ documents: (await readResources(database)).map((each) => each.resource) }));
   app.get('/v1/drills', async () => {
     const rows = await database.kysely

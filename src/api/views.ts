@@ -2,8 +2,12 @@ import { mergeSketches, quantileMs } from '../base/latency-sketch.ts';
 import { toIso } from '../base/clock.ts';
 import { lastKnownGood } from '../diagnose/fleet-view.ts';
 import type { Incident } from '../heal/memory.ts';
+import { approvalsNeeded, approversOf } from '../heal/journal.ts';
+import type { Move } from '../heal/move.ts';
 import type { Plan } from '../heal/plan.ts';
+import { rehearse } from '../heal/rehearsal.ts';
 import { readJournal } from '../heal/repair-store.ts';
+import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type Control, reasonToHold } from './control.ts';
 
@@ -162,4 +166,20 @@ export async function incidentView(database: Database, incident: Incident) {
     evidence: data,
   }));
   return { incident: { ...incidentSummary(incident), evidence }, repairs };
+}
+
+/** One plan for whoever has to approve it, with a rehearsal: what its moves would call, and nothing called. */
+export async function planView(database: Database, id: string, moves: ReadonlyMap<MoveName, Move>) {
+  const row = await database.kysely
+    .selectFrom('plan')
+    .innerJoin('repair', 'repair.plan_id', 'plan.id')
+    .select(['plan.body', 'plan.hash', 'repair.id as repair', 'repair.outcome'])
+    .where('plan.id', '=', id)
+    .executeTakeFirst();
+  if (!row) return undefined;
+  const plan = row.body as unknown as Plan;
+  const approvedBy = approversOf(await readJournal(database, row.repair));
+  const missing = row.outcome === null ? Math.max(0, approvalsNeeded(plan) - approvedBy.length) : 0;
+  const { hash, repair, outcome } = row;
+  return { plan, hash, repair, outcome, approvedBy, missing, rehearsal: await rehearse(plan, moves) };
 }

@@ -149,3 +149,15 @@ export interface RepairSummary {
   readonly plan: string;
   readonly hash: string;
 }
+
+export interface PlanAnswer {
+  readonly plan: Plan;
+  readonly hash: string;
+  readonly repair: string;
+  readonly outcome: string | null;
+  readonly approvedBy: readonly string[];
+  /** How many people still have to agree. */
+  readonly missing: number;
+  /** What it would call; nothing was called. */
+  readonly rehearsal: readonly { readonly moveIndex: number; readonly call: string; readonly order: JsonObject }[];
+}

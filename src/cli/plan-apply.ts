@@ -4,7 +4,10 @@ import { formatPath } from '../resources/field-path.ts';
 import { readManifests } from '../resources/manifest.ts';
 import { printResources } from '../resources/print.ts';
 import { type Resource, resourceKey } from '../resources/resource.ts';
+import { KinError } from '../base/errors.ts';
+import type { PlanAnswer } from './answers.ts';
 import type { Binder, Invocation } from './invocation.ts';
+import { renderPlanShow } from './plan-show.ts';
 import { renderRows } from './table.ts';
 
 /** A document as it is sent to control. */
@@ -38,7 +41,18 @@ interface FileOptions {
 export function declarePlanAndApply(program: Command, binder: Binder): void {
   const file = ['-f, --file <path...>', 'manifests, or folders of them'] as const;
   const plan = program.command('plan').description('show what applying manifests would change; changes nothing');
-  binder.bind<FileOptions>(plan.requiredOption(...file), runPlan);
+  binder.bind<Partial<FileOptions>>(plan.option(...file), async (invocation, { file: files }) => {
+    if (!files) throw new KinError('usage.invalid', 'plan needs -f FILE, or `plan show ID` for the plan of a repair');
+    await runPlan(invocation, { file: files });
+  });
+  const show = plan
+    .command('show')
+    .description('the plan of a repair: what it does and touches, what guards say, what it would call; changes nothing')
+    .argument('<id>', 'as `status` and `incident show` print it');
+  binder.bind(show, async (invocation, _options, id = '') => {
+    const answer = await invocation.ask<PlanAnswer>('GET', `/v1/plans/${encodeURIComponent(id)}`);
+    invocation.print(answer, () => renderPlanShow(answer, invocation, invocation.context.clock.now()));
+  });
   const apply = program
     .command('apply')
     .description('make what manifests declare so; resources that they do not name stay as they are')

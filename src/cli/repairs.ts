@@ -6,6 +6,11 @@ import { wholeNumber } from './number-option.ts';
 import { paintWord } from './paint.ts';
 import { renderTable } from './table.ts';
 
+interface Saying {
+  readonly by?: string;
+  readonly reason: string;
+}
+
 export function declareRepairs(program: Command, binder: Binder): void {
   const list = program
     .command('repairs')
@@ -20,8 +25,31 @@ export function declareRepairs(program: Command, binder: Binder): void {
     .option('--by <name>', 'who approves, for the record');
   binder.bind<{ by?: string }>(approve, async (invocation, options, plan, hash) => {
     const by = invocation.actor(options.by);
-    await invocation.ask('POST', '/v1/approve', { plan, hash, by });
-    invocation.print({ plan, hash, by }, () => `${plan} is approved by ${by}\n`);
+    const { missing } = await invocation.ask<{ missing: number }>('POST', '/v1/approve', { plan, hash, by });
+    const still = missing > 0 ? `; it cannot be undone, so ${missing} more has to approve it` : '';
+    invocation.print({ plan, hash, by, missing }, () => `${plan} is approved by ${by}${still}\n`);
+  });
+  const reject = program
+    .command('reject')
+    .description('refuse a plan that waits for a person; a new one is made while the incident is open')
+    .argument('<plan>', 'id of the plan')
+    .requiredOption('--reason <text>', 'why, for the record')
+    .option('--by <name>', 'who refuses, for the record');
+  binder.bind<Saying>(reject, async (invocation, { by: given, reason }, plan) => {
+    const by = invocation.actor(given);
+    await invocation.ask('POST', '/v1/reject', { plan, by, reason });
+    invocation.print({ plan, by, reason }, () => `${plan} is refused by ${by}\n`);
+  });
+  const cancel = program
+    .command('cancel')
+    .description('end a repair: a step under way is finished, nothing new is begun, what was done is undone')
+    .argument('<repair>', 'id of the repair')
+    .requiredOption('--reason <text>', 'why, for the record')
+    .option('--by <name>', 'who cancels, for the record');
+  binder.bind<Saying>(cancel, async (invocation, { by: given, reason }, repair) => {
+    const by = invocation.actor(given);
+    await invocation.ask('POST', '/v1/cancel', { repair, by, reason });
+    invocation.print({ repair, by, reason }, () => `${repair} is being undone; see \`kintsugi repairs\`\n`);
   });
 }
 

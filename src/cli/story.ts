@@ -32,7 +32,8 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
   return sections.filter((text) => text !== '').join('\n');
 }
 
-function section(paint: Paint, title: string, body: string): string {
+/** A title and what stands below it, indented. */
+export function section(paint: Paint, title: string, body: string): string {
   const indented = body
     .trimEnd()
     .split('\n')
@@ -82,7 +83,8 @@ function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
   return [plan.summary, `${plan.id} by playbook ${plan.playbook} on ${target}; ${approval}`, hash, ...steps].join('\n');
 }
 
-function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
+/** One step: what it does, what it touches, how it is proven. */
+export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
   const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
   const touched = [
     touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : 'no instance',
@@ -102,7 +104,7 @@ function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: n
 }
 
 /** Guards that agree are named; those that do not are quoted. */
-function renderVerdicts(verdicts: readonly Verdict[]): string {
+export function renderVerdicts(verdicts: readonly Verdict[]): string {
   const allowing = verdicts.filter(({ kind }) => kind === 'allow').map(({ guard }) => guard);
   const others = verdicts.filter(({ kind }) => kind !== 'allow');
   const lines = others.flatMap(({ guard, kind, reason, remedy }) => [
