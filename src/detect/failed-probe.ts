@@ -11,7 +11,12 @@ interface Watched {
   wasReady: boolean;
   isFailed: boolean;
   isHung: boolean;
+  /** When it last answered a request that a gateway passed on. */
+  answeredAt: number | null;
 }
+
+/** Whoever answered a request so shortly before is there, whatever a probe says. */
+const ANSWER_MS = 3_000;
 
 type State = Record<string, Watched>;
 
@@ -34,6 +39,7 @@ export const failedProbeDetector: Detector<State> = {
     if (sample.kind === 'tries') {
       // Whoever answers requests is alive, whatever a probe says: the gateways are another vantage.
       const watched = state[sample.instance];
+      if (watched && sample.ok > 0) watched.answeredAt = sample.at;
       if (watched && sample.ok > 0 && (!watched.liveness.up || watched.liveness.against > 0)) {
         watched.liveness = { ...watched.liveness, up: true, against: 0 };
       }
@@ -50,7 +56,7 @@ export const failedProbeDetector: Detector<State> = {
 
 function startWatching(at: number): Watched {
   const liveness = { ...startFallRise(at), up: true };
-  return { readiness: startFallRise(at), liveness, wasReady: false, isFailed: false, isHung: false };
+  return { readiness: startFallRise(at), liveness, wasReady: false, isFailed: false, isHung: false, answeredAt: null };
 }
 
 function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readonly Change[] {
@@ -76,7 +82,12 @@ function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readon
       at: sample.at,
       vantages: [sample.vantage],
       reason: `${sample.instance} ${what}`,
-      evidence: { probe: sample.probe, lastReason: level.lastReason, failing: level.against },
+      evidence: {
+        probe: sample.probe,
+        lastReason: level.lastReason,
+        failing: level.against,
+        answers: watched.answeredAt !== null && sample.at - watched.answeredAt < ANSWER_MS + gapMs,
+      },
       staysMs: staysMsOf(gapMs),
     };
   }

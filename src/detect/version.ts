@@ -77,6 +77,7 @@ function previousOf(versions: Versions, version: number): number | undefined {
 function judgeErrors(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
   const recent = latestOf(own.track.recent, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN });
   if (recent === undefined) return NO_CHANGES;
+  const concurrent = servesNow(before, sample.at);
   const beforeShare = shareOf(before, sample.at);
   const subject = versionSubject(sample.workload, sample.version);
   const isWorse = recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare >= TIMES_WORSE * beforeShare;
@@ -93,6 +94,7 @@ function judgeErrors(own: Watched, before: Watched, previous: number, sample: Tr
     requests: Math.round(recent.count),
     previous,
     previousFailedShare: beforeShare,
+    concurrent,
     errors: errorsOf(own.track.recent, recent.from),
   };
   const since = onsetOf(own.track.recent, FAILED_SHARE_MIN / 2, sample.at);
@@ -100,11 +102,20 @@ function judgeErrors(own: Watched, before: Watched, previous: number, sample: Tr
 }
 
 /** Now, where it serves; else as it was. */
-function shareOf({ track }: Watched, at: number): number {
-  const usual = usualFailedShare(track);
-  const now: Total | undefined = latestOf(track.recent, at, { ms: WINDOW_MS, count: REQUESTS_MIN });
-  const isNow = now !== undefined && track.recent.buckets.at(-1)!.to > at - WINDOW_MS;
-  return now === undefined ? usual : isNow ? now.failedShare : Math.max(usual, now.failedShare);
+function shareOf(watched: Watched, at: number): number {
+  const usual = usualFailedShare(watched.track);
+  const now: Total | undefined = latestOf(watched.track.recent, at, { ms: WINDOW_MS, count: REQUESTS_MIN });
+  if (now === undefined) return usual;
+  return servesNow(watched, at) ? now.failedShare : Math.max(usual, now.failedShare);
+}
+
+function servesNow({ track }: Watched, at: number): boolean {
+  const last = track.recent.buckets.at(-1);
+  return (
+    last !== undefined &&
+    last.to > at - WINDOW_MS &&
+    latestOf(track.recent, at, { ms: WINDOW_MS, count: REQUESTS_MIN }) !== undefined
+  );
 }
 
 function judgeLatency(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
@@ -122,7 +133,7 @@ function judgeLatency(own: Watched, before: Watched, previous: number, sample: T
   if (sample.at - own.slowSince < SLOW_FOR_MS) return NO_CHANGES;
   own.isSlow = true;
   const reason = `${subject.name} takes ${Math.round(medianMs)} ms in the median, version ${previous} takes ${Math.round(beforeMs)} ms`;
-  const evidence = { medianMs, previous, previousMedianMs: beforeMs };
+  const evidence = { medianMs, previous, previousMedianMs: beforeMs, concurrent: servesNow(before, sample.at) };
   return [{ raise: claim('version-slow', own, sample, { since: own.slowSince, reason, evidence }) }];
 }
 

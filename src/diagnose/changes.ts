@@ -1,0 +1,60 @@
+import { actorSuspects, standsOn } from './actor-suspects.ts';
+import type { Diagnosis, Suspect } from './diagnosis.ts';
+import { instanceOf } from './fleet-view.ts';
+import { accuse, burning, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
+import { settingSuspects } from './setting-suspects.ts';
+import { type Trouble, troublesOf } from './trouble.ts';
+import { versionSuspects } from './version-suspects.ts';
+
+/** Below this a coincidence in time is all that speaks for it. */
+const SCORE_MIN = 0.35;
+/** What fails is looked at for so long before anything is suspected of it: its extent must show first. */
+const RIPE_AFTER_MS = 2_500;
+const SUSPECTS_MAX = 5;
+
+/** What fails together, and who of those that changed or use the most is most likely behind it. */
+export const changes: Rule = (scene) => {
+  for (const trouble of troublesOf(scene)) {
+    if (scene.fleet.at - trouble.onset < RIPE_AFTER_MS && trouble.shape !== 'crash' && trouble.shape !== 'start')
+      continue;
+    const suspects = suspectsOf(trouble, scene);
+    const [first] = suspects;
+    if (first && first.score >= SCORE_MIN) return accusationOf(first, suspects, trouble, scene);
+  }
+  return undefined;
+};
+
+/** Everybody who may be behind a trouble, best first. */
+export function suspectsOf(trouble: Trouble, { fleet }: Scene): readonly Suspect[] {
+  const hosts = new Set((trouble.instances ?? []).flatMap((id) => instanceOf(fleet, id)?.host ?? []));
+  return [
+    ...settingSuspects(trouble, fleet),
+    ...versionSuspects(trouble, fleet),
+    ...actorSuspects(standsOn(trouble.origins, hosts, fleet), fleet),
+  ]
+    .sort((a, b) => b.score - a.score)
+    .slice(0, SUSPECTS_MAX);
+}
+
+function accusationOf(first: Suspect, suspects: readonly Suspect[], trouble: Trouble, scene: Scene): Diagnosis {
+  const [origin] = trouble.origins;
+  const isOurs = scene.fleet.workloads.some(({ name }) => name === origin);
+  const [caller] = trouble.callers;
+  const workload = (isOurs ? origin : caller) ?? null;
+  const strongest = trouble.symptoms[0]!;
+  const summary = `${first.why}: ${strongest.reason}`;
+  const accused = { cause: first.cause, subject: first.subject, workload, summary };
+  return accuse(accused, trouble.symptoms, victimsIn(trouble, scene), suspects);
+}
+
+/** What a trouble explains besides itself: all that is seen where it is, of who calls it, and of what tenants feel. */
+export function victimsIn(trouble: Trouble, scene: Scene) {
+  const places = new Set([...trouble.origins, ...trouble.callers]);
+  const withOwn = trouble.shape === 'crash' || trouble.shape === 'start' || trouble.shape === 'probe';
+  return [
+    ...symptomsIn(scene, trouble.origins, withOwn),
+    ...symptomsIn(scene, trouble.callers, false),
+    ...victimsOf(scene, places),
+    ...burning(scene),
+  ].filter(({ name }) => name !== 'artefact-drift');
+}

@@ -1,0 +1,69 @@
+import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import { type AssetView, type InstanceView, instanceOf } from './fleet-view.ts';
+import { accuse, burning, named, occupants, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
+
+const OF_INSTANCES: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow'];
+const INSTANCES_MIN = 2;
+const SICK_SHARE_MIN = 0.8;
+/** Elsewhere only few may be sick, or it is nothing that a place explains. */
+const ELSEWHERE_MAX = 0.15;
+
+/**
+ * What stands together and fails together, while the rest is well, accuses the place: a region before a machine. Only a
+ * place that is known as a thing can be accused; otherwise its instances stand for themselves.
+ */
+export const hosts: Rule = (scene) => {
+  const symptoms = named(scene.left, OF_INSTANCES);
+  const sick = new Set(symptoms.map(({ subject }) => subject.name));
+  if (sick.size < INSTANCES_MIN) return undefined;
+  for (const asset of placesOf(scene)) {
+    const here = occupants(scene.fleet).filter((each) => isAt(asset, each));
+    const there = occupants(scene.fleet).filter((each) => !isAt(asset, each));
+    const sickHere = here.filter(({ id }) => sick.has(id)).length;
+    const sickThere = there.filter(({ id }) => sick.has(id)).length;
+    if (sickHere < INSTANCES_MIN || sickHere < SICK_SHARE_MIN * here.length) continue;
+    if (sickThere > ELSEWHERE_MAX * Math.max(1, there.length) || there.length === 0) continue;
+    const evidence = symptoms.filter(({ subject }) => here.some(({ id }) => id === subject.name));
+    const summary = `${sickHere} of ${here.length} instances at ${asset.id} are sick, ${sickThere} of ${there.length} elsewhere`;
+    const accused = {
+      cause: 'infrastructure' as const,
+      subject: { kind: 'asset' as const, name: asset.id },
+      workload: null,
+      summary,
+    };
+    return accuse(accused, evidence, effectsOf(here, scene));
+  }
+  return undefined;
+};
+
+/** Regions first, then hosts: the wider place explains the narrower. */
+function placesOf({ fleet }: Scene): readonly AssetView[] {
+  const regions = fleet.assets.filter((each) => each.host === null && each.region !== null && isPlace(each));
+  return [...regions, ...fleet.assets.filter((each) => each.kind === 'host' && each.host !== null)];
+}
+
+function isPlace({ kind }: AssetView): boolean {
+  return kind === 'network' || kind === 'host';
+}
+
+function isAt(asset: AssetView, instance: InstanceView): boolean {
+  return asset.host === null ? instance.region === asset.region : instance.host === asset.host;
+}
+
+/** What the instances of a place do, and what is felt of it. */
+export function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {
+  const ids = new Set(instances.map(({ id }) => id));
+  const workloads = new Set(instances.map(({ workload }) => workload));
+  const own = [...scene.left.values()].filter((symptom) => {
+    if (symptom.subject.kind === 'instance') return ids.has(symptom.subject.name);
+    const place = placeOf(symptom);
+    return place !== null && workloads.has(place) && symptom.subject.kind !== 'version';
+  });
+  return [...own, ...victimsOf(scene, workloads), ...burning(scene)];
+}
+
+/** The machine of an instance, as a thing. */
+export function hostOf(id: string, { fleet }: Scene): AssetView | undefined {
+  const host = instanceOf(fleet, id)?.host;
+  return fleet.assets.find((each) => each.kind === 'host' && each.host === host);
+}

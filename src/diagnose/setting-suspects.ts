@@ -1,0 +1,179 @@
+import type { Suspect } from './diagnosis.ts';
+import type { FleetView, SettingChange, SettingView } from './fleet-view.ts';
+import { workloadOf } from './fleet-view.ts';
+import { dependantsOf, needsOf, occupants } from './scene.ts';
+import { fitOf } from './setting-fit.ts';
+import type { Trouble } from './trouble.ts';
+
+/** How far back a change may lie; what is older has proven itself. */
+const LOOK_BACK_MS = 6 * 3_600_000;
+/** Onsets are seen late and rounded down to the span of a report; what came after this is no cause. */
+const SLACK_MS = 4_000;
+/** What followed at once is fully suspect, and half as much with every further span of this. */
+const AT_ONCE_MS = 120_000;
+const HALF_LIFE_MS = 900_000;
+/** After our own write, what it ends takes so long to be over. */
+const SETTLING_MS = 45_000;
+/** What we put back once in vain, is less suspect than it was. */
+const IN_VAIN = 0.3;
+/** What differs from what people declared stays suspect, however long ago it was changed. */
+const DRIFT_MIN = 0.2;
+
+/**
+ * Settings that were changed before the trouble began and govern what is in trouble, best first. A change counts by where
+ * it works, by how shortly before it came, by whether such a setting does such a thing, and by whether people declared it
+ * otherwise. `governing` are settings that are known to govern it, whatever they say of themselves.
+ */
+export function settingSuspects(
+  trouble: Trouble,
+  fleet: FleetView,
+  governing: readonly string[] = [],
+): readonly Suspect[] {
+  return fleet.settings
+    .flatMap((setting) => suspicionOf(setting, trouble, fleet, governing.includes(setting.id)))
+    .sort((a, b) => b.score - a.score || (a.subject.name < b.subject.name ? -1 : 1));
+}
+
+function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, isKnown: boolean): readonly Suspect[] {
+  const change = changeBefore(setting, trouble.onset, fleet.at);
+  if (!change) return [];
+  const scope = isKnown ? 1 : scopeOf(setting, trouble, fleet);
+  if (scope === 0) return [];
+  const recency = recencyOf(setting, change, trouble, fleet);
+  const fit = isKnown ? Math.max(0.8, fitOf(setting.kind, trouble)) : fitOf(setting.kind, trouble);
+  const score =
+    Math.min(1, scope * recency * fit * driftOf(setting) * vainOf(setting, change)) /
+    Math.max(1, loadOf(setting, trouble));
+  if (score < 0.02) return [];
+  const repeated = writerOf(setting, fleet);
+  const why = `${setting.id} became ${shown(change.value)} ${agoOf(trouble.onset - change.at)}, by ${change.by}`;
+  const own: Suspect = { cause: 'configuration', subject: { kind: 'setting', name: setting.id }, score, why };
+  if (repeated === undefined) return [own];
+  const again = `${repeated} writes ${shown(setting.value)} into ${setting.id} again and again`;
+  return [
+    { cause: 'actor', subject: { kind: 'actor', name: repeated }, score: Math.min(1, score * 1.1), why: again },
+    own,
+  ];
+}
+
+/** The change that made the present value bad: the last one before the onset, unless it was taken back since. */
+function changeBefore({ history, value }: SettingView, onset: number, now: number): SettingChange | undefined {
+  const index = history.findLastIndex((each) => each.at <= onset + SLACK_MS && !isOurs(each));
+  const change = history[index];
+  if (!change || onset - change.at > LOOK_BACK_MS) return undefined;
+  if (index === 0 && change.soakedAt !== null && change.soakedAt <= onset) return undefined;
+  const before = history[index - 1];
+  if (before && before.value === change.value) return undefined;
+  const isTakenBack = before !== undefined && before.value === value;
+  return isTakenBack && now - history.at(-1)!.at > SETTLING_MS ? undefined : change;
+}
+
+/** We wrote another value over it and took that back: then it was not this. */
+function vainOf({ history }: SettingView, change: SettingChange): number {
+  const ours = history.slice(history.lastIndexOf(change) + 1).filter(isOurs);
+  return ours.length >= 2 && ours.at(-1)!.value === change.value ? IN_VAIN : 1;
+}
+
+function isOurs({ by }: SettingChange): boolean {
+  return by.startsWith('kintsugi ');
+}
+
+/** The actor of whom the same value came at least twice, with another value in between. */
+export function writerOf({ history, value }: SettingView, fleet: FleetView): string | undefined {
+  const last = history.at(-1);
+  if (!last || last.value !== value) return undefined;
+  const times = history.filter((each) => each.by === last.by && each.value === value).length;
+  if (times < 2) return undefined;
+  return fleet.actors.find(({ name, running }) => running && (last.by === name || last.by.endsWith(` ${name}`)))?.name;
+}
+
+/** How much of what it governs is what is in trouble, from 0 (nothing) to a little over 1 (just that). */
+function scopeOf(setting: SettingView, trouble: Trouble, fleet: FleetView): number {
+  const place = placeWeight(setting, trouble, fleet);
+  return place * tenantWeight(setting, trouble) * hostWeight(setting, trouble, fleet);
+}
+
+function placeWeight({ workloads, id }: SettingView, trouble: Trouble, fleet: FleetView): number {
+  const { origins, callers } = trouble;
+  const governs = (names: Iterable<string>) => [...names].some((name) => workloads.includes(name));
+  // When a callee fails for some of its callers only, it is something between these and it.
+  const isOfCallers = callers.size > 0 && callers.size < callersOf(origins, fleet);
+  if (governs(origins)) return isOfCallers && !governs(callers) ? 0.6 : 1;
+  if (governs(callers)) return isOfCallers ? 1.05 : 0.9;
+  const isNamed = (names: Iterable<string>) =>
+    [...names].some((name) => id.startsWith(`${name}/`) || id.includes(`/${name}`));
+  if (workloads.length === 0) return isNamed(origins) ? 0.95 : isNamed(callers) ? 0.85 : 0.7;
+  const above = dependantsOf(origins, fleet);
+  if (governs(above)) return 0.35;
+  return [...origins].some((name) => governs(needsOf(name, fleet))) ? 0.5 : 0;
+}
+
+function callersOf(origins: ReadonlySet<string>, fleet: FleetView): number {
+  return fleet.workloads.filter(({ dependsOn }) => dependsOn.some((each) => origins.has(each))).length;
+}
+
+function tenantWeight({ tenant }: SettingView, { tenants, shape }: Trouble): number {
+  if (tenant === null) return tenants === null ? 1 : 0.6;
+  if (tenants !== null) return tenants.includes(tenant) && tenants.length === 1 ? 1.2 : 0.3;
+  // What one tenant sets can bring down what serves all; it seldom slows it.
+  return shape === 'crash' || shape === 'probe' ? 0.8 : 0.4;
+}
+
+/** A setting of one machine explains what happens on that machine. */
+function hostWeight({ id }: SettingView, { instances, origins }: Trouble, fleet: FleetView): number {
+  const all = occupants(fleet);
+  const host = all.map((each) => each.host).find((each) => id.split('/').includes(each));
+  if (host === undefined) return 1;
+  const sick = instances ?? all.filter(({ workload }) => origins.has(workload)).map((each) => each.id);
+  const there = all.filter((each) => sick.includes(each.id) && each.host === host).length;
+  return there === 0 ? 0.1 : there === sick.length ? 1.3 : 0.5;
+}
+
+/** What followed at once is most suspect; what needs a restart counts from the first process that started with it. */
+function recencyOf(setting: SettingView, change: SettingChange, trouble: Trouble, fleet: FleetView): number {
+  const at = effectiveAt(setting, change, trouble, fleet);
+  if (at === undefined) return 0;
+  const passedMs = Math.max(0, trouble.onset - at);
+  const fading = 0.5 ** (Math.max(0, passedMs - AT_ONCE_MS) / HALF_LIFE_MS);
+  return setting.declared !== undefined && setting.declared !== setting.value ? Math.max(DRIFT_MIN, fading) : fading;
+}
+
+function effectiveAt(
+  { needsRestart }: SettingView,
+  change: SettingChange,
+  { shape, onset, origins, callers }: Trouble,
+  fleet: FleetView,
+): number | undefined {
+  const places = [...origins, ...callers].flatMap((name) => workloadOf(fleet, name)?.instances ?? []);
+  const starts = places.map((each) => each.startedAt).filter((at) => at > change.at && at <= onset + SLACK_MS);
+  if (shape === 'start' || shape === 'crash') {
+    // Since the change nobody has come up and stayed: the first start after it is the first that could show it.
+    const stayed = places.some(
+      (each) => each.ready && each.startedAt > change.at && onset - each.startedAt > AT_ONCE_MS,
+    );
+    return stayed ? change.at : Math.max(change.at, onset - AT_ONCE_MS);
+  }
+  if (!needsRestart) return change.at;
+  return starts.length === 0 ? undefined : Math.min(...starts);
+}
+
+function driftOf({ declared, value }: SettingView): number {
+  if (declared === undefined) return 1;
+  return declared === value ? 0.4 : 1.25;
+}
+
+/** More load than usual explains much by itself, unless the setting is about load. */
+function loadOf({ kind }: SettingView, { load }: Trouble): number {
+  const isAboutLoad = kind === 'limit' || kind === 'quota' || kind === 'replicas' || kind === 'retry';
+  return isAboutLoad ? load / 4 : load / 1.5;
+}
+
+function shown(value: string | null): string {
+  if (value === null) return 'absent';
+  return value.length <= 40 ? value : `${value.slice(0, 40)}...`;
+}
+
+function agoOf(ms: number): string {
+  const seconds = Math.round(Math.max(0, ms) / 1_000);
+  return seconds < 120 ? `${seconds} s before` : `${Math.round(seconds / 60)} min before`;
+}

@@ -1,0 +1,180 @@
+import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import type { ErrorClass } from '../observe/condition.ts';
+import { type FleetView, instanceOf, workloadOf } from './fleet-view.ts';
+import { dependantsOf, placeOf, type Scene } from './scene.ts';
+
+/** In which way something fails: what can have caused it depends on that. */
+export type Shape = 'start' | 'crash' | 'probe' | 'errors' | 'slow' | 'load';
+
+/** Symptoms of one place that need a common cause: the deepest sick workload or thing, as seen in the calls. */
+export interface Trouble {
+  /** Workloads or things that are sick and need nothing that is. */
+  readonly origins: ReadonlySet<string>;
+  /** Who calls them and fails by it; when these are not all that call, it may be theirs. */
+  readonly callers: ReadonlySet<string>;
+  readonly onset: number;
+  readonly symptoms: readonly Symptom[];
+  readonly shape: Shape;
+  /** Share of the failures by class; empty when nobody could tell. */
+  readonly errors: Readonly<Partial<Record<ErrorClass, number>>>;
+  /** Who suffers, when it is not everybody. */
+  readonly tenants: readonly string[] | null;
+  /** In which instances it shows, when it is not all of them. */
+  readonly instances: readonly string[] | null;
+  /** How many times its usual load the origin has. */
+  readonly load: number;
+}
+
+/** What a workload as a whole shows. */
+const OF_ALL: readonly SymptomName[] = [
+  'workload-errors',
+  'workload-slow',
+  'tenant-errors',
+  'calls-failing',
+  'calls-slow',
+  'calls-surging',
+  'overloaded',
+  'crash-loop',
+  'version-errors',
+  'version-slow',
+  'start-failed',
+];
+/** What counts for a workload once most of its instances show it. */
+const OF_ONE: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow', 'leak'];
+/** Whoever shows this is sick itself, whatever it needs. */
+const BY_ITSELF: readonly SymptomName[] = ['crash-loop', 'start-failed', 'version-errors', 'version-slow'];
+
+/** The troubles that are left, each at its origin, deepest first. */
+export function troublesOf(scene: Scene): readonly Trouble[] {
+  const sick = sickPlaces(scene);
+  const origins = [...sick.keys()].filter((name) => isOrigin(name, sick, scene));
+  return origins.map((name) => troubleAt(name, sick, scene)).sort((a, b) => depthOf(b, scene) - depthOf(a, scene));
+}
+
+function depthOf({ origins }: Trouble, { fleet }: Scene): number {
+  return Math.max(...[...origins].map((name) => dependantsOf([name], fleet).size));
+}
+
+/** Symptoms by the place that they are of: a workload, or a thing that is called. */
+function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
+  const sick = new Map<string, Symptom[]>();
+  const add = (place: string, symptom: Symptom) => sick.set(place, [...(sick.get(place) ?? []), symptom]);
+  const few = fewSick(scene);
+  for (const symptom of scene.left.values()) {
+    const place = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
+    if (place === null || symptom.name.startsWith('asset-')) continue;
+    if (few.has(place) && !BY_ITSELF.includes(symptom.name)) continue;
+    if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && isOfMost(place, scene))) add(place, symptom);
+  }
+  return sick;
+}
+
+/** Workloads of which a few instances are sick and the others are not: what they show as a whole comes of these few. */
+function fewSick(scene: Scene): ReadonlySet<string> {
+  const places = new Set([...scene.left.values()].filter(({ name }) => OF_ONE.includes(name)).map(placeOf));
+  return new Set([...places].filter((place) => place !== null && !isOfMost(place, scene)) as string[]);
+}
+
+function isOfMost(place: string, { left, fleet }: Scene): boolean {
+  const workload = workloadOf(fleet, place);
+  if (!workload) return false;
+  const there = workload.instances.filter(({ role }) => role === 'occupant').length;
+  const sick = new Set(
+    [...left.values()]
+      .filter(({ name, subject }) => OF_ONE.includes(name) && 'workload' in subject && subject.workload === place)
+      .map(({ subject }) => subject.name),
+  );
+  return sick.size >= 2 && sick.size * 2 >= there;
+}
+
+/** The rest fails because what it calls does. */
+function isOrigin(name: string, sick: ReadonlyMap<string, readonly Symptom[]>, scene: Scene): boolean {
+  if (sick.get(name)!.some((each) => BY_ITSELF.includes(each.name))) return true;
+  return calleesOf(name, sick, scene.fleet).every((callee) => reaches(callee, name, scene.fleet));
+}
+
+/** Whom it calls and who is sick: as declared, or as seen in calls that failed. */
+function calleesOf(name: string, sick: ReadonlyMap<string, readonly Symptom[]>, fleet: FleetView): readonly string[] {
+  const declared = workloadOf(fleet, name)?.dependsOn ?? [];
+  return [...sick].flatMap(([place, symptoms]) =>
+    place !== name && (declared.includes(place) || callersIn(symptoms).includes(name)) ? [place] : [],
+  );
+}
+
+/** A circle: who calls each other is not deeper than the other. */
+function reaches(from: string, to: string, fleet: FleetView): boolean {
+  return dependantsOf([to], fleet).has(from);
+}
+
+function callersIn(symptoms: readonly Symptom[]): readonly string[] {
+  return symptoms.flatMap(({ evidence }) => textsOf(evidence['callers']));
+}
+
+export function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each): each is string => typeof each === 'string') : [];
+}
+
+function troubleAt(name: string, sick: ReadonlyMap<string, readonly Symptom[]>, { fleet }: Scene): Trouble {
+  const symptoms = sick.get(name)!;
+  const callers = new Set(callersIn(symptoms));
+  const fromAbove = [...callers].flatMap((caller) => sick.get(caller) ?? []);
+  return {
+    origins: new Set([name]),
+    callers,
+    onset: Math.min(...symptoms.map((each) => each.since)),
+    symptoms,
+    shape: shapeOf(symptoms),
+    errors: errorsIn(symptoms),
+    tenants: tenantsIn([...symptoms, ...fromAbove]),
+    instances: instancesIn(symptoms, fleet),
+    load: Math.max(1, ...symptoms.map(({ evidence }) => Number(evidence['load'] ?? 1))),
+  };
+}
+
+const SHAPES: readonly (readonly [Shape, readonly SymptomName[]])[] = [
+  ['start', ['start-failed']],
+  ['crash', ['crash-loop', 'exited', 'leak']],
+  ['probe', ['probe-failed', 'hung']],
+  ['errors', ['workload-errors', 'tenant-errors', 'calls-failing', 'version-errors', 'instance-errors']],
+  ['load', ['overloaded', 'calls-surging']],
+];
+
+function shapeOf(symptoms: readonly Symptom[]): Shape {
+  return SHAPES.find(([, names]) => symptoms.some(({ name }) => names.includes(name)))?.[0] ?? 'slow';
+}
+
+function errorsIn(symptoms: readonly Symptom[]): Partial<Record<ErrorClass, number>> {
+  const counts: Partial<Record<ErrorClass, number>> = {};
+  for (const { evidence } of symptoms) {
+    for (const [name, count] of Object.entries(evidence['errors'] ?? {})) {
+      counts[name as ErrorClass] = (counts[name as ErrorClass] ?? 0) + Number(count);
+    }
+  }
+  const all = Object.values(counts).reduce((sum, each) => sum + each, 0);
+  const shares = Object.entries(counts).map(([name, count]) => [name, count / Math.max(all, 1)] as const);
+  return Object.fromEntries(shares);
+}
+
+/** The tenants that alone suffer; null when it is most of them or nobody can tell. */
+function tenantsIn(symptoms: readonly Symptom[]): readonly string[] | null {
+  const whole = symptoms.filter(({ name }) => name === 'workload-errors');
+  const alone = symptoms.filter(({ name }) => name === 'tenant-errors').map(({ subject }) => subject.name);
+  const isOfAll = whole.some(
+    ({ evidence }) => Number(evidence['tenantsFailing'] ?? 0) * 2 > Number(evidence['tenantsSeen'] ?? 0),
+  );
+  if (isOfAll) return null;
+  const failing = new Set([...alone, ...whole.flatMap(({ evidence }) => textsOf(evidence['tenants']))]);
+  return failing.size === 0 ? null : [...failing];
+}
+
+/** The instances that alone show it, when it is fewer than all that were seen. */
+function instancesIn(symptoms: readonly Symptom[], fleet: FleetView): readonly string[] | null {
+  const named = symptoms.filter(({ subject }) => subject.kind === 'instance').map(({ subject }) => subject.name);
+  const seen = symptoms.flatMap(({ evidence, name }) =>
+    name === 'workload-errors' && Number(evidence['instancesFailing'] ?? 0) < Number(evidence['instancesSeen'] ?? 0)
+      ? textsOf(evidence['instances'])
+      : [],
+  );
+  const failing = [...new Set([...named, ...seen])].filter((id) => instanceOf(fleet, id) !== undefined);
+  return failing.length === 0 ? null : failing;
+}

@@ -1,0 +1,49 @@
+import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import { suspectsOf, victimsIn } from './changes.ts';
+import type { Suspect } from './diagnosis.ts';
+import { workloadOf } from './fleet-view.ts';
+import { accuse, burning, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { type Trouble, troublesOf } from './trouble.ts';
+
+/** What burns or fails on after its cause was healed clears within short windows; what lasts has another cause. */
+const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
+  'objective-burning': 15_000,
+  'workload-errors': 15_000,
+  'workload-slow': 15_000,
+  'tenant-errors': 15_000,
+  'calls-failing': 15_000,
+  'calls-slow': 15_000,
+  'calls-surging': 15_000,
+};
+
+/** What nothing explains, and said so. */
+export const unknowns: Rule = (scene) => {
+  const trouble = troublesOf(scene).find((each) => each.symptoms.some((symptom) => counts(symptom, scene)));
+  if (trouble) return ofTrouble(trouble, scene);
+  const rest = [...scene.left.values()].find((symptom) => counts(symptom, scene));
+  if (!rest) return undefined;
+  const workload = placeOf(rest);
+  const accused = { cause: 'unknown' as const, subject: rest.subject, workload, summary: rest.reason };
+  return accuse(accused, [rest], workload === null ? [] : [...victimsOf(scene, [workload]), ...burning(scene)]);
+};
+
+/** What is left of an instance is either not ripe yet or excused by what it depends on; so are calm conditions. */
+function counts({ name, subject, since, at }: Symptom, { fleet }: Scene): boolean {
+  if (subject.kind === 'instance' || name.startsWith('asset-') || name === 'version-slow') return false;
+  if (subject.kind === 'version') return workloadOf(fleet, subject.workload)?.targetVersion === subject.version;
+  return at - since >= (LASTS_MS[name] ?? 0);
+}
+
+/** Nobody is suspected enough; the best guesses are told. */
+function ofTrouble(trouble: Trouble, scene: Scene) {
+  const [origin] = trouble.origins;
+  const strongest = trouble.symptoms.find((symptom) => counts(symptom, scene))!;
+  const isOurs = workloadOf(scene.fleet, origin ?? '') !== undefined;
+  const [caller] = trouble.callers;
+  const suspects: readonly Suspect[] = suspectsOf(trouble, scene);
+  const guess = suspects[0] ? `; perhaps ${suspects[0].why}` : '';
+  const summary = `it cannot be told why ${strongest.reason}${guess}`;
+  const workload = (isOurs ? origin : caller) ?? null;
+  const accused = { cause: 'unknown' as const, subject: strongest.subject, workload, summary };
+  return accuse(accused, [strongest], [...trouble.symptoms, ...victimsIn(trouble, scene)], suspects);
+}
