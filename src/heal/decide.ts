@@ -95,7 +95,7 @@ function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
       repairs,
     };
     const target = targetOf(subject, own, fleet);
-    const rungs = draftLadder(scene, playbook);
+    const rungs = draftLadder(scene, playbook, situation.learned ?? {});
     return [
       { scene, playbook, target, rungs, fresh: rungs.filter((rung) => !wasInVain(rung, target, playbook, desk)) },
     ];

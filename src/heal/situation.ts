@@ -2,6 +2,7 @@ import type { MoveRules } from '../comply/gate.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Autonomy, Cause, MoveName, Playbook } from '../resources/playbook.ts';
 import type { ThresholdName } from '../resources/threshold.ts';
+import type { Learned } from './learned-order.ts';
 import type { Outcome } from './plan.ts';
 
 /** All that a decision is made from, besides the fleet: plain data, so that it can be kept and replayed. */
@@ -23,6 +24,8 @@ export interface Situation {
   readonly approvals: readonly string[];
   /** What else is wrong at this moment: the diagnoses of the other open incidents. */
   readonly others?: readonly Diagnosis[];
+  /** Which move healed which cause how often, and at what cost; orders the ladder among the lawful. */
+  readonly learned?: Learned;
   /** When most of the fleet looked down last (`looksDown` of the guard `panic`); null when it never did. */
   readonly panickedAt?: number | null;
 }

@@ -28,3 +28,37 @@ export function levelOf(
 function lower(a: Autonomy, b: Autonomy): Autonomy {
   return LEVELS.indexOf(a) <= LEVELS.indexOf(b) ? a : b;
 }
+
+/** What repairs and drills of the recent past came to, oldest first. */
+export interface TrackRecord {
+  readonly harms: readonly { readonly playbook: string; readonly at: number; readonly failed: number }[];
+  readonly drills: readonly { readonly playbook: string; readonly at: number; readonly passed: boolean }[];
+  /** When a person said that a playbook may run alone again. */
+  readonly pardons: readonly { readonly playbook: string; readonly at: number }[];
+}
+
+/**
+ * The trust in each playbook that has a record. The harm budget counts a sliding window; the repair that spends it demotes
+ * its playbook at once, and only a person takes that back. A drill that failed takes away the one that had passed. Pure.
+ */
+export function trustFrom(
+  { harms, drills, pardons }: TrackRecord,
+  policy: { readonly harmMax: number; readonly harmWindowMs: number },
+  now: number,
+): Situation['trust'] {
+  const names = new Set([...harms, ...drills].map(({ playbook }) => playbook));
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const own = harms.filter(({ playbook, at }) => playbook === name && at <= now);
+      const within = (until: number) =>
+        own
+          .filter(({ at }) => at > until - policy.harmWindowMs && at <= until)
+          .reduce((sum, { failed }) => sum + failed, 0);
+      const overdrawn = own.findLast(({ at }) => within(at) > policy.harmMax)?.at ?? null;
+      const isPardoned = pardons.some(({ playbook, at }) => playbook === name && overdrawn !== null && at >= overdrawn);
+      const drill = drills.findLast(({ playbook, at }) => playbook === name && at <= now);
+      const drilledAt = drill?.passed === true ? drill.at : null;
+      return [name, { drilledAt, harm: isPardoned ? 0 : within(now), demotedAt: isPardoned ? null : overdrawn }];
+    }),
+  );
+}

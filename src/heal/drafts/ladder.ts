@@ -1,4 +1,5 @@
 import type { MoveName, Playbook } from '../../resources/playbook.ts';
+import { inLearnedOrder, type Learned } from '../learned-order.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
 import { SLOWEST_FAILURE_MS } from '../slowest-failure.ts';
@@ -14,8 +15,9 @@ export interface Rung {
  * The rungs of a playbook that fit a scene, without the call to a person that may end it. A rung whose own move does not
  * fit is left out whole; what it does `also` is left out alone.
  */
-export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook): readonly Rung[] {
-  return playbook.spec.ladder.flatMap((rung, place): readonly Rung[] => {
+export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, learned: Learned): readonly Rung[] {
+  const placed = playbook.spec.ladder.map((rung, place) => ({ ...rung, place }));
+  return inLearnedOrder(scene.cause, placed, learned).flatMap(({ place, ...rung }): readonly Rung[] => {
     if (rung.move === 'page') return [];
     const here: Scene = { ...scene, rung: place };
     const own = DRAFTS[rung.move](here, rung.parameters);

@@ -102,7 +102,7 @@ export const resize: DraftMove = (scene, parameters) => {
     if (!now) return [];
     const before = [setting.declared ?? null, ...goodValues(setting, scene.onset).map((each) => each.value)];
     const base = Math.max(...before.map((each) => numberOf(each)?.number ?? 0)) || firstOf(setting);
-    const number = Math.min(Math.ceil(now.number * factor), Math.max(base, now.number / factor) * timesMax);
+    const number = Math.min(Math.ceil(now.number * factor), base * timesMax);
     return number > now.number ? write(scene, 'resize', setting, `${number}${now.unit}`) : [];
   });
 };

@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { instanceView, tenantView, workloadView } from '../../../test/sim/fleet-views.ts';
+import { assetView, sceneFleet, sceneOf, settingView, symptomOf } from '../../../test/sim/scenes.ts';
+import { replaceInstances, scaleOut } from './succession.ts';
+
+const olds = (steps: ReturnType<typeof replaceInstances>) => steps.map(({ input }) => input['oldInstance']);
+
+describe('replace', () => {
+  test('leaves a host that is in doubt, and only that', () => {
+    const host = assetView('host eu-1', { host: 'eu-1', workloads: [] });
+    const instances = [instanceView('records-0', { host: 'eu-1' }), instanceView('records-1', { host: 'eu-2' })];
+    const fleet = sceneFleet({ assets: [host], workloads: [workloadView('records', { instances })] });
+    const steps = replaceInstances(sceneOf('infrastructure', { kind: 'asset', name: host.id }, fleet), {});
+    expect(olds(steps)).toEqual(['records-0']);
+    expect(steps[0]?.input['avoidHosts']).toEqual(['eu-1']);
+  });
+
+  test('starts those anew that hold a stale credential: the named ones, or all that need it', () => {
+    const credential = assetView('credential db');
+    const subject = { kind: 'asset', name: credential.id } as const;
+    const fleet = sceneFleet({ assets: [credential] });
+    const stale = (evidence: object) => ({ evidence: [symptomOf('asset-stale', subject, { ...evidence })] });
+    const named = sceneOf('credential', subject, fleet, stale({ detail: { instances: ['records-1'] } }));
+    expect(olds(replaceInstances(named, {}))).toEqual(['records-1']);
+    expect(olds(replaceInstances(sceneOf('credential', subject, fleet, stale({})), {}))).toHaveLength(3);
+    expect(replaceInstances(sceneOf('credential', subject, fleet), {})).toEqual([]);
+  });
+
+  test('does not fit a setting that running processes see', () => {
+    const fleet = sceneFleet({ settings: [settingView('records/POOL')] });
+    expect(replaceInstances(sceneOf('configuration', { kind: 'setting', name: 'records/POOL' }, fleet), {})).toEqual(
+      [],
+    );
+  });
+
+  test('gives the successors of each rung names of their own', () => {
+    const subject = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
+    const names = [0, 1].map(
+      (rung) =>
+        replaceInstances(sceneOf('instance-hung', subject, sceneFleet(), { rung }), {})[0]?.input['newInstance'],
+    );
+    expect(names).toEqual(['records-eu-0-abcde', 'records-eu-0-abcde-1']);
+  });
+
+  test('leaves what is not ours alone', () => {
+    const fleet = sceneFleet({ workloads: [workloadView('records', { external: true })] });
+    const subject = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
+    expect(replaceInstances(sceneOf('instance-hung', subject, fleet), {})).toEqual([]);
+  });
+});
+
+describe('scale', () => {
+  test('adds one in every region of an overloaded workload, and none to what owns its place', () => {
+    const subject = { kind: 'workload', name: 'records' } as const;
+    expect(scaleOut(sceneOf('overload', subject, sceneFleet()), {})[0]?.input).toMatchObject({
+      regions: ['eu'],
+      by: 1,
+    });
+    const owned = sceneFleet({ workloads: [workloadView('records', { replacement: 'in-place' })] });
+    expect(scaleOut(sceneOf('overload', subject, owned), {})).toEqual([]);
+  });
+
+  test('makes up for a lost region where tenants of it may be served, and says who is held', () => {
+    const network = assetView('network eu', { region: 'eu', workloads: [] });
+    const fleet = sceneFleet({
+      assets: [network],
+      workloads: [workloadView('records', { wanted: { eu: 3, us: 1 } })],
+      tenants: [tenantView('shop', { regions: ['eu', 'us'] }), tenantView('clinic')],
+    });
+    const [step] = scaleOut(sceneOf('infrastructure', { kind: 'asset', name: network.id }, fleet), {});
+    expect(step).toMatchObject({ input: { regions: ['us'], by: 3 }, touch: { tenants: ['shop'] } });
+    expect(step?.effect).toMatch('held where they are: clinic');
+  });
+});
