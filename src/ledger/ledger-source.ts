@@ -1,3 +1,4 @@
+import { assert } from '../base/assert.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
 import { encodeBundle } from './tlog/entry-bundle.ts';
 import { CHECKPOINT_PATH, type LogSource } from './tlog/log-source.ts';
@@ -30,6 +31,10 @@ async function bytesOf({ nodes, read }: LedgerParts, { level, index, width }: Ti
   const first = index * TILE_WIDTH;
   if (level !== 'entries' && level > 0) return nodes.kept(level * TILE_HEIGHT, first, width);
   const entries: Uint8Array[] = [];
-  while (entries.length < width) entries.push(...(await read(first + entries.length, width - entries.length)));
+  while (entries.length < width) {
+    const more = await read(first + entries.length, width - entries.length);
+    assert(more.length > 0, 'what is published can be read');
+    entries.push(...more);
+  }
   return level === 'entries' ? encodeBundle(entries) : Buffer.concat(entries.map(leafHash));
 }

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, scanSegment } from './frame.ts';
-import { readSigned } from './ledger-directory.ts';
+import { readSigned, tamperedFile } from './ledger-directory.ts';
 import { ledgerSource } from './ledger-source.ts';
 import { listSegments, type SegmentName } from './segment-store.ts';
 import type { LogSource } from './tlog/log-source.ts';
@@ -52,7 +52,9 @@ function segmentReader(dir: string): EntryReader {
       const segment = listSegments(dir).findLast(({ first }) => first <= from);
       kept = { first: segment?.first ?? 0, entries: segment ? await entriesIn(dir, segment) : [] };
     }
-    return kept.entries.slice(from - kept.first, from - kept.first + limit);
+    const { first, entries } = kept;
+    if (from >= first + entries.length) throw tamperedFile(`entry ${from}`, 'it is no longer there');
+    return entries.slice(from - first, from - first + limit);
   };
 }
 

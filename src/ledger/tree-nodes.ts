@@ -78,7 +78,9 @@ export class TreeNodes {
   async #compute(from: number, count: number): Promise<Buffer> {
     const part = new MerkleTree();
     while (part.size < count) {
-      for (const entry of await this.#read(from + part.size, count - part.size)) part.add(leafHash(entry));
+      const entries = await this.#read(from + part.size, count - part.size);
+      assert(entries.length > 0, 'what is in the tree can be read');
+      for (const entry of entries) part.add(leafHash(entry));
     }
     return part.root();
   }

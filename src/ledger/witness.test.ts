@@ -146,6 +146,7 @@ describe('a ledger with witnesses', () => {
     await client.append([event('c')]);
     await until(({ witnesses }) => witnesses.every(({ size }) => size === 3));
     await ledger.close();
+    const seen = readFileSync(join(dir, 'witnessed'));
 
     // A backup of all but what was witnessed: shorter than what the witnesses saw.
     const restore = (keep: (name: string) => boolean) => {
@@ -161,6 +162,11 @@ describe('a ledger with witnesses', () => {
     await client.append(['x', 'y', 'z'].map(event));
     const { witnesses } = await until(({ witnesses }) => witnesses.every(({ state }) => state === 'refused'));
     expect(witnesses).toMatchObject([{ conflict: true }, { conflict: true }]);
+    await ledger.close();
+    writeFileSync(join(dir, 'witnessed'), seen);
+    await expect(start()).rejects.toMatchObject({ code: 'ledger.tampered' });
+    rmSync(join(dir, 'witnessed'));
+    ledger = await start();
   });
 });
 

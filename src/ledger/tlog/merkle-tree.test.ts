@@ -120,6 +120,20 @@ describe('proofs', () => {
     );
   });
 
+  it('of inclusion hold for the size that the root is of, and no other', () => {
+    const { tree, hashOf } = treeOf(entriesOf(4));
+    const claim = {
+      leaf: leafHash(entriesOf(1)[0]!),
+      index: 0,
+      path: inclusionRanges(0, 4).map(hashOf),
+      root: tree.root(),
+    };
+    for (let size = 1; size < 40; size += 1) {
+      // A tree of three has paths as long as one of four.
+      expect(verifyInclusion({ ...claim, size })).toBe(size === 3 || size === 4);
+    }
+  });
+
   it('of consistency hold between every two sizes and not for a fork', () => {
     const entries = entriesOf(40);
     for (let newSize = 0; newSize <= 40; newSize += 1) {
