@@ -104,18 +104,22 @@ test('what has ended stays over', () => {
 });
 
 const EVENTS: readonly JournalEvent[] = [
-  ...([
-    'opened',
-    'approved',
-    'rejected',
-    'cancelled',
-    'denied',
-    'intent',
-    'applied',
-    'apply-failed',
-    'verified',
-  ] as const),
-  ...(['verify-failed', 'undo-intent', 'undone', 'undo-failed', 'kept', 'called', 'ended'] as const),
+  'opened',
+  'approved',
+  'rejected',
+  'cancelled',
+  'denied',
+  'intent',
+  'applied',
+  'apply-failed',
+  'verified',
+  'verify-failed',
+  'undo-intent',
+  'undone',
+  'undo-failed',
+  'kept',
+  'called',
+  'ended',
 ];
 
 test('every journal has a point to go on from, whatever stands in it', () => {

@@ -82,7 +82,7 @@ export function resumePoint(journal: readonly JournalEntry[], plan: Plan): Resum
   if (stuck) return afterFailedUndo(journal, plan, stuck);
   const verified = journal.find((entry) => entry.event === 'verified');
   if (verified) {
-    return { at: 'end', outcome: 'healed', reason: `the signal stayed good for ${verified.data['soakMs']} ms` };
+    return { at: 'end', outcome: 'healed', reason: `the signal stayed good for ${text(verified, 'soakMs')} ms` };
   }
   const last = journal.findLast((entry) => entry.event in STATES && entry.moveIndex in plan.steps);
   const step = plan.steps[last?.moveIndex ?? -1];
@@ -153,9 +153,15 @@ function stateOf(journal: readonly JournalEntry[], moveIndex: number): StepState
 function stopOf(journal: readonly JournalEntry[]): string | undefined {
   const said = journal.find(({ event }) => event === 'rejected' || event === 'cancelled' || event === 'denied');
   if (!said) return undefined;
-  const { by, guard, reason } = said.data;
-  if (said.event === 'denied') return `${guard}: ${reason}`;
-  return `${said.event} by ${by}${reason ? `: ${reason}` : ''}`;
+  const reason = text(said, 'reason');
+  if (said.event === 'denied') return `${text(said, 'guard')}: ${reason}`;
+  return `${said.event} by ${text(said, 'by')}${reason === '' ? '' : `: ${reason}`}`;
+}
+
+/** What an entry says, as it is told; empty when it does not. */
+function text({ data }: JournalEntry, name: string): string {
+  const value = data[name];
+  return typeof value === 'string' ? value : value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
 function leftBehind(journal: readonly JournalEntry[], plan: Plan): string {

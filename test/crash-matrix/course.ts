@@ -35,68 +35,83 @@ export interface Course {
   readonly ends: Outcome;
 }
 
-const ORDINALS = [0, 1, 2];
 export const REGION = 'eu';
+/** Slots of its own for each step: a plan never touches again what one of its rungs has taken back. */
+const SLOTS_PER_STEP = 3;
+
+/** The settings, facts and slots that the steps of a course find. */
+export function surroundingsOf({ ladder }: Course) {
+  const steps = ladder.flat();
+  return {
+    slots: Array.from({ length: steps.length * SLOTS_PER_STEP }, (_, ordinal) => `${REGION}/${ordinal}`),
+    settings: Object.fromEntries(
+      steps.flatMap((_, at) => Object.entries(SETTINGS).map(([name, value]) => [`${name}${at}`, value])),
+    ),
+    facts: Object.fromEntries(steps.flatMap((_, at) => Object.entries(factsOf(at)))),
+  };
+}
+
+const SETTINGS: Readonly<Record<string, string>> = {
+  'records/LIMIT': 'low',
+  'records/ROUTE': 'old way',
+  'records/PROTECTION': 'off',
+};
+
+function factsOf(at: number): Readonly<Record<string, string>> {
+  return {
+    [`session db/${at} session 42`]: 'open',
+    [`credential db/${at} used`]: 'v1',
+    [`clock host-${at} offset`]: '90000',
+    [`clock host-${at} time service`]: 'off',
+    [`queue mail/${at} queued 7`]: 'yes',
+    [`store db/${at} primary`]: 'a',
+    [`store db/${at} route`]: 'a',
+    [`host host-${at} output`]: 'broken',
+  };
+}
 
 function placeOf(ordinal: number, old: Course['old'] = 'ready') {
   const name = `${REGION}/${ordinal}`;
   return { region: REGION, ordinal, oldInstance: `${name}:old`, newInstance: `${name}:new`, oldState: old };
 }
 
-/** Settings as they are before, with their revisions. */
-export const SETTINGS: Readonly<Record<string, string>> = {
-  'records/LIMIT': 'low',
-  'records/ROUTE': 'old way',
-  'records/PROTECTION': 'off',
-  'records/FLAG': 'on',
-};
-
-function setting(name: string, value: string): JsonObject {
+function settingOf(name: string, at: number, value: string): JsonObject {
   const oldValue = SETTINGS[name] ?? null;
-  return { setting: name, value, expectedRevision: oldValue === null ? 0 : 4, oldValue, key: `pln_1:${name}` };
+  const setting = `${name}${at}`;
+  return { setting, value, expectedRevision: oldValue === null ? 0 : 4, oldValue, key: `pln_1:${setting}` };
 }
 
-function act(verb: string, asset: string, from: string, to: string): JsonObject {
-  return { verb, asset, key: `pln_1:${verb}`, input: { from, to } };
+function actOf(verb: string, asset: string, from: string, to: string): JsonObject {
+  return { verb, asset, key: `pln_1:${verb} ${asset}`, input: { from, to } };
 }
 
-/** What is so of assets before. */
-export const FACTS: Readonly<Record<string, string>> = {
-  'session db/42 session 42': 'open',
-  'credential db used': 'v1',
-  'clock host-1 offset': '90000',
-  'clock host-1 time service': 'off',
-  'queue mail queued 7': 'yes',
-  'store db primary': 'a',
-  'store db route': 'a',
-  'host host-1 output': 'broken',
-};
-
-function inputOf(move: MoveName, old: Course['old']): JsonObject {
-  const limit = { tenant: 'shop', requestsPerSecond: 5, concurrency: 2, minutes: 10 };
-  const slots = ORDINALS.map((ordinal) => placeOf(ordinal, old));
+/** What the step `at` of a plan is told when it makes this move. */
+function inputOf(move: MoveName, at: number, old: Course['old']): JsonObject {
+  const limit = { tenant: 'shop', requestsPerSecond: 5, concurrency: 2, minutes: 10, id: `pln_1-${move}-${at}` };
+  const first = at * SLOTS_PER_STEP;
+  const slots = Array.from({ length: SLOTS_PER_STEP }, (_, i) => placeOf(first + i, old));
   const back = { workload: 'records', from: 2, to: 1, oldPhase: 'canary', slots };
-  const one = { ...placeOf(0, old), workload: 'records', version: 2, oldVersion: 2 };
+  const one = { ...placeOf(first, old), workload: 'records', version: 2, oldVersion: 2 };
   const inputs: Readonly<Record<MoveName, JsonObject>> = {
     revert: { ...back, inPlace: true },
     rollback: { ...back, inPlace: false },
-    quarantine: { ...limit, id: 'pln_1-quarantine', kind: 'quarantine' },
-    throttle: { ...limit, id: 'pln_1-throttle', kind: 'throttle' },
-    shed: { ...limit, id: 'pln_1-shed', kind: 'shed', share: 0.5 },
-    suspend: { actor: 'job nightly', key: 'pln_1' },
-    reroute: setting('records/ROUTE', 'new way'),
+    quarantine: { ...limit, kind: 'quarantine' },
+    throttle: { ...limit, kind: 'throttle' },
+    shed: { ...limit, kind: 'shed', share: 0.5 },
+    suspend: { actor: `job nightly-${at}`, key: 'pln_1' },
+    reroute: settingOf('records/ROUTE', at, 'new way'),
     restart: { ...one, inPlace: true },
     replace: { ...one, inPlace: false },
-    scale: { workload: 'records', regions: [REGION], by: 2, key: 'pln_1' },
-    resize: setting('records/LIMIT', 'high'),
-    recreate: setting('records/OBJECT', 'there'),
-    reenable: setting('records/PROTECTION', 'on'),
-    terminate: act('terminate', 'session db/42', '42', ''),
-    rotate: act('rotate', 'credential db', 'v1', 'v2'),
-    'sync-clock': act('sync-clock', 'clock host-1', '90000', '0'),
-    'dead-letter': act('dead-letter', 'queue mail', '7', ''),
-    failover: act('failover', 'store db', 'a', 'b'),
-    run: act('run', 'host host-1', 'broken', 'mended'),
+    scale: { workload: 'records', regions: [REGION], by: 2, key: `pln_${at}` },
+    resize: settingOf('records/LIMIT', at, 'high'),
+    recreate: settingOf('records/OBJECT', at, 'there'),
+    reenable: settingOf('records/PROTECTION', at, 'on'),
+    terminate: actOf('terminate', `session db/${at}`, '42', ''),
+    rotate: actOf('rotate', `credential db/${at}`, 'v1', 'v2'),
+    'sync-clock': actOf('sync-clock', `clock host-${at}`, '90000', '0'),
+    'dead-letter': actOf('dead-letter', `queue mail/${at}`, '7', ''),
+    failover: actOf('failover', `store db/${at}`, 'a', 'b'),
+    run: actOf('run', `host host-${at}`, 'broken', 'mended'),
     page: { incident: 'inc_1', summary: 'it is broken' },
   };
   return inputs[move];
@@ -104,7 +119,8 @@ function inputOf(move: MoveName, old: Course['old']): JsonObject {
 
 /** The plan of a course. */
 export function planOf(course: Course): Plan {
-  const steps = course.ladder.flatMap((moves, rung) => moves.map((move) => stepOf(course, move, rung)));
+  const moves = course.ladder.flatMap((rung, i) => rung.map((move) => ({ move, rung: i })));
+  const steps = moves.map(({ move, rung }, at) => stepOf(course, move, rung, at));
   return {
     kind: 'plan',
     id: 'pln_1',
@@ -124,10 +140,10 @@ export function planOf(course: Course): Plan {
   };
 }
 
-function stepOf({ irreversible, old }: Course, move: MoveName, rung: number): Step {
+function stepOf({ irreversible, old }: Course, move: MoveName, rung: number, at: number): Step {
   const touch = { ...NOTHING_TOUCHED, reversible: !irreversible?.includes(move) };
   const said = { effect: move, undo: `no ${move}` };
-  return { move, rung, input: inputOf(move, old), touch, ...said, soakMs: 100, verifyWithinMs: 200 };
+  return { move, rung, input: inputOf(move, at, old), touch, ...said, soakMs: 100, verifyWithinMs: 200 };
 }
 
 const REPLACING: readonly MoveName[] = ['revert', 'rollback', 'restart', 'replace'];
@@ -167,7 +183,7 @@ function coursesOfMove(move: MoveName): readonly Course[] {
     { of, what: 'in a rung before a limit that is denied', ladder: [[move, 'shed']], denied: [1], ends: 'unwound' },
     { of, what: 'cannot be taken back', ladder, readings: bad, irreversible: [move], ends: 'unwound' },
     ...(REPLACING.includes(move) ? coursesOfReplacing(move) : []),
-    ...(move === 'scale' ? [neverReady(move, [`records-eu-4-pln_1`], 'ready', 'unwound')] : []),
+    ...(move === 'scale' ? [neverReady(move, ['records-eu-4-pln_0'], 'ready', 'unwound')] : []),
   ];
 }
 
@@ -196,7 +212,7 @@ function neverReady(of: MoveName, ids: readonly string[], old: Course['old'] & s
 function coursesOfPlaybooks(): readonly Course[] {
   return BUILTIN_PLAYBOOKS.flatMap(({ metadata, spec }) => {
     const of = `playbook ${metadata.name}`;
-    const ladder = spec.ladder.map((rung) => [rung.move, ...rung.then.map((each) => each.move)]);
+    const ladder = spec.ladder.map((rung) => [rung.move, ...rung.also.map((each) => each.move)]);
     const callsAt = ladder.findIndex((moves) => moves.includes('page'));
     const held = ladder.slice(0, callsAt < 0 ? undefined : callsAt);
     const failing = ladder.map(() => 'bad' as const);

@@ -17,12 +17,14 @@ export interface CourseResult {
 }
 
 export interface MatrixOptions {
-  /** Only every n-th pair of deaths in a row; 1 for all. */
-  readonly pairsEvery: number;
+  /** No more pairs of deaths in a row than these, spread evenly over all that there are, for one course. */
+  readonly pairsMax: number;
 }
 
 const HOWS = ['killed', 'deposed', 'paused'] as const;
 const WHENS = ['before', 'after'] as const;
+/** All pairs of a course with up to 25 acts; the longer ones, mostly ladders that repeat them, have a part. */
+export const WHOLE: MatrixOptions = { pairsMax: 2_500 };
 /** No more than these are told of one course: they mostly say the same. */
 const HOLES_MAX = 5;
 
@@ -36,17 +38,23 @@ export async function runMatrix(options: MatrixOptions, courses = COURSES): Prom
   return results;
 }
 
-/** The plain courses of one move once more, with each effect of its apply and of its undo failing in turn. */
-export async function faultsOf(course: Course): Promise<readonly Course[]> {
-  const isPlain = course.ladder.length === 1 && course.ladder[0]?.length === 1 && course.what === 'does not heal';
-  if (!isPlain) return [];
+/** The courses of one move in which each effect of its apply and of its undo fails in turn. */
+async function faultsOf(course: Course): Promise<readonly Course[]> {
+  const { of, what, neverReady, ends } = course;
+  const isUndoneEarly = (of === 'replace' || of === 'restart') && neverReady !== undefined && ends === 'unwound';
+  if (what !== 'does not heal' && !isUndoneEarly) return [];
   const trial = new Trial(course);
   await trial.toItsEnd();
   return [...trial.effects].flatMap(([key, names]) =>
     names.map((name): Course => {
       const verb = key.endsWith(':undo') ? 'undo' : 'apply';
-      const what = `${verb} fails at: ${name}`;
-      return { ...course, what, fault: { key, name }, ends: verb === 'undo' ? 'stuck' : 'unwound' };
+      const how = isUndoneEarly ? `${what}, and ${verb}` : verb;
+      return {
+        ...course,
+        what: `${how} fails at: ${name}`,
+        fault: { key, name },
+        ends: verb === 'undo' ? 'stuck' : 'unwound',
+      };
     }),
   );
 }
@@ -78,14 +86,27 @@ async function undisturbed(course: Course) {
   return { trial, outcome, acts };
 }
 
-function* deathsOf(acts: number, { pairsEvery }: MatrixOptions): Generator<readonly Moment[]> {
+function* deathsOf(acts: number, { pairsMax }: MatrixOptions): Generator<readonly Moment[]> {
   const moments = (how: Moment['how']) =>
     Array.from({ length: acts }, (_, i) => i + 1).flatMap((nth) => WHENS.map((when) => ({ nth, when, how })));
   for (const how of HOWS) for (const moment of moments(how)) yield [moment];
+  const every = pairStep(acts, pairsMax);
   let pair = 0;
   for (const first of moments('killed')) {
-    for (const second of moments('killed')) if (pair++ % pairsEvery === 0) yield [first, second];
+    for (const second of moments('killed')) if (pair++ % every === 0) yield [first, second];
   }
+}
+
+function pairStep(acts: number, pairsMax: number): number {
+  const all = (acts * WHENS.length) ** 2;
+  // Odd, so that it does not fall into step with before and after.
+  return all <= pairsMax ? 1 : Math.ceil(all / pairsMax) | 1;
+}
+
+/** How many runs with deaths a course has. */
+export function trialsOf(acts: number, { pairsMax }: MatrixOptions): number {
+  const moments = acts * WHENS.length;
+  return moments * HOWS.length + Math.ceil(moments ** 2 / pairStep(acts, pairsMax));
 }
 
 async function disturbed(course: Course, ends: readonly Moment[], picture: Picture): Promise<readonly string[]> {

@@ -8,7 +8,7 @@ import { type Moment, Replica } from '../sim/calamity.ts';
 import { FleetInMemory, type Picture } from '../sim/fleet-in-memory.ts';
 import { MemoryInMemory } from '../sim/memory-in-memory.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
-import { type Course, FACTS, planOf, REGION, SETTINGS } from './course.ts';
+import { type Course, planOf, REGION, surroundingsOf } from './course.ts';
 
 const REPAIR = 'rep_1';
 const SCOPES = ['global', 'workload records'];
@@ -32,15 +32,16 @@ export class Trial {
 
   constructor(course: Course) {
     this.#course = course;
-    this.plan = planOf(course);
+    const { plan, slots, settings, facts } = settingOf(course);
+    this.plan = plan;
     const old = course.old ?? 'ready';
-    for (const ordinal of [0, 1, 2]) {
-      const id = `${REGION}/${ordinal}:old`;
-      this.fleet.slots.add(`${REGION}/${ordinal}`, id, 2, old === 'ready');
-      if (old === 'gone') this.fleet.slots.running.delete(id);
+    for (const name of slots) {
+      this.fleet.slots.add(name, `${name}:old`, 2, old === 'ready');
+      if (old === 'gone') this.fleet.slots.running.delete(`${name}:old`);
     }
-    for (const [setting, value] of Object.entries(SETTINGS)) this.fleet.facts.declare(setting, value, 4);
-    for (const [name, value] of Object.entries(FACTS)) this.fleet.facts.facts.set(name, value);
+    this.fleet.declared = { [REGION]: slots.length };
+    for (const [setting, value] of Object.entries(settings)) this.fleet.facts.declare(setting, value, 4);
+    for (const [name, value] of Object.entries(facts)) this.fleet.facts.facts.set(name, value);
     this.fleet.slots.neverReady = course.neverReady ?? [];
     this.before = this.fleet.picture();
     this.fleet.onEffect = (key, name, epoch) => this.#onEffect(key, name, epoch);
@@ -182,6 +183,17 @@ export class Trial {
     const verb = VERBS[last.event as keyof typeof VERBS];
     return key === (verb === 'stuck' ? `${REPAIR}:stuck` : `${REPAIR}:${last.moveIndex}:${verb}`);
   }
+}
+
+/** Where a course takes place; the same for each of its many trials. */
+const settings = new WeakMap<Course, ReturnType<typeof surroundingsOf> & { readonly plan: Plan }>();
+
+function settingOf(course: Course) {
+  const known = settings.get(course);
+  if (known) return known;
+  const made = { plan: planOf(course), ...surroundingsOf(course) };
+  settings.set(course, made);
+  return made;
 }
 
 /** What the last entry about a step allows to be done. */

@@ -37,6 +37,10 @@ export class FactsInMemory {
     this.facts.set(`setting ${setting}`, value);
   }
 
+  revisionOf(setting: string): number {
+    return this.#settings.get(setting)?.revision ?? 0;
+  }
+
   /** What is kept of all settings that there are. */
   values(): Readonly<Record<string, string>> {
     return Object.fromEntries(

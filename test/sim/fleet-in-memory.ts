@@ -30,6 +30,8 @@ export class FleetInMemory {
   readonly #called = new Set<string>();
   readonly #replicas = new Map<number, Replica>();
   #target = { version: 2, phase: 'canary' };
+  /** Instances wanted by region, moves not counted. */
+  declared: Readonly<Record<string, number>> = {};
   /** The highest epoch that ever acted. */
   epoch = 0;
   /** What happens to an effect by itself, whoever leads: a fault, or nothing. */
@@ -131,7 +133,7 @@ export class FleetInMemory {
     });
     return {
       slots: async () => [...slots].map(([name, slot]) => ({ ...placeOf(name), ...slot })),
-      wantedBesides: () => ({ eu: 3 }),
+      wantedBesides: () => this.declared,
       ask: ({ by, key }, context) =>
         this.#effect(
           context,

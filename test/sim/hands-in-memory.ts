@@ -34,11 +34,12 @@ export class SlotsInMemory {
   handsOf(clock: Clock, effect: Effect): SuccessionPorts {
     return {
       slot: async (place) => this.at(place),
-      write: (place, { port: _, ...change }, context) => {
-        const isDone = () => Object.entries(change).every(([name, value]) => readOf(this.at(place), name) === value);
-        const what = Object.entries(change).map(([name, value]) => `${name} ${value}`);
+      write: (place, change, context) => {
+        const parts = Object.entries(change).filter(([name]) => name !== 'port');
+        const isDone = () => parts.every(([name, value]) => readOf(this.at(place), name) === value);
+        const what = parts.map(([name, value]) => `${name} ${value}`);
         return effect(context, `slot ${slotName(place)} ${what.join(', ')}`, isDone, () => {
-          this.slots.set(slotName(place), { ...this.at(place), ...change });
+          this.slots.set(slotName(place), { ...this.at(place), ...Object.fromEntries(parts) });
         });
       },
       start: async (next, context) => {
