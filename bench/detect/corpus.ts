@@ -77,7 +77,10 @@ function pointSeries(path: string, name: string): LabelledSeries {
   const file = readSeriesFile(path, ['value', 'label']);
   const labels = file.columns.get('label')!;
   const bad = labels.findIndex((label) => label !== 0 && label !== 1);
-  if (bad >= 0) throw new DataFault(path, bad + 2, `the label is ${labels[bad]}, neither 0 nor 1`);
+  if (bad >= 0) {
+    const label = Number.isNaN(labels[bad]) ? 'missing' : `${labels[bad]}, neither 0 nor 1`;
+    throw new DataFault(path, bad + 2, `the label is ${label}`);
+  }
   return { name, times: file.times, values: file.columns.get('value')!, windows: pointWindows(file.times, labels) };
 }
 

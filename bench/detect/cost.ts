@@ -4,7 +4,7 @@ import { createStreamDetector, type StreamState } from '../../src/detect/stream/
 import type { Baseline } from './baseline.ts';
 import type { LabelledSeries } from './corpus.ts';
 
-/** What a contestant costs. Times are of a warm process, the least disturbed of some rounds. */
+/** What a contestant costs. Times are processor time of a warm process, the least disturbed of some rounds. */
 export interface Cost {
   readonly nsPerPoint: number;
   /** Growth of the heap for each further series; only of the detector itself. */
@@ -39,15 +39,16 @@ function leastNs(all: readonly LabelledSeries[], start: () => (at: number, value
 function roundNs(all: readonly LabelledSeries[], start: () => (at: number, value: number) => number): number {
   let points = 0;
   let sum = 0;
-  const began = process.hrtime.bigint();
+  const began = process.cpuUsage();
   for (const { times, values } of all) {
     if (points >= POINTS_MAX) break;
     const step = start();
     for (let row = 0; row < values.length; row++) sum += step(times[row]!, values[row]!);
     points += values.length;
   }
-  const took = Number(process.hrtime.bigint() - began);
-  return sum === Number.NEGATIVE_INFINITY ? 0 : took / points;
+  const { user, system } = process.cpuUsage(began);
+  const tookNs = (user + system) * 1_000;
+  return sum === Number.NEGATIVE_INFINITY ? 0 : tookNs / points;
 }
 
 function fed(series: LabelledSeries): StreamState {

@@ -2,6 +2,7 @@ import { cpus } from 'node:os';
 import { BASELINES, type Baseline } from './baseline.ts';
 import { type Corpus, readCorpus } from './corpus.ts';
 import { baselineCost, type Cost, streamCost } from './cost.ts';
+import { type HealthyResult, runHealthy } from './healthy.ts';
 import { normalised, PROFILES, rowValues, sweep } from './nab-score.ts';
 import { type PublishedScore, scorePublished } from './published.ts';
 import {
@@ -29,6 +30,8 @@ export interface CorpusResult {
   readonly missed: number;
   readonly alertsOutside: number;
   readonly halves: Halves;
+  /** The standard score with both sensitivities at 1, as they are unless told otherwise; only of the whole detector. */
+  readonly atDefault?: number;
   /** NAB's own sweep over the scores, without grouping; only of the baselines. */
   readonly ungrouped?: Readonly<Record<string, number>>;
 }
@@ -57,6 +60,8 @@ export interface DetectReport {
     readonly windows: number;
   }[];
   readonly contestants: readonly ContestantResult[];
+  /** Incidents where nothing is wrong: seeded noise of several kinds. */
+  readonly healthy: readonly HealthyResult[];
   readonly published: readonly PublishedScore[];
 }
 
@@ -70,6 +75,10 @@ interface Contestant {
 const NOVEL = [0, ...ladder(1, 20, 28)];
 const LOCAL = [0, ...ladder(0.5, 16, 21)];
 const SILENT = [0];
+const INVERSE_THRESHOLDS = [0, ...ladder(0.01, 2, 60)];
+const DEFAULT: Setting = { novel: 1, local: 1 };
+
+const WHOLE = 'kintsugi';
 
 const CONTESTANTS: readonly Contestant[] = [
   {
@@ -83,14 +92,14 @@ const CONTESTANTS: readonly Contestant[] = [
     settings: settings(SILENT, LOCAL),
   },
   {
-    name: 'kintsugi',
+    name: WHOLE,
     description: 'both channels, each with a sensitivity',
     settings: settings(NOVEL, LOCAL),
   },
   ...BASELINES.map((baseline) => ({
     name: baseline.name,
-    description: `${baseline.description}; grouped into incidents like ours`,
-    settings: settings([0, ...ladder(0.01, 2, 60)], SILENT),
+    description: `${baseline.description}; grouped into incidents like either of our channels`,
+    settings: [...settings(INVERSE_THRESHOLDS, SILENT), ...settings(SILENT, INVERSE_THRESHOLDS)],
     baseline,
   })),
 ];
@@ -121,6 +130,8 @@ export function runDetect(options: {
         : { judged: judge((series) => traceBaseline(baseline, series)), cost: baselineCost(baseline, all) };
     return judgeContestant(contestant, corpora, run.judged, run.cost, seed);
   });
+  progress('healthy series');
+  const healthy = runHealthy(seed);
   const facts = corpora.map(({ name, labels, series }, i) => ({
     name,
     labels,
@@ -130,7 +141,7 @@ export function runDetect(options: {
   }));
   const cpu = cpus()[0]?.model ?? 'unknown';
   const date = new Date().toISOString();
-  return { bench: 'detect', date, node: process.version, cpu, seed, corpora: facts, contestants, published };
+  return { bench: 'detect', date, node: process.version, cpu, seed, corpora: facts, contestants, healthy, published };
 }
 
 function judgeContestant(
@@ -151,10 +162,15 @@ function judgeContestant(
       ...totalAt(table, standard!.setting),
       halves: halvesOf(table, PROFILES[0]!, seed),
     };
-    return baseline === undefined ? result : { ...result, ungrouped: ungroupedOf(judged[at]!) };
+    if (baseline !== undefined) return { ...result, ungrouped: ungroupedOf(judged[at]!) };
+    return name === WHOLE ? { ...result, atDefault: atDefault(judged[at]!) } : result;
   });
   const found = { name, description, cost, corpora: results };
   return tables.length < 2 ? found : { ...found, together: togetherOf(tables, corpora) };
+}
+
+function atDefault(judged: readonly Judged[]): number {
+  return bestSetting(createScoreTable(judged, [DEFAULT]), PROFILES[0]!).score;
 }
 
 function ungroupedOf(judged: readonly Judged[]): Record<string, number> {

@@ -1,11 +1,12 @@
 import { renderTable } from '../recovery/report.ts';
 import type { ContestantResult, DetectReport } from './detect.ts';
+import type { HealthyResult } from './healthy.ts';
 import type { PublishedScore } from './published.ts';
 import type { Setting } from './setting.ts';
 
 /** The report as Markdown that can be read as it is. */
 export function renderDetect(report: DetectReport): string {
-  const { corpora, contestants, published } = report;
+  const { corpora, contestants, healthy, published } = report;
   const facts = corpora.map(
     ({ name, labels, series, points, windows }) =>
       `- ${name}: ${series} series, ${points} points, ${windows} windows from labels on ${labels}\n`,
@@ -20,7 +21,8 @@ profile. *Unseen half*: the setting is chosen on one half of the series, the oth
 deviation over ${contestants[0]?.corpora[0]?.halves.splits ?? 0} splits in both directions. Sensitivities are novel / local; of a baseline, one over its threshold.
 
 ${tables.join('\n')}
-${renderCosts(contestants)}${renderTogether(contestants)}${renderPublished(published)}`;
+${renderCosts(contestants)}${renderTogether(contestants)}
+${renderHealthy(healthy)}${renderPublished(published)}`;
 }
 
 function renderCorpus(corpus: string, contestants: readonly ContestantResult[]): string {
@@ -35,17 +37,19 @@ function renderCorpus(corpus: string, contestants: readonly ContestantResult[]):
     'outside',
     'sensitivity',
     'ungrouped',
+    'at 1 / 1',
   ];
   const rows = contestants.flatMap(({ name, corpora }) =>
     corpora
       .filter((each) => each.corpus === corpus)
-      .map(({ standard, lowFp, lowFn, halves, hit, missed, alertsOutside, ungrouped }) => [
+      .map(({ standard, lowFp, lowFn, halves, hit, missed, alertsOutside, ungrouped, atDefault }) => [
         name,
         ...[standard, lowFp, lowFn].map(({ score }) => score.toFixed(1)),
         `${halves.unseen.mean.toFixed(1)} ± ${halves.unseen.deviation.toFixed(1)}`,
         ...[hit, missed, alertsOutside].map(String),
         renderSetting(standard.setting),
-        ungrouped === undefined ? '-' : ungrouped['standard']!.toFixed(1),
+        ungrouped?.['standard']?.toFixed(1) ?? '-',
+        atDefault?.toFixed(1) ?? '-',
       ]),
   );
   return renderTable([head, ...rows]);
@@ -73,6 +77,18 @@ function renderTogether(contestants: readonly ContestantResult[]): string {
     renderSetting(setting),
   ]);
   return `\n## One setting for all corpora, standard\n\n${renderTable([['', ...corpora, 'sensitivity'], ...rows])}`;
+}
+
+function renderHealthy(healthy: readonly HealthyResult[]): string {
+  const sensitivities = Object.keys(healthy[0]?.incidents ?? {});
+  const head = ['', 'every', 'points', ...sensitivities.map((each) => `sensitivity ${each}`)];
+  const rows = healthy.map(({ kind, intervalMs, points, incidents }) => [
+    kind,
+    `${intervalMs / 1_000} s`,
+    String(points),
+    ...sensitivities.map((each) => incidents[each]!.toFixed(2)),
+  ]);
+  return `## Nothing wrong: incidents per series\n\n${renderTable([head, ...rows])}`;
 }
 
 function renderPublished(published: readonly PublishedScore[]): string {

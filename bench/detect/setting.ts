@@ -14,14 +14,9 @@ export function alertRows(series: LabelledSeries, trace: Trace, { novel, local }
   const rows: number[] = [];
   for (let row = 0; row < trace.novel.length; row++) {
     if (trace.ignored[row] === 1) continue;
-    const point = {
-      at: series.times[row]!,
-      intervalMs: trace.intervalMs[row]!,
-      novel: trace.novel[row]! * novel,
-      local: trace.local[row]! * local,
-    };
-    const opened = meetIncidents(incidents, point);
-    if (opened.novel || opened.local) rows.push(row);
+    const calls = { novel: trace.novel[row]! * novel, local: trace.local[row]! * local };
+    const at = series.times[row]!;
+    if (meetIncidents(incidents, at, trace.intervalMs[row]!, calls.novel, calls.local) > 0) rows.push(row);
   }
   return rows;
 }

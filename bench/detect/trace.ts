@@ -5,7 +5,6 @@ import type { LabelledSeries } from './corpus.ts';
 /** What a contestant said of each row of a series, before any threshold. */
 export interface Trace {
   readonly novel: Float64Array;
-  /** All 0 for contestants with one channel. */
   readonly local: Float64Array;
   readonly intervalMs: Float64Array;
   /** Rows that were not looked at: late, repeated or without a value. They can carry no alert. */
@@ -27,7 +26,7 @@ export function traceStream(series: LabelledSeries): Trace {
   return trace;
 }
 
-/** A baseline sees every reading that is a number. Its score stands in the channel that is grouped like ours. */
+/** A baseline sees every reading that is a number. Its score stands in both channels: it may be grouped like either. */
 export function traceBaseline(baseline: Baseline, series: LabelledSeries): Trace {
   const { times, values } = series;
   const step = baseline.start();
@@ -36,6 +35,7 @@ export function traceBaseline(baseline: Baseline, series: LabelledSeries): Trace
     const isMissing = Number.isNaN(values[row]!);
     trace.ignored[row] = isMissing ? 1 : 0;
     if (!isMissing) trace.novel[row] = step(times[row]!, values[row]!);
+    trace.local[row] = trace.novel[row]!;
     trace.intervalMs[row] = row === 0 ? 0 : Math.max(0, times[row]! - times[row - 1]!);
   }
   return trace;

@@ -1,7 +1,10 @@
+import { zeros } from './zeros.ts';
+
 /** A view says nothing before it has been seen this often: everything is new to a newborn. */
-const WARM_UP_POINTS = 100;
-/** Envelopes forget a hundredth of their width a day, towards their middle. */
-const FORGET_PER_DAY = 0.01;
+const WARM_UP_POINTS = 60;
+
+/** Envelopes forget half a hundredth of their width a day, towards their middle. */
+const FORGET_PER_DAY = 0.005;
 const DAY_MS = 86_400_000;
 /** Silence teaches nothing: a gap lets an envelope forget no more than a day does. */
 const FORGET_MS_MAX = DAY_MS;
@@ -36,16 +39,31 @@ export interface Meeting {
 }
 
 export function startEnvelopes(views: number): Envelopes {
-  const zeros = () => Array.from({ length: views }, () => 0);
-  return { low: zeros(), high: zeros(), middle: zeros(), visits: zeros(), recent: zeros(), passedMs: 0 };
+  return {
+    low: zeros(views),
+    high: zeros(views),
+    middle: zeros(views),
+    visits: zeros(views),
+    recent: zeros(views),
+    passedMs: 0,
+  };
 }
 
 export function createMeeting(views: number): Meeting {
   return { surprise: new Float64Array(views), low: new Float64Array(views), high: new Float64Array(views) };
 }
 
-/** Measures how far each view is outside of its envelope, then widens the envelopes. Returns the sum of recent surprise. */
-export function meetEnvelopes(envelopes: Envelopes, views: Float64Array, passedMs: number, met: Meeting): number {
+/**
+ * Measures how far each view is outside of its envelope, then widens the envelopes. Returns the sum of recent surprise, each
+ * view's times its voice.
+ */
+export function meetEnvelopes(
+  envelopes: Envelopes,
+  views: Float64Array,
+  voices: readonly number[],
+  passedMs: number,
+  met: Meeting,
+): number {
   const { low, high, middle, visits, recent } = envelopes;
   envelopes.passedMs += Math.min(passedMs, FORGET_MS_MAX);
   if (envelopes.passedMs >= FORGET_EVERY_MS) forget(envelopes);
@@ -56,7 +74,7 @@ export function meetEnvelopes(envelopes: Envelopes, views: Float64Array, passedM
     let surprise = 0;
     if (!Number.isNaN(view)) {
       const seen = visits[i]!;
-      visits[i] = seen + 1;
+      if (seen < WARM_UP_POINTS) visits[i] = seen + 1;
       if (seen === 0) low[i] = high[i] = middle[i] = view;
       const bottom = low[i]!;
       const top = high[i]!;
@@ -68,13 +86,13 @@ export function meetEnvelopes(envelopes: Envelopes, views: Float64Array, passedM
         if (view > top) high[i] = view;
         else low[i] = view;
       }
-      middle[i]! += (seen < 100 ? 1 / (seen + 1) : MIDDLE_RATE) * (view - middle[i]!);
+      middle[i]! += (seen < WARM_UP_POINTS ? 1 / (seen + 1) : MIDDLE_RATE) * (view - middle[i]!);
     }
     met.surprise[i] = surprise;
     // Tiny remains would slow the arithmetic down and mean nothing.
     const now = kept + surprise;
     recent[i] = now < 1e-9 ? 0 : now;
-    sum += now;
+    sum += voices[i]! * now;
   }
   return sum;
 }

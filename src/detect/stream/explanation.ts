@@ -1,7 +1,7 @@
 import type { Meeting } from './envelope.ts';
 import type { Local } from './local.ts';
 import { oneIn, type Rarity } from './rarity.ts';
-import { DAY_VIEW, VALUE_VIEW, VIEWS } from './views.ts';
+import { DAY_VIEW, type Sight, VALUE_VIEW, VIEWS } from './views.ts';
 
 /** One view that was outside of the range it had kept to. */
 export interface FiredView {
@@ -30,36 +30,24 @@ export interface Explanation {
   readonly fired: number;
 }
 
-interface Seen {
-  readonly value: number;
-  readonly severity: number;
-  readonly channel: 'novel' | 'local';
-  readonly perSecond: boolean;
-  /** NaN while unknown. */
-  readonly byDay: number;
-  readonly local: Local;
-  readonly rarity: Rarity;
-}
-
 const VIEWS_SHOWN = 5;
 const LOCAL_REACH_SPREADS = 3;
 
-export function explain(seen: Seen, views: Float64Array, met: Meeting): Explanation {
-  const { value, severity, channel, perSecond } = seen;
+export function explain(
+  seen: Pick<Explanation, 'channel' | 'severity' | 'value' | 'perSecond'>,
+  { views, byDay }: Sight,
+  met: Meeting,
+  known: { readonly local: Local; readonly rarity: Rarity },
+): Explanation {
   const fired = VIEWS.flatMap((view, i) => {
     const surprise = met.surprise[i]!;
     return surprise > 0 ? [{ view, seen: views[i]!, low: met.low[i]!, high: met.high[i]!, surprise }] : [];
   });
-  const expected = channel === 'local' ? expectedOfLate(seen.local) : expectedOfHistory(seen.byDay, met);
-  const worst = fired.toSorted((a, b) => b.surprise - a.surprise).slice(0, VIEWS_SHOWN);
   return {
-    channel,
-    severity,
-    value,
-    perSecond,
-    expected,
-    oneIn: oneIn(seen.rarity, severity),
-    views: worst,
+    ...seen,
+    expected: seen.channel === 'local' ? expectedOfLate(known.local) : expectedOfHistory(byDay, met),
+    oneIn: oneIn(known.rarity, seen.severity),
+    views: fired.toSorted((a, b) => b.surprise - a.surprise).slice(0, VIEWS_SHOWN),
     fired: fired.length,
   };
 }

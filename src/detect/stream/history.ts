@@ -1,3 +1,5 @@
+import { zeros } from './zeros.ts';
+
 /** How many past values are kept. A power of two, so that an index is a mask. */
 const PAST_MAX = 256;
 const MASK = PAST_MAX - 1;
@@ -10,7 +12,7 @@ export interface History {
 }
 
 export function startHistory(): History {
-  return { values: Array.from({ length: PAST_MAX }, () => 0), next: 0, length: 0 };
+  return { values: zeros(PAST_MAX), next: 0, length: 0 };
 }
 
 /** The value `back` points ago, 1 for the newest; only meaningful up to `length`. */

@@ -24,29 +24,31 @@ export interface Incidents {
   habit: number;
 }
 
-export interface Opened {
-  readonly novel: boolean;
-  readonly local: boolean;
-}
-
 export function startIncidents(): Incidents {
   return { novel: { lastAt: 0, peak: 0 }, local: { lastAt: 0, peak: 0 }, habit: 0 };
 }
 
+/** A point opens an incident of novelty, of local strangeness, of both, or of none: sums of these. */
+const OPENS_NOVEL = 1;
+const OPENS_LOCAL = 2;
+
 /**
- * Which channel opens an incident with this point. The severities are in units of the series' own bar: 1 calls, as long as
+ * Which channels open an incident with this point. The severities are in units of the series' own bar: 1 calls, as long as
  * nothing has called before.
  */
 export function meetIncidents(
   incidents: Incidents,
-  point: { readonly at: number; readonly intervalMs: number; readonly novel: number; readonly local: number },
-): Opened {
-  const { at, intervalMs } = point;
+  at: number,
+  intervalMs: number,
+  novel: number,
+  local: number,
+): number {
   incidents.habit *= HABIT_KEPT;
+  if (novel < 1 && local < 1) return 0;
   const quietMs = Math.max(NOVEL_POINTS_LEAST * intervalMs, Math.min(NOVEL_MS_MAX, NOVEL_POINTS * intervalMs));
-  const novel = opens(incidents.novel, at, point.novel, 1 + HABIT_SHARE * incidents.habit, quietMs);
-  if (novel) incidents.habit += 1;
-  return { novel, local: opens(incidents.local, at, point.local, 1, LOCAL_MS) };
+  const isNovel = opens(incidents.novel, at, novel, 1 + HABIT_SHARE * incidents.habit, quietMs);
+  if (isNovel) incidents.habit += 1;
+  return (isNovel ? OPENS_NOVEL : 0) + (opens(incidents.local, at, local, 1, LOCAL_MS) ? OPENS_LOCAL : 0);
 }
 
 function opens(span: Span, at: number, severity: number, bar: number, quietMs: number): boolean {

@@ -1,4 +1,5 @@
 import { type History, past } from './history.ts';
+import { zeros } from './zeros.ts';
 
 /** Views of a point beside the points just before it: level, spread and extremes of windows counted in points. */
 export const NEIGHBOURHOOD_VIEWS = [
@@ -47,7 +48,6 @@ export interface Neighbourhood {
 }
 
 export function startNeighbourhood(): Neighbourhood {
-  const zeros = (length: number) => Array.from({ length }, () => 0);
   return {
     anchor: 0,
     age: 0,
@@ -60,18 +60,19 @@ export function startNeighbourhood(): Neighbourhood {
   };
 }
 
-/** Call it when the value is in the history already. `spread` is the usual one, `grain` the smallest that means anything. */
+/** Call it when the value is in the history already. `grain` is the smallest difference that means anything. */
 export function viewNeighbourhood(
   near: Neighbourhood,
   history: History,
-  usual: { readonly variance: number; readonly grain: number },
+  usualVariance: number,
+  grain: number,
   out: Float64Array,
   from: number,
 ): void {
   near.age += 1;
   if (near.age >= REBUILD_POINTS || history.length <= 1) rebuild(near, history);
   else slide(near, history);
-  const floor = SPREAD_FLOOR * usual.variance + usual.grain * usual.grain;
+  const floor = SPREAD_FLOOR * usualVariance + grain * grain;
   for (let i = 0; i < MEAN_WINDOWS.length; i++) {
     const points = MEAN_WINDOWS[i]!;
     if (history.length < points) break;

@@ -1,5 +1,6 @@
 import { type History, past } from './history.ts';
 import type { Level } from './level.ts';
+import { zeros } from './zeros.ts';
 
 /** Views of how wrong simple predictions of the point were. */
 export const PREDICTION_VIEWS = ['off prediction from the last 12', 'off mixed prediction'] as const;
@@ -16,25 +17,20 @@ export interface Prediction {
 }
 
 export function startPrediction(): Prediction {
-  const zeros = (length: number) => Array.from({ length }, () => 0);
   return { weights: zeros(LAGS), errors: zeros(6) };
 }
 
 /** Call it before the value is in the history and the averages. Unknown profiles are NaN. */
 export function viewPrediction(
   prediction: Prediction,
-  seen: {
-    readonly history: History;
-    readonly level: Level;
-    readonly grain: number;
-    readonly byDay: number;
-    readonly byWeek: number;
-  },
+  history: History,
+  level: Level,
+  seen: { readonly grain: number; readonly byDay: number; readonly byWeek: number },
   value: number,
   out: Float64Array,
   from: number,
 ): void {
-  const { history, level, grain, byDay, byWeek } = seen;
+  const { grain, byDay, byWeek } = seen;
   const newest = history.length > 0 ? past(history, 1) : level.fast;
   let linear = newest;
   if (history.length >= LAGS) {

@@ -1,6 +1,10 @@
+import { zeros } from './zeros.ts';
+
 const BINS = 48;
 const BINS_PER_OCTAVE = 4;
-const OCTAVES_BELOW_ONE = 6;
+const OCTAVES_BELOW_ONE = 3;
+/** What is milder than this is all the same. */
+const MILD = 2 ** -OCTAVES_BELOW_ONE;
 
 /** How often each severity has been met: counts on a logarithmic scale. */
 export interface Rarity {
@@ -9,7 +13,7 @@ export interface Rarity {
 }
 
 export function startRarity(): Rarity {
-  return { counts: Array.from({ length: BINS }, () => 0), points: 0 };
+  return { counts: zeros(BINS), points: 0 };
 }
 
 export function countSeverity(rarity: Rarity, severity: number): void {
@@ -25,6 +29,6 @@ export function oneIn(rarity: Rarity, severity: number): number {
 }
 
 function binOf(severity: number): number {
-  const octave = severity > 0 ? Math.log2(severity) + OCTAVES_BELOW_ONE : 0;
-  return Math.max(0, Math.min(BINS - 1, Math.floor(octave * BINS_PER_OCTAVE)));
+  if (severity <= MILD) return 0;
+  return Math.min(BINS - 1, Math.floor((Math.log2(severity) + OCTAVES_BELOW_ONE) * BINS_PER_OCTAVE));
 }

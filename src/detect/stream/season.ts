@@ -1,3 +1,5 @@
+import { zeros } from './zeros.ts';
+
 /** Views of a point beside what its time of day, and its hour of the week, usually bring. */
 export const SEASON_VIEWS = [
   'off its time of day',
@@ -47,7 +49,6 @@ export interface Season {
 }
 
 export function startSeason(): Season {
-  const zeros = (length: number) => Array.from({ length }, () => 0);
   return {
     day: zeros(DAY_BINS),
     dayVisits: zeros(DAY_BINS),
@@ -67,32 +68,44 @@ export function startSeason(): Season {
   };
 }
 
+/** Where a time stands in the two profiles. */
+export interface Place {
+  day: number;
+  week: number;
+}
+
+export function findPlace(place: Place, at: number): void {
+  place.day = binOf(at / DAY_MS, DAY_BINS);
+  place.week = binOf(at / WEEK_MS, WEEK_BINS);
+}
+
+function binOf(periods: number, bins: number): number {
+  return Math.min(bins - 1, Math.floor((periods - Math.floor(periods)) * bins));
+}
+
 /** What this time of day usually brings; NaN while it is not known. */
-export function dayProfile(season: Season, at: number): number {
-  const bin = binOf(at, DAY_MS, DAY_BINS);
-  return season.dayVisits[bin]! > 0 ? season.day[bin]! : Number.NaN;
+export function dayProfile(season: Season, { day }: Place): number {
+  return season.dayVisits[day]! > 0 ? season.day[day]! : Number.NaN;
 }
 
 /** What this hour of the week usually brings; NaN while it is not known. */
-export function weekProfile(season: Season, at: number): number {
-  const bin = binOf(at, WEEK_MS, WEEK_BINS);
-  return season.weekVisits[bin]! > 0 ? season.week[bin]! : Number.NaN;
+export function weekProfile(season: Season, { week }: Place): number {
+  return season.weekVisits[week]! > 0 ? season.week[week]! : Number.NaN;
 }
 
+/** `byDay` and `byWeek` are what the profiles say of the place. The value becomes part of them. */
 export function viewSeason(
   season: Season,
-  at: number,
+  seen: { readonly place: Place; readonly byDay: number; readonly byWeek: number; readonly grain: number },
   value: number,
-  grain: number,
   out: Float64Array,
   from: number,
 ): void {
-  const off = value - dayProfile(season, at);
-  const offWeek = value - weekProfile(season, at);
-  if (!Number.isNaN(off)) viewDay(season, off, grain, out, from);
-  if (!Number.isNaN(offWeek)) viewWeek(season, offWeek, out, from + 4);
-  learn(season.day, season.dayVisits, binOf(at, DAY_MS, DAY_BINS), value);
-  learn(season.week, season.weekVisits, binOf(at, WEEK_MS, WEEK_BINS), value);
+  const { place, byDay, byWeek } = seen;
+  if (!Number.isNaN(byDay)) viewDay(season, value - byDay, seen.grain, out, from);
+  if (!Number.isNaN(byWeek)) viewWeek(season, value - byWeek, out, from + 4);
+  learn(season.day, season.dayVisits, place.day, value);
+  learn(season.week, season.weekVisits, place.week, value);
 }
 
 function viewDay(season: Season, off: number, grain: number, out: Float64Array, from: number): void {
@@ -140,9 +153,4 @@ function rebuildSums(season: Season): void {
 function learn(profile: number[], visits: number[], bin: number, value: number): void {
   visits[bin]! += 1;
   profile[bin]! += Math.max(FOLLOW_LEAST, 1 / visits[bin]!) * (value - profile[bin]!);
-}
-
-function binOf(at: number, periodMs: number, bins: number): number {
-  const phase = at % periodMs;
-  return Math.floor(((phase < 0 ? phase + periodMs : phase) / periodMs) * bins) % bins;
 }

@@ -1,5 +1,6 @@
 import { type History, past } from './history.ts';
 import { type Level, placeOf } from './level.ts';
+import { zeros } from './zeros.ts';
 
 /** Views of how the series moves, whatever its level: its distribution, its roughness, its rhythm. */
 export const SHAPE_VIEWS = [
@@ -44,7 +45,6 @@ export interface Shape {
 }
 
 export function startShape(): Shape {
-  const zeros = (length: number) => Array.from({ length }, () => 0);
   return {
     points: 0,
     short: zeros(BINS),
@@ -116,7 +116,7 @@ function viewRhythm(shape: Shape, change: number, grain: number, out: Float64Arr
   if (direction !== 0) shape.direction = direction;
   shape.rises += LIKENESS_RATE * ((1 + direction) / 2 - shape.rises);
   out[from] = shape.turns;
-  out[from + 1] = Math.log1p(shape.still);
+  out[from + 1] = shape.still === 0 ? 0 : Math.log1p(shape.still);
   out[from + 5] = shape.rises;
 }
 

@@ -2,10 +2,9 @@ import { type Counter, readCounter, startCounter } from './counter.ts';
 import { createMeeting, type Envelopes, meetEnvelopes, startEnvelopes } from './envelope.ts';
 import { type Explanation, explain } from './explanation.ts';
 import { type Incidents, meetIncidents, startIncidents } from './incidents.ts';
-import { grainOf } from './level.ts';
 import { type Local, meetLocal, startLocal } from './local.ts';
 import { countSeverity, type Rarity, startRarity } from './rarity.ts';
-import { breakViews, startViews, VALUE_VIEW, type ViewState, VIEWS, viewPoint } from './views.ts';
+import { breakViews, createSight, startViews, VALUE_VIEW, type ViewState, VIEWS, viewPoint, VOICES } from './views.ts';
 
 export type Channel = 'novel' | 'local';
 
@@ -23,8 +22,6 @@ export interface StreamState {
 /** What was learnt from the values. It starts anew when the series turns out to be a counter, or not to be one. */
 interface Known {
   points: number;
-  /** The last value that was looked at. */
-  value: number;
   readonly views: ViewState;
   readonly envelopes: Envelopes;
   readonly local: Local;
@@ -48,8 +45,8 @@ export interface Reading {
 
 export interface StreamOptions {
   /**
-   * How easily a channel speaks: its bar is one over it, and 0 is silence. 1 is for a healer: years of 5-minute points of
-   * plain noise pass without a word. docs/detection.md says what higher values find and what they cost.
+   * How easily a channel speaks: its bar is one over it, and 0 is silence. 1 is for a healer: a month of 5-minute
+   * points of plain noise passes mostly without a word. docs/detection.md says what higher values find and what they cost.
    */
   readonly sensitivity?: number | { readonly [channel in Channel]: number };
 }
@@ -69,49 +66,43 @@ const GAP_INTERVALS = 20;
 /** So many late points in a row say that the clock was set back. */
 const LATE_MAX = 8;
 /** The sum of the views' surprise that has severity 1 in a history of a thousand points. */
-const NOVEL_UNIT = 12.5;
+const NOVEL_UNIT = 14;
 const HISTORY_DECADES = 3;
 /** The spreads from the level of late that have severity 1. */
 const LOCAL_UNIT = 20;
 /** A series that has moved by less than this part of its size in all its life is no news. */
 const MOVE_SHARE_MIN = 1e-4;
 
-const NONE: readonly Channel[] = [];
-const NOTHING = { novel: 0, local: 0, opened: NONE } as const;
+/** By what `meetIncidents` says. */
+const OPENED: readonly (readonly Channel[])[] = [[], ['novel'], ['local'], ['novel', 'local']];
+const NOTHING = { novel: 0, local: 0, opened: OPENED[0]! } as const;
 
 /** A detector for any series of which only times (ms) and values are known. One can serve any number of states. */
 export function createStreamDetector(options: StreamOptions = {}): StreamDetector {
   const { sensitivity = 1 } = options;
   const eager = typeof sensitivity === 'number' ? { novel: sensitivity, local: sensitivity } : sensitivity;
-  const views = new Float64Array(VIEWS.length);
+  const sight = createSight();
   const met = createMeeting(VIEWS.length);
 
   function look(state: StreamState, at: number, value: number, passedMs: number): Reading {
     const { known } = state;
-    const isFirst = known.points === 0;
     known.points += 1;
-    known.value = value;
-    const byDay = viewPoint(known.views, at, value, isFirst, views);
-    const { level } = known.views;
-    const surprise = meetEnvelopes(known.envelopes, views, passedMs, met);
+    viewPoint(known.views, at, value, known.points === 1, sight);
+    const { largest } = known.views.level;
+    const surprise = meetEnvelopes(known.envelopes, sight.views, VOICES, passedMs, met);
     const low = Math.min(value, met.low[VALUE_VIEW]!);
     const high = Math.max(value, met.high[VALUE_VIEW]!);
-    const weight = Math.min(1, (high - low) / (MOVE_SHARE_MIN * level.largest || 1));
-    const spreads = weight * meetLocal(known.local, value, grainOf(level));
-    const decades = Math.log10(known.points) / HISTORY_DECADES;
-    const novel = (weight * surprise * decades * decades * decades) / NOVEL_UNIT;
-    const local = spreads / LOCAL_UNIT;
+    const weight = Math.min(1, (high - low) / (MOVE_SHARE_MIN * largest || 1));
+    const novel = surprise === 0 ? 0 : (weight * surprise * ageOf(known)) / NOVEL_UNIT;
+    const local = (weight * meetLocal(known.local, value, sight.grain)) / LOCAL_UNIT;
     countSeverity(known.rarity, Math.max(novel, local));
     const calls = { novel: novel * eager.novel, local: local * eager.local };
-    const opened = meetIncidents(known.incidents, { at, intervalMs: state.intervalMs, ...calls });
-    const channels = opened.novel || opened.local ? CHANNELS.filter((channel) => opened[channel]) : NONE;
-    if (calls.novel < 1 && calls.local < 1) return { novel, local, opened: channels };
+    const opened = OPENED[meetIncidents(known.incidents, at, state.intervalMs, calls.novel, calls.local)]!;
+    if (calls.novel < 1 && calls.local < 1) return { novel, local, opened };
     const channel = calls.novel >= calls.local ? 'novel' : 'local';
-    const { rarity } = known;
     const perSecond = state.counter.kind === 'counter';
-    const severity = Math.max(novel, local);
-    const seen = { value, severity, channel, perSecond, byDay, local: known.local, rarity } as const;
-    return { novel, local, opened: channels, explanation: explain(seen, views, met) };
+    const seen = { channel, severity: Math.max(novel, local), value, perSecond } as const;
+    return { novel, local, opened, explanation: explain(seen, sight, met, known) };
   }
 
   return {
@@ -125,19 +116,23 @@ export function createStreamDetector(options: StreamOptions = {}): StreamDetecto
         state.late += 1;
         return { ...NOTHING, ignored: 'late' };
       }
-      const isBroken = passedMs < 0 || (known20(state) && passedMs > GAP_INTERVALS * state.intervalMs);
+      const isBroken = passedMs < 0 || (isKnown(state) && passedMs > GAP_INTERVALS * state.intervalMs);
       if (isBroken) breakViews(state.known.views);
       state.late = 0;
       state.lastAt = at;
       followInterval(state, Math.max(0, passedMs));
       const read = readCounter(state.counter, clamp(value), Math.max(1, passedMs));
       if (read.changed) state.known = startKnown();
-      return look(state, at, steady(state.known, read.value), Math.max(0, passedMs));
+      return look(state, at, read.value, Math.max(0, passedMs));
     },
   };
 }
 
-const CHANNELS: readonly Channel[] = ['novel', 'local'];
+/** A record after a long history is rarer than one after a short history. */
+function ageOf(known: Known): number {
+  const decades = Math.log10(known.points) / HISTORY_DECADES;
+  return decades * decades * decades;
+}
 
 function startState(): StreamState {
   return { lastAt: 0, intervalMs: 0, late: 0, counter: startCounter(), known: startKnown() };
@@ -146,7 +141,6 @@ function startState(): StreamState {
 function startKnown(): Known {
   return {
     points: 0,
-    value: 0,
     views: startViews(),
     envelopes: startEnvelopes(VIEWS.length),
     local: startLocal(),
@@ -155,8 +149,8 @@ function startKnown(): Known {
   };
 }
 
-function known20(state: StreamState): boolean {
-  return state.known.points >= 20;
+function isKnown(state: StreamState): boolean {
+  return state.known.points >= GAP_INTERVALS;
 }
 
 /** Long silences count as a few intervals: they say little about the usual one. */
@@ -168,9 +162,4 @@ function followInterval(state: StreamState, passedMs: number): void {
 
 function clamp(value: number): number {
   return Math.max(-VALUE_MAX, Math.min(VALUE_MAX, value)) + 0;
-}
-
-/** The rounding noise of a source that averages equal values is no movement. */
-function steady(known: Known, value: number): number {
-  return known.points > 0 && Math.abs(value - known.value) <= grainOf(known.views.level) ? known.value : value;
 }

@@ -4,7 +4,9 @@ import { NEIGHBOURHOOD_VIEWS, type Neighbourhood, startNeighbourhood, viewNeighb
 import { type Prediction, PREDICTION_VIEWS, startPrediction, viewPrediction } from './prediction.ts';
 import {
   dayProfile,
+  findPlace,
   OFF_TIME_OF_DAY,
+  type Place,
   SEASON_VIEWS,
   type Season,
   startSeason,
@@ -31,6 +33,13 @@ const SHAPE_FROM = SEASON_FROM + SEASON_VIEWS.length;
 export const VALUE_VIEW = 0;
 export const DAY_VIEW = SEASON_FROM + OFF_TIME_OF_DAY;
 
+/**
+ * What a view's surprise counts. The season is seen by few views, and only they see a value that is usual at another time;
+ * without a double voice they are drowned by the many that look at the same outlier from a little further off.
+ */
+const SEASON_VOICE = 2;
+export const VOICES: readonly number[] = VIEWS.map((_, i) => (i >= SEASON_FROM && i < SHAPE_FROM ? SEASON_VOICE : 1));
+
 export interface ViewState {
   readonly history: History;
   readonly level: Level;
@@ -56,24 +65,34 @@ export function breakViews(state: ViewState): void {
   forgetNeighbours(state.history);
 }
 
-/** Takes a point in and writes its views to `out`; NaN where a view is not known yet. Returns the profile of the day. */
-export function viewPoint(state: ViewState, at: number, value: number, isFirst: boolean, out: Float64Array): number {
+/** Scratch of a detector: what was computed for one point is there until the next. */
+export interface Sight {
+  readonly views: Float64Array;
+  readonly place: Place;
+  /** What the profiles expected of the point; NaN while unknown. */
+  byDay: number;
+  byWeek: number;
+  grain: number;
+}
+
+export function createSight(): Sight {
+  return { views: new Float64Array(VIEWS.length), place: { day: 0, week: 0 }, byDay: 0, byWeek: 0, grain: 0 };
+}
+
+/** Takes a point in and writes its views to `sight`; NaN where a view is not known yet. */
+export function viewPoint(state: ViewState, at: number, value: number, isFirst: boolean, sight: Sight): void {
   const { history, level, near, prediction, season, shape } = state;
-  out.fill(Number.NaN);
+  const { views } = sight;
+  views.fill(Number.NaN);
   if (isFirst) beginLevel(level, value);
-  const byDay = dayProfile(season, at);
-  const grain = grainOf(level);
-  viewPrediction(
-    prediction,
-    { history, level, grain, byDay, byWeek: weekProfile(season, at) },
-    value,
-    out,
-    PREDICTION_FROM,
-  );
-  viewLevel(level, history, value, out, 0);
-  viewShape(shape, history, level, grain, value, out, SHAPE_FROM);
-  viewSeason(season, at, value, grain, out, SEASON_FROM);
+  findPlace(sight.place, at);
+  sight.byDay = dayProfile(season, sight.place);
+  sight.byWeek = weekProfile(season, sight.place);
+  sight.grain = grainOf(level);
+  viewPrediction(prediction, history, level, sight, value, views, PREDICTION_FROM);
+  viewLevel(level, history, value, views, 0);
+  viewShape(shape, history, level, sight.grain, value, views, SHAPE_FROM);
+  viewSeason(season, sight, value, views, SEASON_FROM);
   remember(history, value);
-  viewNeighbourhood(near, history, { variance: level.variance, grain }, out, NEIGHBOURHOOD_FROM);
-  return byDay;
+  viewNeighbourhood(near, history, level.variance, sight.grain, views, NEIGHBOURHOOD_FROM);
 }

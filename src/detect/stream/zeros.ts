@@ -1,0 +1,3 @@
+export function zeros(length: number): number[] {
+  return Array.from({ length }, () => 0);
+}
