@@ -18,12 +18,14 @@ import { looksDown } from './heal/guards/evidence.ts';
 import { reviewBefore } from './heal/guards/review.ts';
 import { GUARDS } from './heal/guards/table.ts';
 import { budgetScopes, scopesOf } from './heal/guards/target.ts';
+import { HarmMeter } from './heal/harm-meter.ts';
 import { IncidentTracker } from './heal/incident-tracker.ts';
 import type { Incident, Memory } from './heal/memory.ts';
 import type { Move } from './heal/move.ts';
 import type { Plan, Refusal, Verdict } from './heal/plan.ts';
 import { RepairDesk } from './heal/repair-desk.ts';
 import type { Policy, Situation } from './heal/situation.ts';
+import { trustFrom } from './heal/trust.ts';
 import { signalFor } from './heal/user-level-signal.ts';
 import type { Stages } from './loop.ts';
 import type { Sample } from './observe/sample.ts';
@@ -36,7 +38,7 @@ const DECIDE_AGAIN_MS = 500;
 const CALLED = new Set(['escalated', 'stuck']);
 
 /** What a decision looks at besides the fault, the fleet and the past. */
-export type Surroundings = Pick<Situation, 'vantages' | 'healer' | 'trust'>;
+export type Surroundings = Pick<Situation, 'vantages' | 'healer'>;
 
 export interface HealerOptions {
   readonly memory: Memory;
@@ -112,13 +114,27 @@ export function createHealer(options: HealerOptions): Healer {
     }),
     rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex, panickedAt),
   });
-  const desk = new RepairDesk({ memory, executor, clock, random, log, onChange });
+  const harm = new HarmMeter(options.userSignal);
+  const desk = new RepairDesk({
+    memory,
+    executor,
+    clock,
+    random,
+    log,
+    onChange,
+    onBegin: (repair, plan) => harm.begin(repair, plan, options.view()),
+    async onEnd(repair) {
+      const measured = harm.end(repair, options.view());
+      if (measured) await memory.noteHarm(repair, measured);
+    },
+  });
   const refusals = new Refusals(options, tracker);
 
   const stages: Stages = {
     woken: options.woken,
     observe: options.takeSamples,
     detect(samples) {
+      for (const sample of samples) harm.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), clock.now());
       for (const run of watching) run();
@@ -156,15 +172,19 @@ export function createHealer(options: HealerOptions): Healer {
 async function situationOf(options: HealerOptions, incident: Incident) {
   const { memory, random } = options;
   const { diagnosis } = incident.body;
-  const [repairs, relapses, budgets, surroundings] = await Promise.all([
+  const policy = options.policy();
+  const [repairs, relapses, budgets, surroundings, trust, learned] = await Promise.all([
     memory.readPastRepairs(),
     memory.readRelapses(incident.key),
     memory.readBudgets(scopesOf(diagnosis)),
     options.surroundings(),
+    trustUnder(options, policy),
+    memory.readLearned(),
   ]);
   const planId = newId('pln', random);
-  const situation = { ...surroundings, incident: incident.id, diagnosis, planId, repairs, relapses, approvals: [] };
-  return { situation, budgets, policy: options.policy() };
+  const past = { repairs, relapses, trust, learned, approvals: [] };
+  const situation = { ...surroundings, incident: incident.id, diagnosis, planId, ...past };
+  return { situation, budgets, policy };
 }
 
 /** Refusals as they are told: once for the same reasons, and not decided again at once. */
@@ -208,12 +228,14 @@ async function rejudge(
   const { memory } = options;
   const fleet = await options.lookAgain();
   const incident = tracker.open.find((each) => each.id === plan.incident);
-  const [surroundings, repairs, relapses, budgets, open] = await Promise.all([
+  const policy = options.policy();
+  const [surroundings, repairs, relapses, budgets, open, trust] = await Promise.all([
     options.surroundings(),
     memory.readPastRepairs(),
     memory.readRelapses(incident?.key ?? ''),
     memory.readBudgets(budgetScopes(plan)),
     memory.readOpenRepairs(),
+    trustUnder(options, policy),
   ]);
   const own = open.find((each) => each.plan.id === plan.id);
   const situation: Situation = {
@@ -222,13 +244,18 @@ async function rejudge(
     planId: plan.id,
     repairs: repairs.filter((each) => each.id !== own?.id),
     relapses,
+    trust,
     approvals: own ? approversOf(await memory.read(own.id)) : [],
     diagnosis: incident?.body.diagnosis ?? { ...NO_DIAGNOSIS, cause: plan.cause },
     others: othersThan(tracker, plan.incident),
     panickedAt,
   };
-  const review = { plan, situation, fleet, budgets, policy: options.policy(), now: fleet.at };
+  const review = { plan, situation, fleet, budgets, policy, now: fleet.at };
   return reviewBefore(moveIndex, review, options.guards ?? GUARDS);
+}
+
+async function trustUnder(options: HealerOptions, policy: Policy): Promise<Situation['trust']> {
+  return trustFrom(await options.memory.readTrackRecord(), policy, options.clock.now());
 }
 
 function othersThan(tracker: IncidentTracker, incident: string): readonly Diagnosis[] {

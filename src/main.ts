@@ -98,6 +98,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     version: VERSION,
     holder: `control ${process.pid}`,
     internalPort,
+    databasePort: portHere(process.env['DATABASE_URL']),
     pageWebhook: process.env['KINTSUGI_PAGE_WEBHOOK'],
     clock,
     random,
@@ -120,6 +121,13 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     await running.close();
     await database.close();
   });
+}
+
+/** The port of a database on this machine. */
+function portHere(url: string | undefined): number | undefined {
+  const parsed = url ? URL.parse(url) : null;
+  const isHere = parsed && /^(?:localhost|127\.[0-9.]+|\[::1\])$/.test(parsed.hostname);
+  return isHere ? Number(parsed.port || 5432) : undefined;
 }
 
 /** Made by the first control process; who can read the state directory may use the API. */

@@ -12,6 +12,7 @@ import type { Parts, PartsSituation } from '../drivers/parts.ts';
 import type { World } from '../drivers/world.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { IncidentTracker } from '../heal/incident-tracker.ts';
+import { noteLeadership } from '../heal/leadership-store.ts';
 import type { Move } from '../heal/move.ts';
 import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
@@ -46,6 +47,8 @@ export interface ControlOptions {
   readonly version: string;
   readonly holder: string;
   readonly internalPort: number;
+  /** Where on this machine the healer's own state is served; undefined for the embedded server and for another machine. */
+  readonly databasePort: number | undefined;
   readonly pageWebhook: string | undefined;
   readonly clock: Clock;
   readonly random: Random;
@@ -263,6 +266,7 @@ async function takeOver(control: Control, epoch: number, signal: AbortSignal): P
     try {
       world.setChildren(await options.driver.list(signal));
       await control.refresh();
+      await noteLeadership(options.database, epoch, options.holder);
       await desk.resume(epoch, signal);
       return;
     } catch (error) {

@@ -1,5 +1,7 @@
 import { fromIso } from '../base/clock.ts';
 import { BUILTIN_PLAYBOOKS } from '../heal/playbooks.ts';
+import { readTakeovers } from '../heal/leadership-store.ts';
+import { leaveOf } from '../heal/leave.ts';
 import type { Policy } from '../heal/situation.ts';
 import type { Surroundings } from '../healer.ts';
 import type { Control } from './control.ts';
@@ -23,18 +25,29 @@ export function policyOf({ world }: Control): Policy {
       residency: spec.moves.residency,
       needsApproval: spec.moves.needsApproval,
     })),
-    autonomyMax: 'auto',
-    drillAgeMaxMs: null,
-    harmMax: 1_000,
-    destructive: [],
+    ...leaveOf(world.declared.policy),
   };
 }
 
 /** What a decision looks at besides the fault, the fleet and the past. */
-export async function surroundingsOf({ picture }: Control): Promise<Surroundings> {
+export async function surroundingsOf(control: Control): Promise<Surroundings> {
+  const { picture, options, desk, lease } = control;
   return {
     vantages: picture.vantages(),
-    healer: { takeovers: 0, overdue: 0, canWrite: true, standsOn: [] },
-    trust: {},
+    healer: {
+      takeovers: await readTakeovers(options.database),
+      overdue: desk.overdue(),
+      canWrite: lease.current() !== undefined,
+      standsOn: standsOn(control),
+    },
   };
+}
+
+/** A workload that serves the database in which the healer's own state is: whoever declares that must mend it by hand. */
+function standsOn({ world, options }: Control): readonly string[] {
+  const { databasePort } = options;
+  if (databasePort === undefined) return [];
+  return world.declared.workloads
+    .filter((each) => each.slots.some((slot) => slot.port === databasePort))
+    .map(({ name }) => name);
 }

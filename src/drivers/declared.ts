@@ -5,6 +5,7 @@ import { readStops } from '../heal/stop-store.ts';
 import type { Stop } from '../heal/situation.ts';
 import type { Freeze } from '../resources/freeze.ts';
 import type { Playbook } from '../resources/playbook.ts';
+import type { Policy } from '../resources/policy.ts';
 import type { Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import { type Workload, workloadSchema } from '../resources/workload.ts';
@@ -53,6 +54,7 @@ export interface Declared {
   readonly playbooks: readonly Playbook[];
   readonly profiles: readonly Profile[];
   readonly freezes: readonly Freeze[];
+  readonly policy: Policy | undefined;
   readonly mitigations: readonly StandingMitigation[];
   readonly stops: readonly Stop[];
 }
@@ -63,6 +65,7 @@ export const NOTHING_DECLARED: Declared = {
   playbooks: [],
   profiles: [],
   freezes: [],
+  policy: undefined,
   mitigations: [],
   stops: [],
 };
@@ -100,6 +103,7 @@ export async function readDeclared(database: Database): Promise<Declared> {
     playbooks: resources.filter((each) => each.kind === 'Playbook'),
     profiles: resources.filter((each) => each.kind === 'Profile'),
     freezes: resources.filter((each) => each.kind === 'Freeze'),
+    policy: resources.find((each) => each.kind === 'Policy'),
     mitigations: mitigations.map((row) => ({
       ...(row.limits as unknown as Omit<Mitigation, 'id' | 'tenant' | 'kind'>),
       id: row.id,

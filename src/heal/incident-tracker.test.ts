@@ -115,7 +115,8 @@ async function openDesk(results: readonly (Outcome | undefined)[]) {
   };
   const log = pino({ enabled: false });
   const given = { memory, executor, clock: systemClock, random: systemRandom, log };
-  const desk = new RepairDesk({ ...given, onChange: () => undefined });
+  const heard = { onChange: () => undefined, onBegin: () => undefined, onEnd: async () => undefined };
+  const desk = new RepairDesk({ ...given, ...heard });
   const tracker = new IncidentTracker({ memory, clock: systemClock });
   const [incident] = await tracker.track([sick], never);
   return { desk, incident: incident!.id, runs: () => runs };

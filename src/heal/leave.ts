@@ -6,10 +6,10 @@ const DAY_MS = 86_400_000;
 const PRODUCTION_DRILL_DAYS = 30;
 
 /** What a declared policy allows, or what is allowed without one: a fleet in development, where no drills are asked for. */
-export type Leave = Pick<Policy, 'autonomyMax' | 'drillAgeMaxMs' | 'harmMax' | 'destructive' | 'thresholds'> & {
-  /** How far back harm is counted. */
-  readonly harmWindowMs: number;
-};
+export type Leave = Pick<
+  Policy,
+  'autonomyMax' | 'drillAgeMaxMs' | 'harmMax' | 'harmWindowMs' | 'destructive' | 'thresholds'
+>;
 
 export function leaveOf(policy: PolicyResource | undefined): Leave {
   const spec = policy?.spec;

@@ -1,8 +1,11 @@
 import type { JsonObject } from '../base/json.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { RepairStore } from './executor.ts';
+import type { Harm } from './harm.ts';
+import type { Learned } from './learned-order.ts';
 import type { Plan } from './plan.ts';
 import type { Budgets, PastRepair, Situation } from './situation.ts';
+import type { TrackRecord } from './trust.ts';
 
 /** An incident as it is kept. `body` is what was seen and suspected, and grows while it is open. */
 export interface Incident {
@@ -58,6 +61,12 @@ export interface Memory extends RepairStore {
   readOpenRepairs(): Promise<readonly OpenRepair[]>;
   /** Repairs of the last hour and those that run, newest first. */
   readPastRepairs(): Promise<readonly PastRepair[]>;
+  /** Notes what a repair cost, once it has ended. */
+  noteHarm(repair: string, harm: Harm): Promise<void>;
+  /** What trust in playbooks is made from: harm, drills and pardons of the last year. */
+  readTrackRecord(): Promise<TrackRecord>;
+  /** How often which move healed which cause, over all repairs that ended. */
+  readLearned(): Promise<Learned>;
   /** Tokens per scope, refilled up to now; full for a scope that was never used. */
   readBudgets(scopes: readonly string[]): Promise<Budgets>;
 }

@@ -8,6 +8,7 @@ import { readBudgets, spendBudgets } from './budgets.ts';
 import { closeIncident, openIncident, readOpenIncidents, refuseIncident } from './incident-store.ts';
 import type { Memory } from './memory.ts';
 import type { RecordEvent } from './record.ts';
+import { noteHarm, readLearned, readTrackRecord } from './trust-store.ts';
 import { createRepairStore, openRepair, readOpenRepairs, readPastRepairs } from './repair-store.ts';
 
 const UNIQUE_VIOLATION = '23505';
@@ -43,6 +44,9 @@ export function createPostgresqlMemory(options: {
     },
     readOpenRepairs: () => readOpenRepairs(database),
     readPastRepairs: () => readPastRepairs(database),
+    noteHarm: (repair, harm) => fencedTransaction(database, lease, (tx) => noteHarm(tx, repair, harm, record)),
+    readTrackRecord: () => readTrackRecord(database),
+    readLearned: () => readLearned(database),
     readBudgets: (scopes) => readBudgets(database, scopes),
   };
 }

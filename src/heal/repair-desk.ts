@@ -20,6 +20,9 @@ export interface RepairDeskOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Called when a repair begins, here or by a takeover, and when it has ended. */
+  readonly onBegin: (repair: string, plan: Plan) => void;
+  readonly onEnd: (repair: string, plan: Plan) => Promise<void>;
   /** Called when a repair began or ended: the loop looks again. */
   readonly onChange: () => void;
 }
@@ -35,6 +38,8 @@ export class RepairDesk {
   readonly #options: RepairDeskOptions;
   readonly #open = new Map<string, Plan>();
   readonly #running = new Map<string, Promise<unknown>>();
+  /** Since when this process has been at work on each. */
+  readonly #since = new Map<string, number>();
 
   constructor(options: RepairDeskOptions) {
     this.#options = options;
@@ -117,24 +122,36 @@ export class RepairDesk {
     }
   }
 
+  /** Repairs of this process that have been at work for longer than any of their steps may take, waits apart. */
+  overdue(): number {
+    const now = this.#options.clock.now();
+    return [...this.#since].filter(([id, since]) => now - since > longestMs(this.#open.get(id))).length;
+  }
+
   /** Resolves when no repair is under way in this process any more. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());
   }
 
   #run(repair: OpenRepair, epoch: number, signal: AbortSignal): void {
-    const { executor, log, onChange } = this.#options;
+    const { executor, log, onChange, onBegin, onEnd } = this.#options;
     this.#open.set(repair.id, repair.plan);
     if (this.#running.has(repair.id)) return;
+    onBegin(repair.id, repair.plan);
+    this.#since.set(repair.id, this.#options.clock.now());
     const done = executor
       .run(repair.id, repair.plan, epoch, signal)
-      .then((outcome: Outcome | undefined) => {
-        if (outcome !== undefined) this.#open.delete(repair.id);
+      .then(async (outcome: Outcome | undefined) => {
+        if (outcome !== undefined) {
+          this.#open.delete(repair.id);
+          await onEnd(repair.id, repair.plan);
+        }
         log.info({ repair: repair.id, incident: repair.plan.incident, outcome: outcome ?? 'not ended' }, 'repair');
       })
       .catch((error: unknown) => log.error({ err: error, repair: repair.id }, 'a repair broke an invariant'))
       .finally(() => {
         this.#running.delete(repair.id);
+        this.#since.delete(repair.id);
         void this.#goOn(repair, epoch, signal);
         onChange();
       });
@@ -157,4 +174,11 @@ export class RepairDesk {
       }
     }
   }
+}
+
+/** A move has a deadline of minutes and a proof of its own time: a repair that takes longer than all of them hangs. */
+const STEP_MS_MAX = 10 * 60_000;
+
+function longestMs(plan: Plan | undefined): number {
+  return (plan?.steps ?? []).reduce((sum, step) => sum + STEP_MS_MAX + step.verifyWithinMs, 0);
 }

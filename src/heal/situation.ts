@@ -89,6 +89,8 @@ export interface Policy {
   readonly drillAgeMaxMs: number | null;
   /** Failed requests that the repairs of one playbook may cost in the window before it is demoted. */
   readonly harmMax: number;
+  /** How far back harm is counted. */
+  readonly harmWindowMs: number;
   /** Moves that destroy and are allowed all the same. */
   readonly destructive: readonly MoveName[];
   /** Numbers of guards that are not the default. */

@@ -35,6 +35,18 @@ export class UserSignal {
     return { requests, failed };
   }
 
+  /** What each tenant got since `from`: all it sent, and how much of that was not answered, for whatever reason. */
+  byTenantSince(from: number): Record<string, Felt> {
+    const felt: Record<string, Felt> = {};
+    for (const { at, tenant, ok, failed, limited, refused } of this.#samples) {
+      if (at < from) continue;
+      const lost = failed + limited + refused;
+      const { requests, failed: before } = felt[tenant] ?? { requests: 0, failed: 0 };
+      felt[tenant] = { requests: requests + ok + lost, failed: before + lost };
+    }
+    return felt;
+  }
+
   /** Rates and failures per tenant over the last `windowMs`, for people. */
   byTenant(now: number, windowMs: number) {
     const tenants = new Map<

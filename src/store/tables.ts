@@ -87,7 +87,10 @@ export interface Tables {
     reason: string | null;
     started_at: ColumnType<string, never, never>;
     ended_at: ColumnType<string | null, never, string | null>;
+    harm: ColumnType<Json | null, string | undefined, string | null>;
   };
+  leadership: { epoch: number; holder: string; gained_at: ColumnType<string, never, never> };
+  pardon: { playbook: string; at: ColumnType<string, never, never>; made_by: string; reason: string };
   repair_journal: {
     repair_id: string;
     seq: number;

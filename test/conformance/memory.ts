@@ -75,6 +75,27 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
       expect(open1?.body.refusal).toEqual({ target: null, guards: [{ guard: 'stop' }] });
     });
 
+    test('adds up the harm of a playbook and counts which move healed which cause', async () => {
+      const { leader } = await open();
+      const { id: incident } = await leader.openIncident(sick, 1_000);
+      const plan = planOf({ incident });
+      const harm = { failed: 7, tenants: ['shop'], instances: [], minutes: 1 };
+      for (const [n, event] of (['verify-failed', 'verified'] as const).entries()) {
+        const each = { ...plan, id: `pln_${n}` };
+        await leader.beginRepair(`rep_${n}`, each, SCOPES);
+        await leader.append(`rep_${n}`, each, { moveIndex: 0, event, data: {} });
+        await leader.end(`rep_${n}`, each, event === 'verified' ? 'healed' : 'unwound', '');
+        await leader.noteHarm(`rep_${n}`, harm);
+      }
+      const { harms, pardons } = await leader.readTrackRecord();
+      expect(harms.map(({ playbook, failed }) => [playbook, failed])).toEqual([
+        [plan.playbook, 7],
+        [plan.playbook, 7],
+      ]);
+      expect(pardons).toEqual([]);
+      expect(await leader.readLearned()).toEqual({ [`${plan.cause} replace`]: { tried: 2, healed: 1, harm: 14 } });
+    });
+
     test('whoever no longer leads writes nothing at all', async () => {
       const { leader, depose } = await open();
       const incident = await leader.openIncident(sick, 1_000);

@@ -3,10 +3,14 @@ import { KinError } from '../../src/base/errors.ts';
 import type { JsonObject } from '../../src/base/json.ts';
 import type { Diagnosis } from '../../src/diagnose/diagnosis.ts';
 import { bucketOf } from '../../src/heal/budgets.ts';
+import type { Harm } from '../../src/heal/harm.ts';
 import type { JournalEntry } from '../../src/heal/journal.ts';
+import type { Learned } from '../../src/heal/learned-order.ts';
 import type { Incident, Memory } from '../../src/heal/memory.ts';
 import { pastRepair } from '../../src/heal/past-repair.ts';
 import type { Outcome, Plan } from '../../src/heal/plan.ts';
+import type { TrackRecord } from '../../src/heal/trust.ts';
+import { learnedFrom } from '../../src/heal/trust-store.ts';
 import type { Replica } from './calamity.ts';
 
 interface KeptRepair {
@@ -16,6 +20,7 @@ interface KeptRepair {
   endedAt: number | null;
   outcome: Outcome | null;
   readonly journal: JournalEntry[];
+  harm: Harm | null;
 }
 
 /** What reaches the ledger with a write. */
@@ -35,6 +40,8 @@ const HOUR_MS = 3_600_000;
  */
 export class MemoryInMemory {
   readonly recorded: Recorded[] = [];
+  /** When the drill of a playbook passed last. */
+  readonly drilled = new Map<string, number>();
   /** The highest epoch that ever led. */
   epoch = 0;
   /** While it is away every call rejects with `postgres.unreachable`. */
@@ -90,6 +97,9 @@ export class MemoryInMemory {
       beginRepair: (repair, plan, scopes) => write(() => this.#begin(repair, plan, scopes, replica.epoch)),
       readOpenRepairs: () => read(() => this.repairs.filter((each) => each.endedAt === null)),
       readPastRepairs: () => read(() => this.#past()),
+      noteHarm: (repair, harm) => write(() => this.#noteHarm(repair, harm)),
+      readTrackRecord: () => read(() => this.#trackRecord()),
+      readLearned: () => read(() => this.#learned()),
       readBudgets: (scopes) => read(() => Object.fromEntries(scopes.map((scope) => [scope, this.tokens(scope)]))),
     };
   }
@@ -120,7 +130,7 @@ export class MemoryInMemory {
     if (busy) throw new KinError('resource.conflict', `another repair has ${plan.target}`);
     const at = this.#clock.now();
     for (const scope of scopes) this.#budgets.set(scope, { tokens: this.tokens(scope) - 1, at });
-    const repair = { id, plan, startedAt: at, endedAt: null, outcome: null, journal: [] };
+    const repair = { id, plan, startedAt: at, endedAt: null, outcome: null, journal: [], harm: null };
     this.#repairs.set(id, repair);
     this.#record('plan.made', plan.id, { incident: plan.incident, target: plan.target });
     this.#append(repair, { moveIndex: 0, event: 'opened', data: { plan: plan.id } });
@@ -166,6 +176,31 @@ export class MemoryInMemory {
     const told = outcome === 'healed' ? outcome : (incident.outcome ?? outcome);
     this.#incidents.set(id, { ...incident, state: 'closed', outcome: told, closedAt: toIso(this.#clock.now()) });
     this.#record('incident.closed', id, { outcome });
+  }
+
+  #noteHarm(id: string, harm: Harm): void {
+    this.#repair(id).harm = harm;
+    this.#record('repair.measured', id, { ...harm });
+  }
+
+  #trackRecord(): TrackRecord {
+    const harms = this.repairs.flatMap(({ plan, endedAt, harm }) =>
+      endedAt !== null && harm && harm.failed > 0
+        ? [{ playbook: plan.playbook, at: endedAt, failed: harm.failed }]
+        : [],
+    );
+    const drills = [...this.drilled].map(([playbook, at]) => ({ playbook, at, passed: true }));
+    return { harms, drills, pardons: [] };
+  }
+
+  #learned(): Learned {
+    const climbed = new Set<string>(['verified', 'verify-failed', 'apply-failed']);
+    const rungs = this.repairs.flatMap(({ plan, journal, harm }) =>
+      journal
+        .filter(({ event }) => climbed.has(event))
+        .map(({ event, moveIndex }) => ({ plan, moveIndex, isGood: event === 'verified', failed: harm?.failed ?? 0 })),
+    );
+    return learnedFrom(rungs);
   }
 
   #relapses(key: string) {

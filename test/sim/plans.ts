@@ -32,7 +32,13 @@ export function situationOf(diagnosis: Diagnosis, repairs: readonly PastRepair[]
 }
 
 export function policyOf(more: Partial<Policy> = {}): Policy {
-  const earned = { autonomyMax: 'auto' as const, drillAgeMaxMs: null, harmMax: 1_000, destructive: [] };
+  const earned = {
+    autonomyMax: 'auto' as const,
+    drillAgeMaxMs: null,
+    harmMax: 1_000,
+    harmWindowMs: 86_400_000,
+    destructive: [],
+  };
   return { stops: [], freezes: [], playbooks: BUILTIN_PLAYBOOKS, rules: [], ...earned, ...more };
 }
 
