@@ -26,6 +26,8 @@ interface Watched {
   readonly instances: Parts;
   readonly claimed: { failing: boolean; slow: boolean; surging: boolean };
   slowSince: number | null;
+  /** When that was first seen. */
+  slowSeenAt: number;
   latencyAt: number;
 }
 
@@ -70,7 +72,7 @@ export const callsDetector: Detector<State> = {
 
 function start(): Watched {
   const claimed = { failing: false, slow: false, surging: false };
-  return { track: startTrack(), callers: {}, instances: {}, claimed, slowSince: null, latencyAt: 0 };
+  return { track: startTrack(), callers: {}, instances: {}, claimed, slowSince: null, slowSeenAt: 0, latencyAt: 0 };
 }
 
 /** `store`: a workload. `store main`: an asset, which has a kind in front. */
@@ -125,13 +127,14 @@ function judgeLatency(watched: Watched, sample: CallsSample): readonly Change[] 
     watched.slowSince = null;
     return clear(watched, 'slow', 'calls-slow', callee);
   }
+  if (watched.slowSince === null) watched.slowSeenAt = at;
   watched.slowSince ??= at - sample.spanMs / 2;
   if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
   watched.claimed.slow = true;
   const raise: Symptom = {
     name: 'calls-slow',
     subject: subjectOf(callee),
-    since: watched.slowSince,
+    since: watched.slowSeenAt,
     at,
     vantages: vantagesOf(watched.track.recent, at - SLOW_FOR_MS),
     reason: `calls to ${callee} take ${Math.round(slow.ms)} ms instead of ${Math.round(slow.usualMs)} ms in the ${slow.where}`,

@@ -20,6 +20,7 @@ const WINDOW_MS = 5_000;
 const GRAIN = { bucketMs: 500, keepMs: 20_000 };
 /** Below this many requests a share says nothing (Hystrix asks for 20 in 10 s). */
 const REQUESTS_MIN = 15;
+const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
 const FAILED_SHARE_MIN = 0.2;
 /** An instance must be this much worse than the rest of its workload. */
 const TIMES_WORSE = 3;
@@ -101,7 +102,9 @@ function siblingsOf({ groups, instances }: State, { instance, workload, region }
 }
 
 function judgeErrors(state: State, watched: Watched, sample: TriesSample): readonly Change[] {
-  const own = latestOf(watched.tally, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN });
+  // Up to the report before this one: of this one the siblings may not have been heard yet.
+  const until = sample.at - sample.spanMs;
+  const own = latestOf(watched.tally, sample.at, LEAST, until);
   if (own === undefined) return NO_CHANGES;
   const subject = instanceSubject(sample);
   if (own.failedShare < FAILED_SHARE_CLEAR) {
@@ -111,8 +114,8 @@ function judgeErrors(state: State, watched: Watched, sample: TriesSample): reado
   }
   if (own.failedShare < FAILED_SHARE_MIN) return NO_CHANGES;
   const others = siblingsOf(state, sample)
-    .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) >= own.from)
-    .flatMap((each) => latestOf(each.tally, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN }) ?? []);
+    .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) > own.from)
+    .flatMap((each) => latestOf(each.tally, sample.at, LEAST, until) ?? []);
   // Without others to compare with, it is a matter of the workload.
   const usual = medianOf(others.map((each) => each.failedShare));
   if (usual === undefined || own.failedShare < TIMES_WORSE * usual) return NO_CHANGES;
@@ -151,8 +154,7 @@ function judgeLatency(state: State, watched: Watched, sample: TriesSample): read
   const usualMs = medianOf(others.flatMap((each) => each.medianMs ?? []));
   if (mayBeSlow && usualMs === undefined) return NO_CHANGES;
   const isSlower = mayBeSlow && medianMs >= TIMES_SLOWER * usualMs! && medianMs >= usualMs! + SLOWER_MS_MIN;
-  // The median of a long span speaks of at least half of it.
-  watched.slowSince = isSlower ? (watched.slowSince ?? sample.at - sample.spanMs / 2) : null;
+  watched.slowSince = isSlower ? (watched.slowSince ?? sample.at) : null;
   const subject = instanceSubject(sample);
   if (watched.isSlow && medianMs < TIMES_NORMAL * (usualMs ?? medianMs)) {
     watched.isSlow = false;

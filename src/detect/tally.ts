@@ -124,17 +124,20 @@ function toTotal(from: number, ok: number, failed: number): Total {
 
 /**
  * The latest that was counted, in whole buckets: as far back as it takes to have `count` and to cover `ms`. Undefined when
- * there is too little to say anything. For shares.
+ * there is too little to say anything. For shares. To compare with others, of whom the last report may not have come in
+ * yet, only what began before `until` is looked at.
  */
 export function latestOf(
   tally: Tally,
   at: number,
   least: { readonly ms: number; readonly count: number },
+  until = Number.POSITIVE_INFINITY,
 ): Total | undefined {
   let ok = 0;
   let failed = 0;
   for (let i = tally.buckets.length - 1; i >= 0; i--) {
     const bucket = tally.buckets[i]!;
+    if (bucket.from >= until) continue;
     ok += bucket.ok;
     failed += bucket.failed;
     const isEnough = ok + failed >= least.count && (at - bucket.from >= least.ms || i === 0);
@@ -164,14 +167,17 @@ export function errorsOf(tally: Tally, from: number): Record<string, number> {
   return sum;
 }
 
-/** When the failures that last until now began: the start of the first bucket in a row of which this share failed. */
+/**
+ * When the failures that last until now began, at the latest: the end of the first bucket in a row of which this share
+ * failed. What was changed after that is no cause of them.
+ */
 export function onsetOf(tally: Tally, share: number, at: number): number {
   let onset = at;
   for (let i = tally.buckets.length - 1; i >= 0; i--) {
     const bucket = tally.buckets[i]!;
     const count = bucket.ok + bucket.failed;
     if (count > 0 && bucket.failed < share * count) break;
-    if (bucket.failed > 0) onset = bucket.from;
+    if (bucket.failed > 0) onset = Math.min(at, bucket.to);
   }
   return onset;
 }

@@ -9,6 +9,7 @@ import { followSpan, startTrack, type Track, usualFailedShare, usualQuantileMs }
 const WINDOW_MS = 5_000;
 const GRAIN = { bucketMs: 500, keepMs: 20_000 };
 const REQUESTS_MIN = 15;
+const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
 const FAILED_SHARE_MIN = 0.05;
 const TIMES_WORSE = 3;
 const TIMES_SLOWER = 3;
@@ -75,10 +76,10 @@ function previousOf(versions: Versions, version: number): number | undefined {
 }
 
 function judgeErrors(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
-  const recent = latestOf(own.track.recent, sample.at, { ms: WINDOW_MS, count: REQUESTS_MIN });
+  const recent = latestOf(own.track.recent, sample.at, LEAST, sample.at - sample.spanMs);
   if (recent === undefined) return NO_CHANGES;
-  const concurrent = servesNow(before, sample.at);
-  const beforeShare = shareOf(before, sample.at);
+  const concurrent = servesNow(before, sample);
+  const beforeShare = shareOf(before, sample);
   const subject = versionSubject(sample.workload, sample.version);
   const isWorse = recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare >= TIMES_WORSE * beforeShare;
   if (!isWorse) {
@@ -102,20 +103,19 @@ function judgeErrors(own: Watched, before: Watched, previous: number, sample: Tr
 }
 
 /** Now, where it serves; else as it was. */
-function shareOf(watched: Watched, at: number): number {
+function shareOf(watched: Watched, sample: TriesSample): number {
+  const { at } = sample;
+  const until = at - sample.spanMs;
   const usual = usualFailedShare(watched.track);
-  const now: Total | undefined = latestOf(watched.track.recent, at, { ms: WINDOW_MS, count: REQUESTS_MIN });
+  const now: Total | undefined = latestOf(watched.track.recent, at, LEAST, until);
   if (now === undefined) return usual;
-  return servesNow(watched, at) ? now.failedShare : Math.max(usual, now.failedShare);
+  return servesNow(watched, sample) ? now.failedShare : Math.max(usual, now.failedShare);
 }
 
-function servesNow({ track }: Watched, at: number): boolean {
+function servesNow({ track }: Watched, { at, spanMs }: TriesSample): boolean {
   const last = track.recent.buckets.at(-1);
-  return (
-    last !== undefined &&
-    last.to > at - WINDOW_MS &&
-    latestOf(track.recent, at, { ms: WINDOW_MS, count: REQUESTS_MIN }) !== undefined
-  );
+  const isHeard = last !== undefined && last.to > at - spanMs - WINDOW_MS;
+  return isHeard && latestOf(track.recent, at, LEAST, at - spanMs) !== undefined;
 }
 
 function judgeLatency(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
@@ -129,11 +129,11 @@ function judgeLatency(own: Watched, before: Watched, previous: number, sample: T
     own.isSlow = false;
     return [{ clear: 'version-slow', subject }];
   }
-  own.slowSince ??= sample.at - sample.spanMs / 2;
+  own.slowSince ??= sample.at;
   if (sample.at - own.slowSince < SLOW_FOR_MS) return NO_CHANGES;
   own.isSlow = true;
   const reason = `${subject.name} takes ${Math.round(medianMs)} ms in the median, version ${previous} takes ${Math.round(beforeMs)} ms`;
-  const evidence = { medianMs, previous, previousMedianMs: beforeMs, concurrent: servesNow(before, sample.at) };
+  const evidence = { medianMs, previous, previousMedianMs: beforeMs, concurrent: servesNow(before, sample) };
   return [{ raise: claim('version-slow', own, sample, { since: own.slowSince, reason, evidence }) }];
 }
 

@@ -33,6 +33,8 @@ interface Watched {
   hasErrors: boolean;
   isSlow: boolean;
   slowSince: number | null;
+  /** When that was first seen. */
+  slowSeenAt: number;
   latencyAt: number;
 }
 
@@ -78,6 +80,7 @@ function start(): Watched {
     hasErrors: false,
     isSlow: false,
     slowSince: null,
+    slowSeenAt: 0,
     latencyAt: 0,
   };
 }
@@ -149,8 +152,10 @@ function judgeTenant(watched: Watched, part: Part, sample: RequestsSample): read
   const { at, tenant, workload } = sample;
   const wasClaimed = watched.claimed[tenant] === true;
   if (!part.isFailing && !wasClaimed) return NO_CHANGES;
-  const own = totalOf(part.tally, at - TENANT_WINDOW_MS, at);
-  const all = totalOf(watched.track.recent, at - TENANT_WINDOW_MS, at);
+  // Up to the report before this one: of this one the others may not have been heard yet.
+  const until = at - sample.spanMs;
+  const own = totalOf(part.tally, until - TENANT_WINDOW_MS, until);
+  const all = totalOf(watched.track.recent, until - TENANT_WINDOW_MS, until);
   const others = all.count - own.count;
   const othersShare = others < 1 ? 1 : Math.max(0, all.failed - own.failed) / others;
   const isAlone =
@@ -194,19 +199,20 @@ function judgeLatency(watched: Watched, sample: RequestsSample): readonly Change
     watched.slowSince = null;
     return wasSlow ? [{ clear: 'workload-slow', subject }] : NO_CHANGES;
   }
+  if (watched.slowSince === null) watched.slowSeenAt = at;
   watched.slowSince ??= at - spanMs / 2;
   if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
   watched.isSlow = true;
   return [{ raise: slowClaim(watched, sample, slow) }];
 }
 
-function slowClaim({ track, slowSince }: Watched, sample: RequestsSample, slow: Slowness): Symptom {
+function slowClaim({ track, slowSeenAt }: Watched, sample: RequestsSample, slow: Slowness): Symptom {
   const { at, workload } = sample;
   const [now, before] = [Math.round(slow.ms), Math.round(slow.usualMs)];
   return {
     name: 'workload-slow',
     subject: { kind: 'workload', name: workload },
-    since: slowSince!,
+    since: slowSeenAt,
     at,
     vantages: vantagesOf(track.recent, at - SLOW_FOR_MS),
     reason: `${workload} takes ${now} ms instead of ${before} ms in the ${slow.where}`,

@@ -11,7 +11,7 @@ import { settingSuspects } from './setting-suspects.ts';
 import type { Trouble } from './trouble.ts';
 import { versionSuspects } from './version-suspects.ts';
 
-/** What explains others stands before what it explains. */
+/** What explains others stands before what it explains. What only will be wrong, or is only behind, is calm. */
 const ORDER: readonly ConditionName[] = [
   'recovering',
   'skewed',
@@ -27,7 +27,6 @@ const ORDER: readonly ConditionName[] = [
   'exhausted',
   'stale',
   'corrupt',
-  'expiring',
 ];
 
 /** Wrong or a danger by itself, also while nobody feels it yet. */
@@ -44,8 +43,6 @@ const ALARMING: readonly ConditionName[] = [
 
 /** What is guilty of a condition is as guilty as of what it does. */
 const GUILTY_MIN = 0.35;
-/** A certificate that ends sooner will be missed before a person has looked. */
-const EXPIRING_SOON_MS = 86_400_000;
 
 /** Conditions that were measured of things, and what whoever needs these things does because of them. */
 export const conditions: Rule = (scene) => {
@@ -62,9 +59,7 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const effects = effectsOf(condition, scene);
   const suspects = suspectsOf(condition, effects, scene);
   const first = suspects.find(({ score }) => score >= GUILTY_MIN);
-  if (effects.length === 0 && first === undefined && !ALARMING.includes(condition.name) && !isSoon(condition)) {
-    return undefined;
-  }
+  if (effects.length === 0 && first === undefined && !ALARMING.includes(condition.name)) return undefined;
   // A certificate that is judged by a wrong clock is not what is wrong.
   const clock = clockBehind(condition, scene);
   const accused = clock ? ofClock(clock, condition) : accusedOf(condition, first, scene);
@@ -74,10 +69,6 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const { workloads } = condition;
   const workload = workloads.size === 1 ? [...workloads][0]! : null;
   return accuse({ ...accused, workload }, [condition.claim, ...same], [...effects, ...further], suspects);
-}
-
-function isSoon({ name, claim }: Condition): boolean {
-  return name === 'expiring' && Number(claim.evidence['leftMs'] ?? Number.POSITIVE_INFINITY) < EXPIRING_SOON_MS;
 }
 
 type Verdict = Pick<Diagnosis, 'cause' | 'subject' | 'summary'>;
@@ -97,7 +88,7 @@ function accusedOf(condition: Condition, first: Suspect | undefined, scene: Scen
 }
 
 /** Whatever was changed before: it is this that has to be dealt with. */
-const STANDS_FOR_ITSELF: readonly ConditionName[] = ['recovering', 'skewed', 'holding', 'stale', 'expiring'];
+const STANDS_FOR_ITSELF: readonly ConditionName[] = ['recovering', 'skewed', 'holding', 'stale'];
 
 const CAUSES: Readonly<Partial<Record<ConditionName, Cause>>> = {
   recovering: 'dependency',
