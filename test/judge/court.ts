@@ -32,13 +32,14 @@ async function onThread(
   work: (one: (file: ScenarioFile) => Promise<Judgement>) => Promise<void>,
 ): Promise<void> {
   const worker = new Worker(new URL('./judge-worker.ts', import.meta.url));
+  let settle: PromiseWithResolvers<Judgement> = Promise.withResolvers();
+  worker.on('message', (judgement: Judgement) => settle.resolve(judgement));
+  worker.on('error', (error) => settle.reject(error));
   try {
     await work((file) => {
-      const { promise, resolve, reject } = Promise.withResolvers<Judgement>();
-      worker.once('message', resolve);
-      worker.once('error', reject);
+      settle = Promise.withResolvers();
       worker.postMessage({ file, options });
-      return promise.finally(() => worker.removeAllListeners());
+      return settle.promise;
     });
   } finally {
     await worker.terminate();
