@@ -17,6 +17,15 @@ export class RecentIds {
     this.#young.set(id, index);
   }
 
+  /** Another place for an id that is known. */
+  move(id: string, index: number): void {
+    (this.#young.has(id) ? this.#young : this.#old).set(id, index);
+  }
+
+  forget(id: string): void {
+    if (!this.#young.delete(id)) this.#old.delete(id);
+  }
+
   get(id: string): number | undefined {
     return this.#young.get(id) ?? this.#old.get(id);
   }

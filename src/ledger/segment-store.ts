@@ -32,6 +32,12 @@ export interface Recovered {
   readonly atIndex: number;
 }
 
+/** Work for the processor while the disk has its own: called once each, and not at all when the disk fails before. */
+export interface Meanwhile {
+  readonly whileWriting: () => void;
+  readonly whileSyncing: () => void;
+}
+
 /** The part of a file handle that the store writes through. */
 export type SegmentFile = Pick<FileHandle, 'write' | 'read' | 'datasync' | 'truncate' | 'close'>;
 
@@ -137,14 +143,14 @@ export class SegmentStore {
    * Writes the entries as one frame and syncs it. Rejects with `state.unwritable`, and then none of the entries is in the
    * log; the next append starts from the same place.
    */
-  async append(entries: readonly Uint8Array[]): Promise<void> {
+  async append(entries: readonly Uint8Array[], meanwhile?: Meanwhile): Promise<void> {
     assert(!this.#appending, 'one append at a time');
     assert(entries.length > 0, 'a frame has entries');
     this.#appending = true;
     const frame = encodeFrame(this.#size, entries);
     assert(frame.length - FRAME_HEADER_BYTES <= this.frameBytesMax, 'the entries fit in one frame');
     try {
-      await this.#write(frame);
+      await this.#write(frame, meanwhile);
     } catch (cause) {
       await this.#cutBack().catch(() => undefined);
       throw new KinError('state.unwritable', `cannot write ${this.#dir}`, { cause, details: { path: this.#dir } });
@@ -247,14 +253,19 @@ export class SegmentStore {
     writeDurably(path, JSON.stringify({ droppedBytes, atIndex: before?.atIndex ?? recovered.atIndex }));
   }
 
-  async #write(frame: Buffer): Promise<void> {
-    await this.#cutBack();
+  async #write(frame: Buffer, meanwhile: Meanwhile | undefined): Promise<void> {
+    // Nothing is awaited without need: the write begins before the caller goes on.
+    if (this.#dirtyTo > 0) await this.#cutBack();
     if (!this.#tail || this.#tail.end + frame.length > this.#tail.length) await this.#roll();
     const tail = this.#tail;
     assert(tail, 'rolling gives a segment');
     this.#dirtyTo = tail.end + frame.length;
-    await writeFully(tail.file, frame, tail.end);
-    await tail.file.datasync();
+    const written = writeFully(tail.file, frame, tail.end);
+    meanwhile?.whileWriting();
+    await written;
+    const synced = tail.file.datasync();
+    meanwhile?.whileSyncing();
+    await synced;
     this.#dirtyTo = 0;
   }
 

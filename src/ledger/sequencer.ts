@@ -25,13 +25,22 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-interface Waiting extends NewEntry {
-  readonly calls: { readonly call: Call; readonly position: number }[];
+/** Who waits for an entry, and where its index goes in the answer. */
+interface Place {
+  readonly call: Call;
+  readonly position: number;
+}
+
+interface Waiting extends Place {
+  readonly id: string;
+  readonly bytes: Buffer;
+  /** Calls that sent the same id meanwhile. */
+  also: Place[] | undefined;
 }
 
 /**
  * Gives each entry its place. While one group of entries is on its way to the disk, the calls that come in form the next
- * group, so the cost of a sync is shared by all who wait for it.
+ * group, so the cost of a sync is shared by all who wait for it; and the processor deals with the group before.
  */
 export class Sequencer {
   /** Group commits since the start. */
@@ -40,29 +49,36 @@ export class Sequencer {
   fault: string | undefined;
   readonly #store: SegmentStore;
   readonly #nodes: TreeNodes;
+  /** Where entries stand, or will stand when all that waits before them is written. */
   readonly #recent: RecentIds;
   readonly #listeners = new Set<() => void>();
   #queue: Waiting[] = [];
   #queuedBytes = 0;
-  /** By id, what is queued or on its way to the disk. */
-  readonly #waiting = new Map<string, Waiting>();
+  /** The group on its way to the disk, and the one before it whose calls are not answered yet. */
+  #writing: readonly Waiting[] = [];
+  #written: readonly Waiting[] = [];
+  #leaves: readonly Buffer[] = [];
+  /** Entries that were answered, now or in earlier runs: the index of the first that waits. */
+  #settled: number;
   #running: Promise<void> | undefined;
 
   constructor(store: SegmentStore, nodes: TreeNodes, recent: RecentIds) {
     this.#store = store;
     this.#nodes = nodes;
     this.#recent = recent;
+    this.#settled = store.size;
   }
 
-  /** Entries that are not durable yet. */
+  /** Entries that were not answered yet. */
   get queued(): number {
-    return this.#waiting.size;
+    return this.#written.length + this.#writing.length + this.#queue.length;
   }
 
   /**
    * Resolves with the index of each entry, in the order given, when all are durable and in the tree; an entry whose id is
-   * known already keeps the index it has. Rejects with `ledger.entry-too-large` or `ledger.overloaded` before anything is
-   * queued, or with `state.unwritable` when the disk failed; then some of the entries may be in the log.
+   * known already keeps the index it has. Rejects with `ledger.entry-too-large`, `request.invalid` (more entries than the
+   * queue ever holds) or `ledger.overloaded` before anything is queued, or with `state.unwritable` when the disk failed;
+   * then some of the entries may be in the log.
    */
   append(entries: readonly NewEntry[]): Promise<number[]> {
     const refusal = this.#refusal(entries);
@@ -70,14 +86,15 @@ export class Sequencer {
     if (entries.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const call: Call = { indices: [], open: entries.length, resolve, reject };
-      for (const [position, entry] of entries.entries()) this.#place(entry, call, position);
+      for (let position = 0; position < entries.length; position += 1) this.#place(entries[position]!, call, position);
       if (this.#queue.length > 0) this.#running ??= this.#commitAll();
     });
   }
 
   /** Where the event with an id stands, as far as that is remembered (the last 100,000 entries surely are). */
   indexOf(id: string): number | undefined {
-    return this.#recent.get(id);
+    const index = this.#recent.get(id);
+    return index !== undefined && index < this.#settled ? index : undefined;
   }
 
   /** Calls `listener` after each commit until the returned function is called. */
@@ -92,37 +109,51 @@ export class Sequencer {
   }
 
   #refusal(entries: readonly NewEntry[]): KinError | undefined {
-    const large = entries.find((entry) => entry.bytes.length > LIMITS.ledgerEntryBytes);
-    if (large) {
-      const details = { bytes: large.bytes.length, limitBytes: LIMITS.ledgerEntryBytes };
-      return new KinError('ledger.entry-too-large', `entry of ${large.bytes.length} bytes`, { details });
+    let bytes = this.#queuedBytes;
+    for (const entry of entries) {
+      const length = entry.bytes.length;
+      if (length > LIMITS.ledgerEntryBytes) {
+        const details = { bytes: length, limitBytes: LIMITS.ledgerEntryBytes };
+        return new KinError('ledger.entry-too-large', `entry of ${length} bytes`, { details });
+      }
+      bytes += length;
+    }
+    if (entries.length > QUEUE_ENTRIES_MAX) {
+      return new KinError('request.invalid', `a call has at most ${QUEUE_ENTRIES_MAX} entries`);
     }
     if (this.#queue.length === 0) return undefined;
-    const bytes = entries.reduce((sum, entry) => sum + entry.bytes.length, this.#queuedBytes);
     if (this.#queue.length + entries.length <= QUEUE_ENTRIES_MAX && bytes <= QUEUE_BYTES_MAX) return undefined;
     const details = { queued: this.#queue.length, queuedBytes: this.#queuedBytes };
     return new KinError('ledger.overloaded', `${this.#queue.length} entries wait for the disk`, { details });
   }
 
-  #place(entry: NewEntry, call: Call, position: number): void {
-    const known = this.#recent.get(entry.id);
-    if (known !== undefined) {
-      settle(call, position, known);
-      return;
+  #place({ id, bytes }: NewEntry, call: Call, position: number): void {
+    const known = this.#recent.get(id);
+    if (known === undefined) {
+      this.#recent.add(id, this.#settled + this.queued);
+      this.#queue.push({ id, bytes, call, position, also: undefined });
+      this.#queuedBytes += bytes.length;
+    } else if (known < this.#settled) {
+      answer({ call, position }, known);
+    } else {
+      const same = this.#waitingAt(known - this.#settled);
+      same.also ??= [];
+      same.also.push({ call, position });
     }
-    const same = this.#waiting.get(entry.id);
-    if (same) {
-      same.calls.push({ call, position });
-      return;
-    }
-    const waiting = { ...entry, calls: [{ call, position }] };
-    this.#waiting.set(entry.id, waiting);
-    this.#queue.push(waiting);
-    this.#queuedBytes += entry.bytes.length;
+  }
+
+  /** The entry that `offset` others wait before. */
+  #waitingAt(offset: number): Waiting {
+    const behindWritten = offset - this.#written.length;
+    const behindWriting = behindWritten - this.#writing.length;
+    const waiting = this.#written[offset] ?? this.#writing[behindWritten] ?? this.#queue[behindWriting];
+    assert(waiting, 'an id that is remembered and not settled waits');
+    return waiting;
   }
 
   async #commitAll(): Promise<void> {
     while (this.#queue.length > 0) await this.#commit(this.#takeGroup());
+    this.#settle();
     this.#running = undefined;
   }
 
@@ -142,34 +173,61 @@ export class Sequencer {
   }
 
   async #commit(group: readonly Waiting[]): Promise<void> {
-    const first = this.#store.size;
+    this.#writing = group;
+    let leaves: Buffer[] = [];
     try {
-      const durable = this.#store.append(group.map((entry) => entry.bytes));
-      // The disk works while the processor hashes.
-      const leaves = group.map((entry) => leafHash(entry.bytes));
-      await durable;
-      for (const leaf of leaves) this.#nodes.tree.add(leaf);
+      await this.#store.append(
+        group.map((entry) => entry.bytes),
+        {
+          whileWriting: () => this.#settle(),
+          whileSyncing: () => {
+            leaves = group.map((entry) => leafHash(entry.bytes));
+          },
+        },
+      );
     } catch (error) {
-      this.fault = describeError(error);
-      for (const entry of group) {
-        this.#waiting.delete(entry.id);
-        for (const { call } of entry.calls) call.reject(error);
-      }
+      this.#settle();
+      this.#fail(group, error);
       return;
     }
-    assert(this.#nodes.tree.size === this.#store.size, 'the tree holds what the store holds');
+    this.#written = group;
+    this.#leaves = leaves;
+    this.#writing = [];
     this.commits += 1;
     this.fault = undefined;
-    for (const [offset, entry] of group.entries()) {
-      this.#waiting.delete(entry.id);
-      this.#recent.add(entry.id, first + offset);
-      for (const { call, position } of entry.calls) settle(call, position, first + offset);
-    }
+  }
+
+  /** Puts what is durable into the tree and answers its calls. */
+  #settle(): void {
+    const group = this.#written;
+    if (group.length === 0) return;
+    for (const leaf of this.#leaves) this.#nodes.tree.add(leaf);
+    const first = this.#settled;
+    this.#written = [];
+    this.#settled += group.length;
+    assert(this.#nodes.tree.size === this.#settled, 'the tree holds what is settled');
     for (const listener of this.#listeners) listener();
+    for (let offset = 0; offset < group.length; offset += 1) {
+      const entry = group[offset]!;
+      answer(entry, first + offset);
+      for (const place of entry.also ?? []) answer(place, first + offset);
+    }
+  }
+
+  /** What was to stand behind the group now stands where it was to stand. */
+  #fail(group: readonly Waiting[], error: unknown): void {
+    this.fault = describeError(error);
+    this.#writing = [];
+    for (const { id } of group) this.#recent.forget(id);
+    for (const [offset, { id }] of this.#queue.entries()) this.#recent.move(id, this.#settled + offset);
+    for (const { call, also } of group) {
+      call.reject(error);
+      for (const place of also ?? []) place.call.reject(error);
+    }
   }
 }
 
-function settle(call: Call, position: number, index: number): void {
+function answer({ call, position }: Place, index: number): void {
   call.indices[position] = index;
   call.open -= 1;
   if (call.open === 0) call.resolve(call.indices);
