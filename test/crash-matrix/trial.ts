@@ -87,6 +87,7 @@ export class Trial {
     say(ended !== 1, `it ended ${ended} times`);
     say(this.memory.repairs[0]?.outcome !== outcome, 'the memory holds another outcome');
     holes.push(...this.#lawHoles());
+    say(!this.#isUndoneBackwards(), 'steps of a rung were undone in the order in which they were made');
     const isKept = this.journal.some((entry) => entry.event === 'kept');
     const isUndone = outcome === 'refused' || (outcome === 'unwound' && !isKept);
     if (outcome !== 'stuck') holes.push(...this.fleet.disorder());
@@ -101,6 +102,15 @@ export class Trial {
     const left = this.memory.tokens('workload records');
     const isSpentOnce = left >= this.#tokensBefore - 1 && (passedMs > 60_000 || left < this.#tokensBefore);
     return isSpentOnce ? [] : [`of ${this.#tokensBefore} tokens ${left} are left`];
+  }
+
+  #isUndoneBackwards(): boolean {
+    const undone = this.journal.filter(({ event }) => event === 'undo-intent' || event === 'kept');
+    return undone.every(({ moveIndex }, i) => {
+      const before = undone[i - 1];
+      const isSameRung = before && this.plan.steps[before.moveIndex]?.rung === this.plan.steps[moveIndex]?.rung;
+      return !isSameRung || moveIndex < before.moveIndex;
+    });
   }
 
   async #run(replica: Replica): Promise<Outcome | undefined> {
