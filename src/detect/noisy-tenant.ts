@@ -3,13 +3,15 @@ import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { quantileMsOf } from './histogram.ts';
 import { type Change, type Subject, staysMsOf } from './symptom.ts';
-import { addSpan, emptyTally, latencyOf, latestOf, type Tally, totalOf, vantagesOf } from './tally.ts';
+import { latencyOf, latestOf, type Tally, totalOf, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond, usualQuantileMs } from './usual.ts';
 
 const RECENT_MS = 3_000;
 const GRAIN = { bucketMs: 250, keepMs: RECENT_MS };
 const BASELINE_MIN_MS = 8_000;
 const TIMES_ABOVE_USUAL = 3;
+/** It must have grown so many times more than the others together. */
+const TIMES_ABOVE_OTHERS = 2;
 const SHARE_OF_ALL_MIN = 0.5;
 const RATE_MIN_PER_S = 40;
 /** Others are hurt when their latency doubles, in the middle or in the tail, by at least this much, or when they fail. */
@@ -25,7 +27,7 @@ const HURT_NAMED = 20;
 interface State {
   readonly tenants: Record<string, Track>;
   /** All tenants together. */
-  readonly all: Tally;
+  readonly all: Track;
   /** Who is claimed to be noisy: meanwhile nobody's behaviour is learnt as usual. */
   readonly noisy: Record<string, true>;
 }
@@ -36,15 +38,16 @@ interface State {
  */
 export const noisyTenantDetector: Detector<State> = {
   name: 'noisy-tenant',
-  start: () => ({ tenants: {}, all: emptyTally(), noisy: {} }),
+  start: () => ({ tenants: {}, all: startTrack(), noisy: {} }),
   step(state, sample) {
     if (sample.kind !== 'requests') return NO_CHANGES;
     const track = entryOf(state.tenants, sample.tenant, startTrack);
     // What was limited or refused was sent too: noise is what a tenant asks for, not what it gets.
     const { at, spanMs, vantage, failed, latency } = sample;
     const ok = sample.ok + sample.limited + sample.refused;
-    followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, Object.keys(state.noisy).length > 0);
-    addSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed });
+    const isOdd = Object.keys(state.noisy).length > 0;
+    followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, isOdd);
+    followSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed }, isOdd);
     return judge(state, track, sample);
   },
 };
@@ -63,7 +66,7 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   if (perSecond < RATE_MIN_PER_S) return calm();
   const usual = usualPerSecond(track, BASELINE_MIN_MS);
   if (usual === undefined || perSecond < TIMES_ABOVE_USUAL * usual) return calm();
-  if (perSecond < SHARE_OF_ALL_MIN * rateOf(state.all, until)) return calm();
+  if (!standsOut(state.all, { perSecond, usual }, until)) return calm();
   const hurt = Object.keys(state.tenants).filter((name) => name !== tenant && isHurt(state.tenants[name]!, until));
   if (hurt.length === 0) return calm();
   state.noisy[tenant] = true;
@@ -80,6 +83,15 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
     staysMs: staysMsOf(spanMs),
   };
   return [{ raise }];
+}
+
+/** Most of all traffic, and not only because everybody sends more. */
+function standsOut(all: Track, own: { readonly perSecond: number; readonly usual: number }, until: number): boolean {
+  const perSecond = rateOf(all.recent, until);
+  if (own.perSecond < SHARE_OF_ALL_MIN * perSecond) return false;
+  const others = Math.max(0, (usualPerSecond(all, BASELINE_MIN_MS) ?? 0) - own.usual);
+  const othersGrowth = others < 1 ? 1 : Math.max(1, (perSecond - own.perSecond) / others);
+  return own.perSecond / Math.max(own.usual, 1) >= TIMES_ABOVE_OTHERS * othersGrowth;
 }
 
 function rateOf(tally: Tally, at: number): number {

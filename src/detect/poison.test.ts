@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { claimsAfter, standingAfter } from '../../test/sim/claims.ts';
-import { inflightAt, probeAt, refOf } from '../../test/sim/readings.ts';
+import { exitAt, inflightAt, probeAt, refOf, requestsAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
 import { poisonDetector } from './poison.ts';
 
@@ -22,11 +22,33 @@ test('one death, or one instance that two gateways tell of, accuses nobody', () 
   expect(standingAfter(poisonDetector, [died(1, 'a', 'shop /x 1'), died(2, 'a', 'shop /x 1')])).toEqual([]);
 });
 
-test('a route is accused when no single fingerprint explains the deaths, and a tenant never', () => {
+test('a route is accused when no single fingerprint explains the deaths and it is seldom in progress; a tenant never', () => {
+  const traffic = [requestsAt(0, 'shop', 20), requestsAt(0, 'bank', 980)];
   const route = [died(1, 'a', 'shop /x 1'), died(9, 'b', 'shop /x 2')];
-  expect(claimsAfter(poisonDetector, route)[0]?.subject).toMatchObject({ route: '/x', fingerprint: null });
+  expect(claimsAfter(poisonDetector, [...traffic, ...route])[0]?.subject).toMatchObject({
+    route: '/x',
+    fingerprint: null,
+  });
   const tenant = [died(1, 'a', 'shop /x 1'), died(9, 'b', 'shop /y 2')];
-  expect(standingAfter(poisonDetector, tenant)).toEqual([]);
+  expect(standingAfter(poisonDetector, [...traffic, ...tenant])).toEqual([]);
+});
+
+test('a route that is nearly always in progress explains nothing, however many die', () => {
+  const traffic = [requestsAt(0, 'shop', 600), requestsAt(0, 'bank', 400)];
+  const deaths = Array.from({ length: 4 }, (_, i) => died(i, `ins_${i}`, `shop /x ${i}`, `bank /x ${i}`));
+  expect(standingAfter(poisonDetector, [...traffic, ...deaths])).toEqual([]);
+});
+
+test('deaths that nothing was in progress at speak against it, and those who are killed need to be more', () => {
+  const idle = ['c', 'd'].map((id, i) => exitAt(20 + i, refOf(id)));
+  const deaths = [died(1, 'a', 'shop /x 1'), died(9, 'b', 'shop /x 1')];
+  expect(standingAfter(poisonDetector, [...idle, ...deaths])).toEqual([]);
+  const killed = ['a', 'b', 'c'].flatMap((id, i) => [
+    exitAt(i, refOf(id), { code: null, signal: 'SIGKILL' }),
+    died(i, id, 'shop /x 1'),
+  ]);
+  expect(standingAfter(poisonDetector, killed.slice(0, 4))).toEqual([]);
+  expect(standingAfter(poisonDetector, killed)).toEqual(['poison shop /x 1']);
 });
 
 test('many equal suspects are no finding before there are more deaths', () => {

@@ -1,4 +1,4 @@
-import type { InflightSample, RequestKey } from '../observe/sample.ts';
+import type { InflightSample, RequestKey, Sample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import type { Change, Subject, Symptom } from './symptom.ts';
@@ -6,7 +6,8 @@ import type { Change, Subject, Symptom } from './symptom.ts';
 interface Death {
   readonly at: number;
   readonly instance: string;
-  readonly version: number;
+  /** Ended from outside: what it was doing matters less. */
+  readonly killed: boolean;
   readonly keys: readonly RequestKey[];
 }
 
@@ -14,6 +15,9 @@ interface Watched {
   deaths: Death[];
   /** What is claimed at present. */
   claimed: Subject[];
+  /** Requests by tenant, of which the older count less: whoever sends much is in progress often. */
+  readonly sent: Record<string, number>;
+  all: number;
 }
 
 /** Deaths that belong together: a poison request is sent again and again. */
@@ -23,31 +27,60 @@ const QUIET_MS = 120_000;
 const DEATHS_KEPT = 20;
 const KEYS_KEPT = 200;
 const DEATHS_MIN = 2;
+/** Who is killed from outside was doing something too; that needs one more. */
+const DEATHS_MIN_KILLED = 3;
 /** Deaths that a key must have been in: others may have died of something else. */
 const SHARE_MIN = 0.75;
 /** With so few deaths, more equal suspects than this are no finding: one waits for the next death. */
 const TIES_MAX = 2;
 const DEATHS_ENOUGH = 4;
+/** A route is accused only when it would be in so many deaths by chance this seldom. */
+const CHANCE_MAX = 0.01;
+const SENT_MAX = 100_000;
 
 /**
  * Requests that kill: what was in progress in instance after instance when it died. The narrowest key that explains the
- * deaths is accused: a fingerprint before a whole route, and never a tenant.
+ * deaths is accused: a fingerprint before a whole route, and never a tenant. A route that is nearly always in progress
+ * explains nothing by being there.
  */
 export const poisonDetector: Detector<Record<string, Watched>> = {
   name: 'poison',
   start: () => ({}),
   step(state, sample) {
-    if (sample.kind === 'probe') {
-      // Probes of those who live tell the time.
-      const watched = state[sample.workload];
-      return watched && watched.claimed.length > 0 ? quieten(watched, sample.at) : NO_CHANGES;
+    switch (sample.kind) {
+      case 'requests':
+        return countSent(entryOf(state, sample.workload, start), sample.tenant, sample.ok + sample.failed);
+      case 'probe': {
+        // Probes of those who live tell the time.
+        const watched = state[sample.workload];
+        return watched && watched.claimed.length > 0 ? quieten(watched, sample.at) : NO_CHANGES;
+      }
+      case 'exit':
+        if (!sample.expected) remember(entryOf(state, sample.workload, start), sample, []);
+        return NO_CHANGES;
+      case 'inflight': {
+        const watched = entryOf(state, sample.workload, start);
+        remember(watched, sample, sample.keys);
+        return judge(watched, sample);
+      }
+      default:
+        return NO_CHANGES;
     }
-    if (sample.kind !== 'inflight') return NO_CHANGES;
-    const watched = entryOf(state, sample.workload, () => ({ deaths: [], claimed: [] }));
-    remember(watched, sample);
-    return judge(watched, sample);
   },
 };
+
+function start(): Watched {
+  return { deaths: [], claimed: [], sent: {}, all: 0 };
+}
+
+function countSent(watched: Watched, tenant: string, count: number): readonly Change[] {
+  watched.sent[tenant] = (watched.sent[tenant] ?? 0) + count;
+  watched.all += count;
+  if (watched.all < SENT_MAX) return NO_CHANGES;
+  watched.all /= 2;
+  for (const name in watched.sent) watched.sent[name]! /= 2;
+  return NO_CHANGES;
+}
 
 function quieten(watched: Watched, at: number): readonly Change[] {
   const last = watched.deaths.at(-1)?.at ?? 0;
@@ -57,12 +90,19 @@ function quieten(watched: Watched, at: number): readonly Change[] {
   return gone.map((subject) => ({ clear: 'poison', subject }));
 }
 
-/** Several gateways tell of one death: what they had under way adds up. */
-function remember(watched: Watched, { at, instance, version, keys }: InflightSample): void {
+/** Several gateways tell of one death, and the keeper does: what was under way adds up. */
+function remember(
+  watched: Watched,
+  sample: Extract<Sample, { kind: 'exit' | 'inflight' }>,
+  keys: readonly RequestKey[],
+) {
+  const { at, instance } = sample;
   const known = watched.deaths.find((each) => each.instance === instance);
   const all = distinct([...(known?.keys ?? []), ...keys]).slice(0, KEYS_KEPT);
+  const killed = sample.kind === 'exit' ? sample.signal === 'SIGKILL' || sample.signal === 'SIGTERM' : known?.killed;
   const others = watched.deaths.filter((each) => each !== known && each.at > at - WINDOW_MS);
-  watched.deaths = [...others, { at: known?.at ?? at, instance, version, keys: all }].slice(-DEATHS_KEPT);
+  const death = { at: known?.at ?? at, instance, killed: killed ?? false, keys: all };
+  watched.deaths = [...others, death].slice(-DEATHS_KEPT);
 }
 
 function distinct(keys: readonly RequestKey[]): readonly RequestKey[] {
@@ -73,52 +113,55 @@ interface Candidate {
   readonly tenant: string;
   readonly route: string;
   readonly fingerprint: string | null;
-  readonly deaths: number;
+  readonly in: readonly Death[];
 }
 
 function judge(watched: Watched, sample: InflightSample): readonly Change[] {
-  const deaths = watched.deaths.filter(({ keys }) => keys.length > 0);
-  if (deaths.length < DEATHS_MIN) return NO_CHANGES;
-  const accused = narrowest(deaths);
+  const accused = narrowest(watched);
   if (accused.length === 0) return NO_CHANGES;
   const subjects = accused.map((each) => subjectOf(each, sample));
   const gone = watched.claimed.filter((old) => subjects.every(({ name }) => name !== old.name));
   watched.claimed = subjects;
   return [
     ...gone.map((subject): Change => ({ clear: 'poison', subject })),
-    ...subjects.map((subject, i): Change => ({ raise: claim(subject, accused[i]!, deaths, sample) })),
+    ...subjects.map((subject, i): Change => ({ raise: claim(subject, accused[i]!, watched.deaths, sample) })),
   ];
 }
 
-function narrowest(deaths: readonly Death[]): readonly Candidate[] {
-  for (const keyOf of [fingerprintOf, routeOf]) {
-    const found = suspects(deaths, keyOf);
-    if (found.length > 0 && (found.length <= TIES_MAX || deaths.length >= DEATHS_ENOUGH))
-      return found.slice(0, TIES_MAX);
-    // Too many equal suspects are too few deaths to tell them apart; a wider key would tell even less.
-    if (found.length > 0) return [];
-  }
-  return [];
+function narrowest(watched: Watched): readonly Candidate[] {
+  const { deaths } = watched;
+  const prints = mostSeen(deaths, (key) => ({ ...key }));
+  if (prints.length > 0)
+    return prints.length <= TIES_MAX || deaths.length >= DEATHS_ENOUGH ? prints.slice(0, TIES_MAX) : [];
+  const routes = mostSeen(deaths, ({ tenant, route }) => ({ tenant, route, fingerprint: null }));
+  return routes.filter((each) => chanceOf(each, watched) * routes.length < CHANCE_MAX).slice(0, 1);
 }
-
-type KeyOf = (key: RequestKey) => Omit<Candidate, 'deaths'>;
-
-const fingerprintOf: KeyOf = ({ tenant, route, fingerprint }) => ({ tenant, route, fingerprint });
-const routeOf: KeyOf = ({ tenant, route }) => ({ tenant, route, fingerprint: null });
 
 /** The keys that were in most deaths, when that is most of the deaths. */
-function suspects(deaths: readonly Death[], keyOf: KeyOf): readonly Candidate[] {
+function mostSeen(deaths: readonly Death[], keyOf: (key: RequestKey) => Omit<Candidate, 'in'>): readonly Candidate[] {
   const found = new Map<string, Candidate>();
-  for (const { keys } of deaths) {
-    const distinct = new Map(keys.map((each) => [nameOf(keyOf(each)), keyOf(each)]));
-    for (const [name, key] of distinct) found.set(name, { ...key, deaths: (found.get(name)?.deaths ?? 0) + 1 });
+  for (const death of deaths) {
+    const keys = new Map(death.keys.map((each) => [nameOf(keyOf(each)), keyOf(each)]));
+    for (const [name, key] of keys) found.set(name, { ...key, in: [...(found.get(name)?.in ?? []), death] });
   }
-  const most = Math.max(...[...found.values()].map((each) => each.deaths));
-  if (most < DEATHS_MIN || most < SHARE_MIN * deaths.length) return [];
-  return [...found.values()].filter((each) => each.deaths === most).sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
+  const most = Math.max(0, ...[...found.values()].map((each) => each.in.length));
+  return [...found.values()]
+    .filter((each) => each.in.length === most && isEnough(each.in, deaths))
+    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-function nameOf({ tenant, route, fingerprint }: Omit<Candidate, 'deaths'>): string {
+function isEnough(own: readonly Death[], all: readonly Death[]): boolean {
+  const least = own.some(({ killed }) => killed) ? DEATHS_MIN_KILLED : DEATHS_MIN;
+  return own.length >= least && own.length >= SHARE_MIN * all.length;
+}
+
+/** How likely it is that something of this tenant was in progress at each of these deaths without having to do with it. */
+function chanceOf(candidate: Candidate, { sent, all }: Watched): number {
+  const share = all === 0 ? 1 : (sent[candidate.tenant] ?? 0) / all;
+  return candidate.in.reduce((chance, { keys }) => chance * (1 - (1 - share) ** keys.length), 1);
+}
+
+function nameOf({ tenant, route, fingerprint }: Omit<Candidate, 'in'>): string {
   return fingerprint === null ? `${tenant} ${route}` : `${tenant} ${route} ${fingerprint}`;
 }
 
@@ -127,15 +170,7 @@ function subjectOf(candidate: Candidate, { workload, version }: InflightSample):
   return { kind: 'requests', name: nameOf(candidate), tenant, route, fingerprint, workload, version };
 }
 
-function claim(subject: Subject, candidate: Candidate, deaths: readonly Death[], sample: InflightSample): Symptom {
-  const of = deaths.filter(({ keys }) =>
-    keys.some(
-      ({ tenant, route, fingerprint }) =>
-        tenant === candidate.tenant &&
-        route === candidate.route &&
-        (candidate.fingerprint === null || fingerprint === candidate.fingerprint),
-    ),
-  );
+function claim(subject: Subject, { in: of }: Candidate, deaths: readonly Death[], sample: InflightSample): Symptom {
   return {
     name: 'poison',
     subject,

@@ -27,7 +27,7 @@ const TIMES_WORSE = 3;
 const SLOWER_MS_MIN = 150;
 /** Latency wanders on a busy machine: only a gap that stays is a fault. Errors do not wander. */
 const TIMES_SLOWER = 4;
-const SLOW_FOR_MS = 4_000;
+const SLOW_FOR_MS = 6_000;
 /** A standing claim of slowness goes when the gap is this small again. */
 const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */

@@ -1,8 +1,9 @@
+import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
-import { instanceOf } from './fleet-view.ts';
+import { instanceOf, settingOf } from './fleet-view.ts';
 import { accuse, burning, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
-import { settingSuspects } from './setting-suspects.ts';
+import { isPutBack, settingSuspects } from './setting-suspects.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 import { versionSuspects } from './version-suspects.ts';
 
@@ -19,7 +20,8 @@ export const changes: Rule = (scene) => {
       continue;
     const suspects = suspectsOf(trouble, scene);
     const [first] = suspects;
-    if (first && first.score >= SCORE_MIN) return accusationOf(first, suspects, trouble, scene);
+    const found = first && first.score >= SCORE_MIN ? accusationOf(first, suspects, trouble, scene) : undefined;
+    if (found) return found;
   }
   return undefined;
 };
@@ -36,15 +38,27 @@ export function suspectsOf(trouble: Trouble, { fleet }: Scene): readonly Suspect
     .slice(0, SUSPECTS_MAX);
 }
 
-function accusationOf(first: Suspect, suspects: readonly Suspect[], trouble: Trouble, scene: Scene): Diagnosis {
+/** What ended while it was wrong stays ended when it is put back: from then on that is a matter of these processes. */
+const ENDED: readonly SymptomName[] = ['exited', 'hung', 'start-failed'];
+
+function accusationOf(
+  first: Suspect,
+  suspects: readonly Suspect[],
+  trouble: Trouble,
+  scene: Scene,
+): Diagnosis | undefined {
+  const setting = first.subject.kind === 'setting' ? settingOf(scene.fleet, first.subject.name) : undefined;
+  const isOver = setting !== undefined && isPutBack(setting);
+  const counts = ({ name }: Symptom) => !isOver || !ENDED.includes(name);
+  const evidence = trouble.symptoms.filter(counts);
+  if (evidence.length === 0) return undefined;
   const [origin] = trouble.origins;
   const isOurs = scene.fleet.workloads.some(({ name }) => name === origin);
   const [caller] = trouble.callers;
   const workload = (isOurs ? origin : caller) ?? null;
-  const strongest = trouble.symptoms[0]!;
-  const summary = `${first.why}: ${strongest.reason}`;
+  const summary = `${first.why}: ${evidence[0]!.reason}`;
   const accused = { cause: first.cause, subject: first.subject, workload, summary };
-  return accuse(accused, trouble.symptoms, victimsIn(trouble, scene), suspects);
+  return accuse(accused, evidence, victimsIn(trouble, scene).filter(counts), suspects);
 }
 
 /** What a trouble explains besides itself: all that is seen where it is, of who calls it, and of what tenants feel. */

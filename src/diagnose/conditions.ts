@@ -5,7 +5,7 @@ import { actorSuspects } from './actor-suspects.ts';
 import { clockBehind, judgedBy } from './clocks.ts';
 import { type Condition, conditionsIn, effectsOf, sameThing } from './condition-effects.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
-import { assetOf } from './fleet-view.ts';
+import { assetOf, settingOf } from './fleet-view.ts';
 import { accuse, type Rule, type Scene } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
 import type { Trouble } from './trouble.ts';
@@ -82,9 +82,16 @@ function accusedOf(condition: Condition, first: Suspect | undefined, scene: Scen
   const { claim, name } = condition;
   const own: Verdict = { cause: causeOf(condition, scene), subject: claim.subject, summary: claim.reason };
   if (first === undefined || STANDS_FOR_ITSELF.includes(name)) return own;
-  // What protects and what is missing is put back as such; its setting is only where that is done.
-  if (first.cause === 'configuration' && (name === 'disabled' || name === 'missing')) return own;
+  // What protects and what is missing is put back as such, when its setting is nothing but its being there.
+  if (first.cause === 'configuration' && isItself(name, first, scene)) return own;
   return { cause: first.cause, subject: first.subject, summary: `${first.why}: ${claim.reason}` };
+}
+
+function isItself(name: ConditionName, { subject }: Suspect, { fleet }: Scene): boolean {
+  const kind = settingOf(fleet, subject.name)?.kind;
+  return (
+    (name === 'disabled' && (kind === 'protection' || kind === 'policy')) || (name === 'missing' && kind === 'object')
+  );
 }
 
 /** Whatever was changed before: it is this that has to be dealt with. */

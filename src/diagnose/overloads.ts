@@ -18,7 +18,7 @@ export const overloads: Rule = (scene) => {
   if (claim?.subject.kind !== 'workload') return claim && asDependency(claim, scene);
   const deeper = troublesOf(scene).find((trouble) => isByLoad(trouble, scene));
   const name = deeper ? [...deeper.origins][0]! : claim.subject.name;
-  if (claim.at - claim.since < RIPE_AFTER_MS && claim.name === 'calls-surging') return undefined;
+  if (claim.at - claim.since < RIPE_AFTER_MS) return undefined;
   const subject = { kind: 'workload' as const, name };
   const places = new Set([name, claim.subject.name]);
   const victims = [...symptomsIn(scene, places, false), ...victimsOf(scene, places), ...burning(scene)];

@@ -3,7 +3,7 @@ import type { FleetView, SettingChange, SettingView } from './fleet-view.ts';
 import { workloadOf } from './fleet-view.ts';
 import { dependantsOf, needsOf, occupants } from './scene.ts';
 import { fitOf } from './setting-fit.ts';
-import type { Trouble } from './trouble.ts';
+import { type Trouble, textsOf } from './trouble.ts';
 
 /** How far back a change may lie; what is older has proven itself. */
 const LOOK_BACK_MS = 6 * 3_600_000;
@@ -13,9 +13,11 @@ const SLACK_MS = 4_000;
 const AT_ONCE_MS = 120_000;
 const HALF_LIFE_MS = 900_000;
 /** After our own write, what it ends takes so long to be over. */
-const SETTLING_MS = 45_000;
+const SETTLING_MS = 90_000;
 /** What we put back once in vain, is less suspect than it was. */
 const IN_VAIN = 0.3;
+/** Shorter names are in many texts. */
+const NAME_LENGTH_MIN = 4;
 /** What differs from what people declared stays suspect, however long ago it was changed. */
 const DRIFT_MIN = 0.2;
 
@@ -42,8 +44,10 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
   const recency = recencyOf(setting, change, trouble, fleet);
   const fit = isKnown ? Math.max(0.8, fitOf(setting.kind, trouble)) : fitOf(setting.kind, trouble);
   const score =
-    Math.min(1, scope * recency * fit * driftOf(setting) * vainOf(setting, change)) /
-    Math.max(1, loadOf(setting, trouble));
+    Math.min(
+      1,
+      scope * recency * fit * driftOf(setting, change) * vainOf(setting, change) * mentionOf(setting, trouble),
+    ) / Math.max(1, loadOf(setting, trouble));
   if (score < 0.02) return [];
   const repeated = writerOf(setting, fleet);
   const why = `${setting.id} became ${shown(change.value)} ${agoOf(trouble.onset - change.at)}, by ${change.by}`;
@@ -66,6 +70,13 @@ function changeBefore({ history, value }: SettingView, onset: number, now: numbe
   if (before && before.value === change.value) return undefined;
   const isTakenBack = before !== undefined && before.value === value;
   return isTakenBack && now - history.at(-1)!.at > SETTLING_MS ? undefined : change;
+}
+
+/** Whether we put it back already, and wait for what comes of that. */
+export function isPutBack({ history, value }: SettingView): boolean {
+  const last = history.at(-1);
+  const before = history.findLast((each) => !isOurs(each));
+  return last !== undefined && isOurs(last) && before !== undefined && before.value !== value;
 }
 
 /** We wrote another value over it and took that back: then it was not this. */
@@ -157,9 +168,17 @@ function effectiveAt(
   return starts.length === 0 ? undefined : Math.min(...starts);
 }
 
-function driftOf({ declared, value }: SettingView): number {
+function driftOf({ declared }: SettingView, { value }: SettingChange): number {
   if (declared === undefined) return 1;
   return declared === value ? 0.4 : 1.25;
+}
+
+/** What a process said when it ended may name what it ended of. */
+function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble): number {
+  const said = symptoms.flatMap(({ evidence }) => textsOf(evidence['lastLines'])).join('\n');
+  const key = id.slice(id.lastIndexOf('/') + 1);
+  const names = [key, tenant ?? ''].filter(({ length }) => length >= NAME_LENGTH_MIN);
+  return names.some((name) => said.includes(name)) ? 1.3 : 1;
 }
 
 /** More load than usual explains much by itself, unless the setting is about load. */

@@ -7,6 +7,7 @@ import { type Trouble, troublesOf } from './trouble.ts';
 
 /** What burns or fails on after its cause was healed clears within short windows; what lasts has another cause. */
 const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
+  overloaded: 15_000,
   'objective-burning': 15_000,
   'workload-errors': 15_000,
   'workload-slow': 15_000,
