@@ -1,4 +1,5 @@
 import { timesOf } from './demand.ts';
+import { Restarts } from './restarts.ts';
 import type { EventWords } from './words.ts';
 import type { World } from './world.ts';
 
@@ -9,6 +10,7 @@ type LoadWords = NonNullable<EventWords['load']>;
 export class Happenings {
   readonly #world: World;
   readonly #events: readonly EventWords[];
+  readonly #restarts: Restarts;
   #next = 0;
   #loads: { readonly words: LoadWords; readonly untilMs: number }[] = [];
   /** Called when something happens to the healer itself. */
@@ -16,13 +18,14 @@ export class Happenings {
 
   constructor(world: World) {
     this.#world = world;
+    this.#restarts = new Restarts(world);
     this.#events = [...world.scenario.events].sort((a, b) => a.at - b.at);
   }
 
   get nextAt(): number {
     const event = this.#events[this.#next]?.at ?? Number.POSITIVE_INFINITY;
     const ends = this.#loads.map((each) => each.untilMs);
-    return Math.min(this.#world.startAt + event, ...ends);
+    return Math.min(this.#world.startAt + event, this.#restarts.nextAt, ...ends);
   }
 
   loadTimes(tenant: string, workload: string): number {
@@ -38,6 +41,7 @@ export class Happenings {
     const before = this.#loads.length;
     this.#loads = this.#loads.filter((each) => now < each.untilMs);
     if (this.#loads.length < before) this.#world.stir();
+    this.#restarts.due(now);
     for (;;) {
       const event = this.#events[this.#next];
       if (!event || this.#world.startAt + event.at > now) return;
@@ -61,6 +65,10 @@ export class Happenings {
     if (event.load) {
       const untilMs = event.load.for === undefined ? Number.POSITIVE_INFINITY : now + event.load.for;
       this.#loads.push({ words: event.load, untilMs });
+    }
+    if (event.restart) {
+      this.#restarts.begin(event.restart, now);
+      this.#restarts.due(now);
     }
     if (event.poison) world.poisons.begin(event.poison);
     if (event.clock) world.population.setSkew(event.clock.host, event.clock.skew);
