@@ -38,16 +38,19 @@ export class ControlPlane {
   readonly #asked = new Map<string, number>();
   #births = 0;
   #journalled = 0;
+  #open: { readonly at: number; readonly repairs: MemoryInMemory['repairs'] } | undefined;
 
   constructor(world: World, seed: number, withoutGuards: readonly string[]) {
     this.#world = world;
     this.#seed = seed;
     this.#withoutGuards = withoutGuards;
     this.memory = new MemoryInMemory(world.clock);
+    const { drilled } = world.scenario.policy;
+    for (const [playbook, ageMs] of Object.entries(drilled)) this.memory.drilled.set(playbook, world.startAt - ageMs);
     for (let i = 1; i <= world.scenario.fleet.replicas; i++) this.#replicas.push(this.#bear(`control-${i}`));
     world.onWake = () => this.#wake();
     world.repairOf = (id) => this.memory.repairs.find((each) => each.id === id);
-    world.rhythm.isBusy = () => this.memory.repairs.some((each) => each.endedAt === null && !isWaiting(each));
+    world.rhythm.isBusy = () => this.#openRepairs().some((each) => !isWaiting(each));
     world.happenings.onHealer = (words) => {
       if (words.upon === undefined) this.#befall(words);
       else this.#armed.push(words);
@@ -62,10 +65,7 @@ export class ControlPlane {
   /** After each step: what was seen is told, people answer, and what waits for the journal happens. */
   turn(): void {
     const samples = this.#world.observers.take();
-    for (const each of this.#replicas) {
-      each.hear(samples);
-      each.wake();
-    }
+    for (const each of this.#replicas) each.hear(samples);
     this.#answer();
     this.#spring();
   }
@@ -97,7 +97,7 @@ export class ControlPlane {
   }
 
   #wake(): void {
-    for (const each of this.#replicas) each.wake();
+    for (const each of this.#replicas) if (each.isLeading) each.wake();
   }
 
   #note(incidents: readonly Incident[]): void {
@@ -115,6 +115,14 @@ export class ControlPlane {
 
   get #leader(): SimulatedControl | undefined {
     return this.#replicas.find((each) => each.isLeading && each.epoch === this.#world.lease.epoch);
+  }
+
+  /** What is open, looked up again when anything was written. */
+  #openRepairs(): MemoryInMemory['repairs'] {
+    const { length } = this.memory.recorded;
+    if (this.#open?.at === length) return this.#open.repairs;
+    this.#open = { at: length, repairs: this.memory.repairs.filter((each) => each.endedAt === null) };
+    return this.#open.repairs;
   }
 
   #befall(words: HealerWords): void {
@@ -175,8 +183,8 @@ export class ControlPlane {
     const leader = this.#leader;
     const epoch = leader?.epoch;
     if (!leader || epoch === undefined || !leader.process.isRunning) return;
-    for (const repair of this.memory.repairs) {
-      if (repair.endedAt !== null || !isWaiting(repair)) continue;
+    for (const repair of this.#openRepairs()) {
+      if (!isWaiting(repair)) continue;
       for (const person of people) {
         const key = `${repair.id} ${person.name}`;
         const since = this.#asked.get(key) ?? this.#world.now();

@@ -4,6 +4,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { createDetectors, MOVES } from '../../src/builtin.ts';
 import { GUARDS } from '../../src/heal/guards/table.ts';
 import type { Incident, Memory } from '../../src/heal/memory.ts';
+import type { Plan } from '../../src/heal/plan.ts';
 import { createHealer, type Healer } from '../../src/healer.ts';
 import { loop, type Stages } from '../../src/loop.ts';
 import type { Sample } from '../../src/observe/sample.ts';
@@ -22,8 +23,9 @@ export interface Notes {
   fault(what: string): void;
 }
 
-/** More samples than this are not kept for a process that stands still. */
-const SAMPLES_MAX = 100_000;
+/** What a replica that does not lead keeps of the readings: longer than any detector looks back at full detail. */
+const FOLLOWED_MS = 180_000;
+const SAMPLES_MIN = 10_000;
 const TAKEOVERS_MS = 600_000;
 
 /**
@@ -75,7 +77,7 @@ export class SimulatedControl {
       clock: this.process.clock,
       random: seededRandom(given.seed),
       log: logTo(notes),
-      takeSamples: () => this.#samples.splice(0),
+      takeSamples: () => this.#take(),
       woken: (signal) => this.#woken(signal),
       wake: () => this.wake(),
       epoch: () => this.#epoch,
@@ -96,6 +98,14 @@ export class SimulatedControl {
     });
   }
 
+  #take(): readonly Sample[] {
+    if (this.#samples.length === 0) return this.#samples;
+    const samples = this.#samples;
+    this.#samples = [];
+    for (const sample of samples) if (sample.kind === 'requests') this.#userSignal.add(sample);
+    return samples;
+  }
+
   get isLeading(): boolean {
     return this.process.isAlive && this.#epoch !== undefined;
   }
@@ -108,12 +118,17 @@ export class SimulatedControl {
     return this.#leading.signal;
   }
 
-  /** Readings reach it, also while it stands still: it finds them when it goes on. */
+  /**
+   * Readings reach it, also while it stands still: it finds them when it goes on. One that does not lead folds them when
+   * it comes to lead, which ends in the same state and spares the time of those that never do.
+   */
   hear(samples: readonly Sample[]): void {
     if (!this.process.isAlive || this.process.isCut()) return;
-    for (const sample of samples) if (sample.kind === 'requests') this.#userSignal.add(sample);
-    this.#samples.push(...samples);
-    if (this.#samples.length > SAMPLES_MAX) this.#samples.splice(0, this.#samples.length - SAMPLES_MAX);
+    for (const sample of samples) this.#samples.push(sample);
+    if (this.isLeading) return this.wake();
+    const oldest = this.#world.now() - FOLLOWED_MS;
+    if (this.#samples.length < SAMPLES_MIN || this.#samples[0]!.at >= oldest - FOLLOWED_MS) return;
+    this.#samples = this.#samples.filter((each) => each.at >= oldest);
   }
 
   /** Its part in the election, in the rhythm of the world: it renews its lease, or tries to get one. */
@@ -151,6 +166,7 @@ export class SimulatedControl {
     this.#memory.epoch = Math.max(this.#memory.epoch, epoch);
     this.#leading = new AbortController();
     this.healer.tracker.invalidate();
+    this.wake();
     void this.#takeOver(epoch, this.#leading.signal);
   }
 
@@ -187,7 +203,8 @@ export class SimulatedControl {
   #self() {
     const since = this.#world.now() - TAKEOVERS_MS;
     const takeovers = this.#world.lease.takeovers.filter((at) => at > since).length;
-    return { takeovers, overdue: 0, canWrite: !this.#memory.isAway && !this.process.isCut(), standsOn: [] };
+    const standsOn = this.#world.scenario.fleet.healerStandsOn;
+    return { takeovers, overdue: 0, canWrite: !this.#memory.isAway && !this.process.isCut(), standsOn };
   }
 
   #isHeld(workload: string): boolean {
@@ -203,38 +220,33 @@ export class SimulatedControl {
     );
   }
 
-  /** The memory as this process has it: cut off, stopped and deposed as the process is. */
+  /** The memory as this process has it: cut off, stopped and deposed as the process is. What does not read, writes. */
   #memoryPort(): Memory {
-    const call = async <T>(isWrite: boolean, run: (memory: Memory) => Promise<T>): Promise<T> => {
+    const call = async (name: keyof Memory, args: readonly unknown[]): Promise<unknown> => {
       await this.process.goOn();
       if (this.process.isCut()) throw new KinError('postgres.unreachable', 'the database cannot be reached');
-      if (isWrite && this.#epoch === undefined) throw new KinError('lease.lost', 'this replica does not lead');
-      const result = await run(this.#memory.of(this.#term));
+      const isLost = !name.startsWith('read') && this.#epoch === undefined;
+      if (isLost) throw new KinError('lease.lost', 'this replica does not lead');
+      const method = this.#memory.of(this.#term)[name] as (...all: readonly unknown[]) => Promise<unknown>;
+      const open = this.#memory.repairs.filter((each) => each.endedAt === null).map((each) => each.plan);
+      const result = await method(...args);
+      if (name === 'beginRepair') this.#holdAgainst(open, args as Parameters<Memory['beginRepair']>);
       await this.process.goOn();
       return result;
     };
-    return {
-      append: (repair, plan, entry) => call(true, (memory) => memory.append(repair, plan, entry)),
-      read: (repair) => call(false, (memory) => memory.read(repair)),
-      end: (repair, plan, outcome, reason) => call(true, (memory) => memory.end(repair, plan, outcome, reason)),
-      readOpenIncidents: () => call(false, (memory) => memory.readOpenIncidents()),
-      openIncident: (diagnosis, at) => call(true, (memory) => memory.openIncident(diagnosis, at)),
-      refuseIncident: (incident, refusal) => call(true, (memory) => memory.refuseIncident(incident, refusal)),
-      closeIncident: (id, outcome) => call(true, (memory) => memory.closeIncident(id, outcome)),
-      readRelapses: (key) => call(false, (memory) => memory.readRelapses(key)),
-      beginRepair: (repair, plan, scopes) =>
-        call(true, async (memory) => {
-          const { invariants } = this.#world;
-          const open = (await memory.readOpenRepairs()).map((each) => each.plan);
-          const epoch = await memory.beginRepair(repair, plan, scopes);
-          invariants.begun(plan, open, this.#world.now());
-          for (const scope of scopes) invariants.budget(scope, this.#memory.tokens(scope), this.#world.now());
-          return epoch;
-        }),
-      readOpenRepairs: () => call(false, (memory) => memory.readOpenRepairs()),
-      readPastRepairs: () => call(false, (memory) => memory.readPastRepairs()),
-      readBudgets: (scopes) => call(false, (memory) => memory.readBudgets(scopes)),
+    const handler: ProxyHandler<object> = {
+      get:
+        (_, name) =>
+        (...args: readonly unknown[]) =>
+          call(name as keyof Memory, args),
     };
+    return new Proxy({}, handler) as Memory;
+  }
+
+  #holdAgainst(open: readonly Plan[], [, plan, scopes]: Parameters<Memory['beginRepair']>): void {
+    const { invariants } = this.#world;
+    invariants.begun(plan, open, this.#world.now());
+    for (const scope of scopes) invariants.budget(scope, this.#memory.tokens(scope), this.#world.now());
   }
 }
 

@@ -35,7 +35,7 @@ export class ActBook {
     const parts = partsOf(key);
     if (!parts || this.#byKey.has(key)) return;
     const step = known?.plan.steps[parts.moveIndex];
-    const value = step && valueOf(step);
+    const value = step && writtenBy(step);
     const act: Open = {
       at: now - this.#startAt,
       endedAt: null,
@@ -83,7 +83,7 @@ function subjectsOf({ touch, input }: Step, plan: Plan): readonly string[] {
 }
 
 /** The value that it writes, or the version that it goes to. */
-function valueOf({ input }: Step): string | null | undefined {
+function writtenBy({ input }: Step): string | null | undefined {
   if ('setting' in input) return (input['value'] ?? null) as string | null;
   return typeof input['to'] === 'number' ? String(input['to']) : undefined;
 }

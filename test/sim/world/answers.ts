@@ -3,7 +3,7 @@ import type { Flow } from './demand.ts';
 import type { Instance } from './instance.ts';
 import { shareAbove } from './queueing.ts';
 import { sketchOf } from './sketches.ts';
-import type { TrafficWorld } from './traffic.ts';
+import type { TrafficWorld } from './traffic-world.ts';
 
 /** A gateway gives up a try after this time. */
 const TRY_MS = 2_000;

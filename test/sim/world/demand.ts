@@ -1,7 +1,8 @@
 import type { Instance } from './instance.ts';
 import type { WorkloadState } from './platform.ts';
 import { triesPerCall } from './queueing.ts';
-import { canServe, type TrafficWorld, weightOf } from './traffic.ts';
+import { canServe, weightOf } from './balancing.ts';
+import type { TrafficWorld } from './traffic-world.ts';
 import type { EventWords, TenantWords } from './words.ts';
 
 /** The requests of one tenant to one workload in one step, and where they go. */
@@ -29,6 +30,8 @@ type LoadWords = NonNullable<EventWords['load']>;
 const EVERYBODY_MAX = 80;
 /** Above that, a tenant's requests of one step go to this many instances, other ones in each step. */
 const PARTS_MAX = 3;
+/** While nothing changes, one is as good as three. */
+const QUIET_PARTS_MAX = 1;
 
 /** What the tenants ask for, and how the gateways spread it. */
 export class Demand {
@@ -127,11 +130,12 @@ export class Demand {
     const start = this.#turn % instances.length;
     let at = start;
     let room = (total * weights[at]!) / weight;
+    const partsMax = this.#world.rhythm.isQuiet ? QUIET_PARTS_MAX : PARTS_MAX;
     return rotated(flows, this.#turn).map((flow) => {
       const parts: { instance: Instance; count: number }[] = [];
       let left = flow.admitted;
       while (left > 0) {
-        const isLast = parts.length === PARTS_MAX - 1 || (at + 1) % instances.length === start;
+        const isLast = parts.length === partsMax - 1 || (at + 1) % instances.length === start;
         const count = isLast ? left : Math.min(left, Math.max(1, Math.round(room)));
         parts.push({ instance: instances[at]!, count });
         left -= count;

@@ -61,6 +61,7 @@ interface Rule {
 /** The physics of a scenario: what follows from what. */
 export class Effects {
   readonly #rules: readonly Rule[];
+  readonly #rulesIn = new Map<string, readonly Rule[]>();
   readonly #facts: Facts;
   readonly #startAt: number;
 
@@ -91,6 +92,7 @@ export class Effects {
       changed ||= before !== (rule.since !== undefined);
       if (!rule.ofEach) continue;
       for (const instance of instances) {
+        if ((rule.words.workload ?? instance.workload) !== instance.workload) continue;
         const held = rule.sinceOf.has(instance.instance);
         const holds = this.#holds(rule, now, instance);
         if (holds && !held) rule.sinceOf.set(instance.instance, now);
@@ -115,7 +117,7 @@ export class Effects {
   /** Adds what shows in an instance to its behaviour. Returns the last line of the process when it ends of it now. */
   show(instance: Instance, now: number): string | undefined {
     let lastLine: string | undefined;
-    for (const rule of this.#rules) {
+    for (const rule of this.#rulesOf(instance.workload)) {
       const { words } = rule;
       if (!isAt(words, instance)) continue;
       const since = this.#sinceIn(rule, instance);
@@ -130,7 +132,7 @@ export class Effects {
 
   /** Whether a process that starts in this place would come up. */
   blocksStart(instance: Instance, now: number): boolean {
-    return this.#rules.some((rule) => {
+    return this.#rulesOf(instance.workload).some((rule) => {
       if (!rule.words.noStart || !isAt(rule.words, instance)) return false;
       const since = this.#sinceIn(rule, instance);
       return since !== undefined && now - since >= rule.words.after;
@@ -156,6 +158,15 @@ export class Effects {
       ...(since === undefined ? [] : [since + words.after]),
       ...[...sinceOf.values()].map((at) => at + words.after),
     ]);
+  }
+
+  /** Rules that can show in instances of a workload. */
+  #rulesOf(workload: string): readonly Rule[] {
+    const known = this.#rulesIn.get(workload);
+    if (known) return known;
+    const rules = this.#rules.filter(({ words }) => (words.workload ?? workload) === workload);
+    this.#rulesIn.set(workload, rules);
+    return rules;
   }
 
   #holds(rule: Rule, now: number, instance: Instance | undefined): boolean {

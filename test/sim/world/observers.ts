@@ -1,8 +1,9 @@
 import type { LatencySketch } from '../../../src/base/latency-sketch.ts';
+import type { AssetKind } from '../../../src/diagnose/fleet-view.ts';
 import type { ConditionName, ErrorClass, ErrorCounts } from '../../../src/observe/condition.ts';
 import type { Sample } from '../../../src/observe/sample.ts';
 import type { VantageView } from '../../../src/heal/situation.ts';
-import type { Assets } from './assets.ts';
+import type { Assets, Standing } from './assets.ts';
 import { LOOKED_FOR } from './condition-rules.ts';
 import type { Flow } from './demand.ts';
 import { type Instance, refOf } from './instance.ts';
@@ -32,7 +33,8 @@ export interface ObservedWorld {
   readonly probeLoss: number;
   /** In a large fleet who is well is looked at less often. */
   readonly isLarge: boolean;
-  readonly startAt: number;
+  /** Nothing changes anywhere. */
+  isQuiet(): boolean;
   now(): number;
   instances(): Iterable<Instance>;
   assets(): Assets;
@@ -43,29 +45,34 @@ const RISE = 1;
 /** A stale observer tells what was so this long ago. */
 const STALE_MS = 60_000;
 const LARGE = { probeMs: 2_000, memoryMs: 10_000, callsMs: 5_000, conditionMs: 10_000 };
-const SMALL = { probeMs: 0, memoryMs: 1_000, callsMs: 1_000, conditionMs: 2_000 };
+/** While nothing changes anywhere. */
+const QUIET = { probeMs: 300_000, memoryMs: 300_000, callsMs: 300_000, conditionMs: 600_000 };
+const SMALL = { probeMs: 1_000, memoryMs: 1_000, callsMs: 1_000, conditionMs: 2_000 };
 
 /** Everything that looks at the world: what it sees becomes samples, unless something is wrong with the observer itself. */
 export class Observers {
   readonly #world: ObservedWorld;
-  readonly #rhythm: typeof LARGE;
   #faults: Fault[] = [];
   #samples: Sample[] = [];
   #late: { readonly at: number; readonly sample: Sample }[] = [];
   readonly #heard = new Map<string, number>();
   readonly #against = new Map<string, number>();
   readonly #memoryAt = new Map<string, number>();
-  readonly #told = new Map<string, { at: number; holds: boolean }>();
+  readonly #watched = new Map<string, { toldAt: number; readonly holding: Set<ConditionName> }>();
   readonly #buried = new Set<string>();
   readonly #calls = new Map<string, Calls>();
   #callsAt: number;
 
   constructor(world: ObservedWorld) {
     this.#world = world;
-    this.#rhythm = world.isLarge ? LARGE : SMALL;
     this.#callsAt = world.now();
     for (const name of ['keeper', 'prober', 'control']) this.#heard.set(name, world.now());
     for (let i = 0; i < world.gateways; i++) this.#heard.set(this.gatewayOf(i), world.now());
+  }
+
+  get #rhythm(): typeof LARGE {
+    if (!this.#world.isLarge) return SMALL;
+    return this.#world.isQuiet() ? QUIET : LARGE;
   }
 
   fault(words: ObserverWords): void {
@@ -94,10 +101,11 @@ export class Observers {
 
   /** What was seen since it was asked last. */
   take(): readonly Sample[] {
-    const now = this.#world.now();
     if (this.#late.length > 0) {
-      this.#samples.push(...this.#late.filter((each) => each.at <= now).map((each) => each.sample));
-      this.#late = this.#late.filter((each) => each.at > now);
+      // In the order in which they were seen, which is that in which they come.
+      const first = this.#late.findIndex((each) => each.at > this.#world.now());
+      const due = this.#late.splice(0, first < 0 ? this.#late.length : first);
+      for (const { sample } of due) this.#samples.push(sample);
     }
     const samples = this.#samples;
     this.#samples = [];
@@ -177,7 +185,7 @@ export class Observers {
       this.#weigh(instance, now);
     }
     if (now - this.#callsAt >= this.#rhythm.callsMs) this.#tellCalls(now);
-    for (const asset of this.#world.assets().all()) this.#lookAt(asset.id, now);
+    for (const { id, words } of this.#world.assets().all()) this.#lookAt(id, words.kind, now);
     this.#tellLies(now);
     this.#heard.set('control', now);
     if (!this.#faults.some(({ words }) => words.vantage === 'keeper' || words.vantage === 'all')) {
@@ -271,33 +279,34 @@ export class Observers {
   }
 
   /** Each condition that is looked for, and each that holds besides; told again in a rhythm, at once when it turned. */
-  #lookAt(asset: string, now: number): void {
-    const assets = this.#world.assets();
-    const kind = assets.get(asset)?.words.kind;
-    if (kind === undefined) return;
-    const held = assets.conditionsOf(asset);
-    const before = [...this.#told.keys()]
-      .filter((key) => key.startsWith(`${asset}\n`))
-      .map((key) => key.split('\n')[1]!);
-    const names = new Set<ConditionName>([...LOOKED_FOR[kind], ...held.keys(), ...(before as ConditionName[])]);
+  #lookAt(asset: string, kind: AssetKind, now: number): void {
+    const held = this.#world.assets().conditionsOf(asset);
+    const watch = this.#watched.get(asset) ?? { toldAt: Number.NEGATIVE_INFINITY, holding: new Set<ConditionName>() };
+    const isDue = now - watch.toldAt >= this.#rhythm.conditionMs;
+    if (!isDue && held.size === 0 && watch.holding.size === 0) return;
+    const names = new Set<ConditionName>([...LOOKED_FOR[kind], ...held.keys(), ...watch.holding]);
     for (const condition of names) {
-      const key = `${asset}\n${condition}`;
       const standing = held.get(condition);
-      const holds = standing !== undefined;
-      const told = this.#told.get(key);
-      if (told?.holds === holds && now - told.at < this.#rhythm.conditionMs) continue;
-      this.#told.set(key, { at: now, holds });
-      this.emit({
-        kind: 'condition',
-        at: now,
-        vantage: Math.floor(now / 1_000) % 2 === 0 ? 'prober' : 'control',
-        asset,
-        condition,
-        holds,
-        reason: standing?.reason ?? `${asset} is not ${condition}`,
-        detail: standing?.detail ?? {},
-      });
+      const turned = (standing !== undefined) !== watch.holding.has(condition);
+      if (isDue || turned) this.#tellCondition(asset, condition, standing, now);
+      if (standing) watch.holding.add(condition);
+      else watch.holding.delete(condition);
     }
+    if (isDue) watch.toldAt = now;
+    this.#watched.set(asset, watch);
+  }
+
+  #tellCondition(asset: string, condition: ConditionName, standing: Standing | undefined, now: number): void {
+    this.emit({
+      kind: 'condition',
+      at: now,
+      vantage: Math.floor(now / 1_000) % 2 === 0 ? 'prober' : 'control',
+      asset,
+      condition,
+      holds: standing !== undefined,
+      reason: standing?.reason ?? `${asset} is not ${condition}`,
+      detail: standing?.detail ?? {},
+    });
   }
 }
 

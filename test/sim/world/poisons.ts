@@ -56,10 +56,11 @@ export class Poisons {
     );
     const perSecond = senders.reduce((sum, [, words]) => sum + words.perSecond, 0);
     const siblings = Math.max(1, this.#world.population.of(instance.workload).length);
-    const count = Math.min(OTHERS_MAX, noise.count((perSecond * INFLIGHT_S) / siblings));
-    for (let i = 0; route !== undefined && i < count; i++) {
+    const inflight = route === undefined ? 0 : noise.count((perSecond * INFLIGHT_S) / siblings);
+    const count = Math.min(OTHERS_MAX, inflight);
+    for (let i = 0; i < count; i++) {
       const tenant = noise.pick(senders)?.[0];
-      if (tenant !== undefined) keys.push({ tenant, route, fingerprint: `f-${noise.token(6)}` });
+      if (tenant !== undefined) keys.push({ tenant, route: route ?? '', fingerprint: `f-${noise.token(6)}` });
     }
     if (keys.length === 0) return;
     const vantage = this.#world.observers.gatewayOf(count);

@@ -35,12 +35,14 @@ export function policyIn(world: World): Policy {
 
 /** What people declared comes before what is built in. */
 function playbooksOf({ policy }: Scenario): readonly Playbook[] {
-  const declared = Object.entries(policy.playbooks).map(([name, spec]): Playbook => ({
-    apiVersion: API_VERSION,
-    kind: 'Playbook',
-    metadata: { name, labels: {}, annotations: {} },
-    spec,
-  }));
+  const declared = Object.entries(policy.playbooks).map(
+    ([name, spec]): Playbook => ({
+      apiVersion: API_VERSION,
+      kind: 'Playbook',
+      metadata: { name, labels: {}, annotations: {} },
+      spec,
+    }),
+  );
   return [...declared, ...BUILTIN_PLAYBOOKS];
 }
 

@@ -152,7 +152,7 @@ export class Population {
   /** Everybody lives on for `dtMs`, under what holds now. */
   step(dtMs: number): void {
     const now = this.#habitat.now();
-    for (const instance of [...this.#instances.values()]) {
+    for (const instance of this.#instances.values()) {
       if (instance.state === 'exited') {
         if (now - (instance.exitedAt ?? now) > KEPT_MS) this.#instances.delete(instance.instance);
       } else if (!instance.external) this.#live(instance, dtMs, now);

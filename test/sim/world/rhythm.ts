@@ -1,10 +1,12 @@
 import type { World } from './world.ts';
 
-/** So long after something changed the world is looked at closely, then less so. */
+/** So long after something changed the world is looked at very closely, closely, less so. */
+const FINE_FOR_MS = 10_000;
 const CLOSE_MS = 60_000;
 const CALMER_MS = 240_000;
 const QUIET_STEP_MS = 60_000;
 const CALMER_STEP_MS = 5_000;
+const CLOSE_STEP_MS = 1_000;
 /** Instances and tenants above which a close look is a second and not a quarter. */
 const LARGE_INSTANCES = 60;
 const FINE_MS = 250;
@@ -37,19 +39,26 @@ export class Rhythm {
     this.#wasFailing = traffic.isFailing;
   }
 
+  /** Nothing has changed for so long that the longest steps are taken. */
+  get isQuiet(): boolean {
+    return this.stepMs === QUIET_STEP_MS;
+  }
+
   get stepMs(): number {
     const sinceMs = this.#world.now() - this.#stirredAt;
     const fineMs = this.isLarge ? LARGE_FINE_MS : FINE_MS;
-    if (sinceMs < CLOSE_MS) return fineMs;
-    if (sinceMs < CALMER_MS) return CALMER_STEP_MS / (this.isLarge ? 1 : 5);
+    if (sinceMs < FINE_FOR_MS || this.isBusy()) return fineMs;
+    if (sinceMs < CLOSE_MS) return CLOSE_STEP_MS;
+    if (sinceMs < CALMER_MS) return CALMER_STEP_MS;
     return QUIET_STEP_MS;
   }
 
   /** The end of the next step: never beyond the next thing that is known to happen. */
   nextAt(): number {
     const now = this.#world.now();
-    let next = now + this.stepMs;
-    if (this.stepMs === (this.isLarge ? LARGE_FINE_MS : FINE_MS)) return Math.min(next, this.#nextEvent());
+    const { stepMs } = this;
+    let next = now + stepMs;
+    if (stepMs <= CLOSE_STEP_MS) return Math.min(next, this.#nextEvent());
     const { actors, faults, mitigations, poisons } = this.#world;
     const points = [
       ...this.#world.assets().turningPoints(),

@@ -4,14 +4,12 @@ import type { Assets } from './assets.ts';
 import { callOf, Chances } from './calls.ts';
 import { FAILS_WITH, KIND_FAILS_WITH } from './condition-rules.ts';
 import type { Instance } from './instance.ts';
-import type { Habitat, Population } from './population.ts';
+import type { Population } from './population.ts';
 import type { WorkloadState } from './platform.ts';
 import { step as stationStep } from './queueing.ts';
-import type { Actors } from './actors.ts';
-import type { FeltBook } from './felt.ts';
+import { canServe, weightOf } from './balancing.ts';
 import { Demand } from './demand.ts';
-import type { Mitigations } from './mitigations.ts';
-import type { Observers } from './observers.ts';
+import type { TrafficWorld } from './traffic-world.ts';
 
 /** What a workload's requests need and do not get, from one asset. */
 interface Lack {
@@ -20,18 +18,6 @@ interface Lack {
   readonly share: number;
   readonly instances: ReadonlySet<string> | undefined;
   readonly tenants: readonly string[] | undefined;
-}
-
-export interface TrafficWorld extends Habitat {
-  readonly population: Population;
-  readonly actors: Actors;
-  readonly mitigations: Mitigations;
-  readonly felt: FeltBook;
-  readonly observers: Observers;
-  /** Assets whose effect on requests the scenario tells itself. */
-  readonly spokenFor: ReadonlySet<string>;
-  /** How many times its usual a tenant sends to a workload now. */
-  loadTimes(tenant: string, workload: string): number;
 }
 
 /**
@@ -253,18 +239,6 @@ function needersOf(assets: Assets, id: string): readonly string[] {
   const { holds, kind, workloads } = asset.words;
   if (kind !== 'session' || holds === undefined) return workloads;
   return [...new Set([...workloads, ...(assets.get(holds)?.words.workloads ?? [holds])])];
-}
-
-export function canServe(instance: Instance): boolean {
-  return instance.ready;
-}
-
-/**
- * The better of two, by requests in progress: the slow get less, though not as much less as they are slower, because at
- * low load everybody has nothing in progress most of the time.
- */
-export function weightOf({ last }: Instance): number {
-  return (5 + last.latencyMs) ** -0.6;
 }
 
 /** Who takes calls from a region: those in it that serve; those elsewhere when nobody here does. */

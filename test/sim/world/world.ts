@@ -26,7 +26,8 @@ import { Poisons } from './poisons.ts';
 import { Population } from './population.ts';
 import { Rhythm } from './rhythm.ts';
 import { Settings } from './settings.ts';
-import { Traffic, type TrafficWorld } from './traffic.ts';
+import { Traffic } from './traffic.ts';
+import type { TrafficWorld } from './traffic-world.ts';
 import { clocksOf, dataOf } from './implied-assets.ts';
 
 interface Waiter {
@@ -256,12 +257,13 @@ export class World implements TrafficWorld {
     if (dtMs <= 0) return;
     this.#steppedAt = now;
     const facts = this.#facts();
+    // What comes now did not hold in the time that is over: requests are answered first.
+    this.traffic.step(dtMs);
     this.happenings.due(now);
     if (this.actors.act(now, this.settings, (when) => isTrue(when, facts))) this.stir();
     this.#renew(now);
     this.population.step(dtMs);
     this.poisons.step(now);
-    this.traffic.step(dtMs);
     this.observers.look();
     this.felt.turn(now);
     this.settings.soak(now, this.felt.troubleAt);
@@ -337,7 +339,7 @@ export class World implements TrafficWorld {
       gateways: this.scenario.fleet.gateways,
       probeLoss: this.scenario.noise.probeLoss,
       isLarge: this.rhythm.isLarge,
-      startAt: this.startAt,
+      isQuiet: () => this.rhythm.isQuiet,
       now: () => this.now(),
       instances: () => this.population.all(),
       assets: () => this.#assets,
