@@ -3,7 +3,7 @@ import { describeError, KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { RecentIds } from './recent-ids.ts';
 import { bytesInFrame, type SegmentStore } from './segment-store.ts';
-import { leafHash } from './tlog/merkle-tree.ts';
+import { HASH_BYTES, leafHashInto } from './tlog/merkle-tree.ts';
 import type { TreeNodes } from './tree-nodes.ts';
 
 /** An event as it will be stored. */
@@ -57,7 +57,8 @@ export class Sequencer {
   /** The group on its way to the disk, and the one before it whose calls are not answered yet. */
   #writing: readonly Waiting[] = [];
   #written: readonly Waiting[] = [];
-  #leaves: readonly Buffer[] = [];
+  /** The hashes of its entries, side by side. */
+  #leaves = Buffer.alloc(0);
   /** Entries that were answered, now or in earlier runs: the index of the first that waits. */
   #settled: number;
   #running: Promise<void> | undefined;
@@ -174,14 +175,14 @@ export class Sequencer {
 
   async #commit(group: readonly Waiting[]): Promise<void> {
     this.#writing = group;
-    let leaves: Buffer[] = [];
+    const leaves = Buffer.allocUnsafe(group.length * HASH_BYTES);
     try {
       await this.#store.append(
         group.map((entry) => entry.bytes),
         {
           whileWriting: () => this.#settle(),
           whileSyncing: () => {
-            leaves = group.map((entry) => leafHash(entry.bytes));
+            for (const [at, { bytes }] of group.entries()) leafHashInto(bytes, leaves, at * HASH_BYTES);
           },
         },
       );
@@ -201,7 +202,9 @@ export class Sequencer {
   #settle(): void {
     const group = this.#written;
     if (group.length === 0) return;
-    for (const leaf of this.#leaves) this.#nodes.tree.add(leaf);
+    for (let at = 0; at < this.#leaves.length; at += HASH_BYTES) {
+      this.#nodes.tree.add(this.#leaves.subarray(at, at + HASH_BYTES));
+    }
     const first = this.#settled;
     this.#written = [];
     this.#settled += group.length;

@@ -16,7 +16,7 @@ const entriesOf = (n: number) => Array.from({ length: n }, (_, i) => Buffer.from
 
 function treeOf(entries: readonly Buffer[]) {
   const nodes = new Map<string, Buffer>();
-  const tree = new MerkleTree((level, index, hash) => nodes.set(`${level}/${index}`, hash));
+  const tree = new MerkleTree((level, index, hash) => nodes.set(`${level}/${index}`, Buffer.from(hash)));
   for (const entry of entries) tree.add(leafHash(entry));
   const hashOf = (range: LeafRange) =>
     foldPeaks(nodesOf(range).map(({ level, index }) => nodes.get(`${level}/${index}`)!));

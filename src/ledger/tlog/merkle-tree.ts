@@ -6,31 +6,47 @@ export const HASH_BYTES = 32;
 const LEAF_PREFIX = 0x00;
 const NODE_PREFIX = 0x01;
 
+/** Entries up to this size are hashed without a buffer of their own. */
+const SCRATCH_BYTES = 4096;
+/** Prefix and entry, prefix and two hashes. Hashing is synchronous, so nobody else sees what is in them. */
+const leafInput = Buffer.alloc(1 + SCRATCH_BYTES, LEAF_PREFIX);
+const nodeInput = Buffer.alloc(1 + 2 * HASH_BYTES, NODE_PREFIX);
+const RIGHT = 1 + HASH_BYTES;
+
 /** SHA-256 by way of a binary string: the result Buffer of the other forms costs more than the hash itself. */
-function sha256(bytes: Uint8Array): Buffer {
-  return Buffer.from(hash('sha256', bytes, 'binary'), 'latin1');
+function sha256Into(input: Uint8Array, target: Buffer, at: number): void {
+  target.write(hash('sha256', input, 'binary'), at, HASH_BYTES, 'latin1');
 }
 
-/** RFC 6962: SHA-256(0x00 || entry). The entry is copied, never prefixed in place: it may be on its way to the disk. */
-export function leafHash(entry: Uint8Array): Buffer {
-  const input = Buffer.allocUnsafe(entry.length + 1);
-  input[0] = LEAF_PREFIX;
+/**
+ * RFC 6962: SHA-256(0x00 || entry), written to `target` from `at` on. The entry is copied, never prefixed in place: it may
+ * be on its way to the disk.
+ */
+export function leafHashInto(entry: Uint8Array, target: Buffer, at: number): void {
+  const input = entry.length <= SCRATCH_BYTES ? leafInput : Buffer.alloc(1 + entry.length, LEAF_PREFIX);
   input.set(entry, 1);
-  return sha256(input);
+  sha256Into(input.subarray(0, 1 + entry.length), target, at);
+}
+
+/** The same in a buffer of its own. */
+export function leafHash(entry: Uint8Array): Buffer {
+  const result = Buffer.allocUnsafe(HASH_BYTES);
+  leafHashInto(entry, result, 0);
+  return result;
 }
 
 /** RFC 6962: SHA-256(0x01 || left || right). */
 export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
-  const input = Buffer.allocUnsafe(1 + 2 * HASH_BYTES);
-  input[0] = NODE_PREFIX;
-  input.set(left, 1);
-  input.set(right, 1 + HASH_BYTES);
-  return sha256(input);
+  const result = Buffer.allocUnsafe(HASH_BYTES);
+  nodeInput.set(left, 1);
+  nodeInput.set(right, RIGHT);
+  sha256Into(nodeInput, result, 0);
+  return result;
 }
 
 /** The root of a tree without leaves. */
 export function emptyRoot(): Buffer {
-  return sha256(Buffer.alloc(0));
+  return Buffer.from(hash('sha256', '', 'hex'), 'hex');
 }
 
 /**
@@ -43,16 +59,26 @@ export function foldPeaks(hashes: readonly Uint8Array[]): Buffer {
   return hashes.slice(0, -1).reduceRight<Buffer>((right, left) => nodeHash(left, right), Buffer.from(last));
 }
 
-/** Told of each complete subtree when its last leaf is added: it covers the leaves from index * 2^level on. */
+/**
+ * Told of each complete subtree when its last leaf is added: it covers the leaves from index * 2^level on. The hash is lent
+ * for the call only.
+ */
 export type NodeListener = (level: number, index: number, hash: Buffer) => void;
+
+/** Levels that a tree with as many leaves as numbers count one by one can have. */
+const LEVELS_MAX = 54;
 
 /**
  * The tree of RFC 6962 while it grows. Keeps the peaks only (one hash a level), so memory does not grow with the log;
  * who needs inner nodes for proofs listens to them.
  */
 export class MerkleTree {
-  readonly #peaks: (Buffer | undefined)[] = [];
+  /** The hash at level l, where bit l of the size is set. */
+  readonly #peaks = Buffer.alloc(LEVELS_MAX * HASH_BYTES);
   readonly #onNode: NodeListener | undefined;
+  /** Prefix, left and right. What grows stands at the right, where the next hash is written too. */
+  readonly #input = Buffer.alloc(1 + 2 * HASH_BYTES, NODE_PREFIX);
+  readonly #growing = this.#input.subarray(RIGHT);
   #size = 0;
 
   constructor(onNode?: NodeListener) {
@@ -65,24 +91,27 @@ export class MerkleTree {
   }
 
   /** Adds the hash of the next leaf (`leafHash`). */
-  add(leaf: Buffer): void {
+  add(leaf: Uint8Array): void {
     assert(leaf.length === HASH_BYTES, 'a leaf hash has 32 bytes');
-    let current = leaf;
-    let index = this.#size;
-    this.#onNode?.(0, index, current);
+    this.#growing.set(leaf);
     let level = 0;
-    for (let left = this.#peaks[level]; left !== undefined; left = this.#peaks[level]) {
-      current = nodeHash(left, current);
-      this.#peaks[level] = undefined;
+    let index = this.#size;
+    this.#onNode?.(0, index, this.#growing);
+    for (; index % 2 === 1; index = (index - 1) / 2) {
+      this.#peaks.copy(this.#input, 1, level * HASH_BYTES, (level + 1) * HASH_BYTES);
+      sha256Into(this.#input, this.#input, RIGHT);
       level += 1;
-      index = Math.floor(index / 2);
-      this.#onNode?.(level, index, current);
+      this.#onNode?.(level, (index - 1) / 2, this.#growing);
     }
-    this.#peaks[level] = current;
+    this.#peaks.set(this.#growing, level * HASH_BYTES);
     this.#size += 1;
   }
 
   root(): Buffer {
-    return foldPeaks(this.#peaks.filter((peak) => peak !== undefined).toReversed());
+    const peaks: Buffer[] = [];
+    for (let level = 0, rest = this.#size; rest > 0; level += 1, rest = Math.floor(rest / 2)) {
+      if (rest % 2 === 1) peaks.unshift(this.#peaks.subarray(level * HASH_BYTES, (level + 1) * HASH_BYTES));
+    }
+    return foldPeaks(peaks);
   }
 }

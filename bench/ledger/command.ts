@@ -1,0 +1,86 @@
+import { parseArgs } from 'node:util';
+import { toIso } from '../../src/base/clock.ts';
+import { KinError } from '../../src/base/errors.ts';
+import type { DatabaseConnection } from '../../src/store/database.ts';
+import { startThrowawayPostgres } from '../../src/store/throwaway-postgres.ts';
+import type { Bench } from '../bench.ts';
+import { readMachine } from '../recovery/machine.ts';
+import { spreadOf } from '../recovery/statistics.ts';
+import type { Contestant } from './contestant.ts';
+import { ledgerInProcess, ledgerOverSocket, verificationSpeed } from './kintsugi.ts';
+import { batchedTable, singleRows } from './postgresql.ts';
+import { type ContestantReport, contestantReport, type LedgerReport, ratioOf, renderLedger } from './report.ts';
+import { entryOf, runTrial, type Trial } from './trial.ts';
+
+const VERIFIED_ENTRIES = 200_000;
+
+export const ledgerBench: Bench = {
+  name: 'ledger',
+  synopsis: '[--rounds N] [--seconds N]',
+  help: `  durable records a second beside audit tables of a PostgreSQL that is started for it
+  --rounds   of all contestants, one after the other (default 5)
+  --seconds  of each contestant in each round (default 4)
+`,
+  async run(args, { signal, progress }) {
+    const options = { rounds: { type: 'string' }, seconds: { type: 'string' } } as const;
+    const { values } = parseArgs({ args: [...args], options });
+    const rounds = readCount('--rounds', values.rounds ?? '5');
+    const seconds = readCount('--seconds', values.seconds ?? '4');
+    const machine = await readMachine();
+    const server = await startThrowawayPostgres();
+    try {
+      const field = contestantsOn(server.connection);
+      const trials = field.map((): Trial[] => []);
+      const verified: number[] = [];
+      for (let round = 0; round < rounds; round += 1) {
+        for (const [at, contestant] of field.entries()) {
+          const trial = await runTrial(contestant, seconds * 1000, signal);
+          trials[at]?.push(trial);
+          progress(`${round + 1}: ${contestant.name}, ${contestant.inFlight}: ${trial.perSecond.toFixed(0)}/s`);
+        }
+        verified.push(await verificationSpeed(VERIFIED_ENTRIES, entryOf));
+      }
+      const contestants = field.map(({ name, inFlight }, at) => contestantReport(name, inFlight, trials[at] ?? []));
+      const date = toIso(Date.now());
+      const ratios = ratiosOf(contestants);
+      const verifiedPerSecond = spreadOf(verified);
+      const report: LedgerReport = { bench: 'ledger', date, machine, seconds, contestants, ratios, verifiedPerSecond };
+      return { report, text: renderLedger(report) };
+    } finally {
+      await server.close();
+    }
+  },
+};
+
+/** In the order in which they run; each of ours next to what it is compared with. */
+function contestantsOn(connection: DatabaseConnection): Contestant[] {
+  return [
+    ledgerInProcess(4096),
+    batchedTable(connection, 4096),
+    ledgerOverSocket(4096),
+    ledgerInProcess(512),
+    ledgerInProcess(64),
+    singleRows(connection, 'audit', 64),
+    singleRows(connection, 'chained', 64),
+    ledgerInProcess(1),
+    singleRows(connection, 'audit', 1),
+  ];
+}
+
+function ratiosOf(contestants: readonly ContestantReport[]) {
+  const [ours, batches, socket, , ours64, rows64, chain64, ours1, rows1] = contestants;
+  const pairs = [
+    [ours, batches],
+    [socket, batches],
+    [ours64, rows64],
+    [ours64, chain64],
+    [ours1, rows1],
+  ] as const;
+  return pairs.flatMap(([of, to]) => (of && to ? [ratioOf(of, to)] : []));
+}
+
+function readCount(option: string, text: string): number {
+  const count = Number(text);
+  if (Number.isInteger(count) && count >= 1 && count <= 1000) return count;
+  throw new KinError('usage.invalid', `${option} must be a whole number from 1 to 1000, not ${text}`);
+}
