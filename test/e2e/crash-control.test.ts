@@ -1,0 +1,149 @@
+/** The control process of a whole stack is killed, or stands still, in the middle of the repairs that it decided on. */
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { systemClock as clock } from '../../src/base/clock.ts';
+import type { SocketClient } from '../../src/base/socket-http.ts';
+import type { IncidentAnswer, IncidentSummary, Status } from '../../src/cli/answers.ts';
+import { readKeeperRecord } from '../../src/drivers/process/keeper-record.ts';
+import { ClinicLoad } from './clinic-load.ts';
+import { ROOT, until } from './program.ts';
+import { Replica } from './replica.ts';
+import { markedPids, Stack } from './stack.ts';
+
+const TEST_MS = 300_000;
+const EXAMPLE = join(ROOT, 'examples', 'clinic');
+
+let stack: Stack;
+
+beforeAll(async () => {
+  stack = await Stack.create();
+  await stack.up();
+}, 150_000);
+
+afterAll(() => stack.close(), 150_000);
+
+type Story = IncidentAnswer['repairs'][number];
+
+const call = <T>(control: SocketClient, path: string) => control.call<T>('GET', path, undefined, clock.deadline(5_000));
+
+async function storiesOf(control: SocketClient, incident: string): Promise<readonly Story[]> {
+  return (await call<IncidentAnswer>(control, `/v1/incidents/${incident}`)).repairs;
+}
+
+async function incidentsSince(control: SocketClient, known: ReadonlySet<string>): Promise<readonly IncidentSummary[]> {
+  const { incidents } = await call<{ incidents: IncidentSummary[] }>(control, '/v1/incidents?limit=100');
+  return incidents.filter(({ id }) => !known.has(id));
+}
+
+/** Resolves with the first repair of an incident that was not known, once its journal holds the event. */
+function untilWritten(event: string, known: ReadonlySet<string>): Promise<IncidentSummary> {
+  return until(`a repair has ${event} in its journal`, async () => {
+    for (const incident of await incidentsSince(stack.control, known)) {
+      const repairs = await storiesOf(stack.control, incident.id);
+      if (repairs.some(({ journal }) => journal.some((entry) => entry.event === event))) return incident;
+    }
+    return undefined;
+  });
+}
+
+const idsOf = async () => new Set((await stack.incidents()).map(({ id }) => id));
+
+/** Who runs, as the system sees it: an instance that was started twice shows here. */
+const runningIds = () =>
+  markedPids(stack.state)
+    .map(({ id }) => id)
+    .toSorted();
+
+/** One intent for each step and no other repair at work on it: whoever went on with it went on with this one. */
+function expectOneStory({ journal, outcome }: Story): void {
+  const told = journal.map(({ event, moveIndex }) => `${event} ${moveIndex}`);
+  const story = journal.map(({ at, event, moveIndex, data }) => `${at} ${event} ${moveIndex} ${JSON.stringify(data)}`);
+  expect(outcome, story.join('\n')).toBe('healed');
+  expect(new Set(told).size, story.join('\n')).toBe(told.length);
+}
+
+/** Breaks something, kills control at the event, and resolves with the moves by which it was healed all the same. */
+async function killControlAt(event: string, fault: () => Promise<unknown>): Promise<readonly string[]> {
+  const known = await idsOf();
+  const injected = fault();
+  const { id } = await untilWritten(event, known);
+  await stack.keeper.signal('control', { signal: 'SIGKILL', reason: 'test' });
+  await until('the incident is closed', async () => (await stack.incident(id)).incident.state === 'closed');
+  await injected;
+  const [repair] = await storiesOf(stack.control, id);
+  if (!repair) throw new Error(`incident ${id} has no repair`);
+  expectOneStory(repair);
+  await until('everything is ready', async () =>
+    (await stack.status()).workloads.every(({ instances }) => instances.every(({ ready }) => ready)),
+  );
+  const ids = runningIds();
+  expect(new Set(ids).size).toBe(ids.length);
+  return repair.plan.steps.map(({ move }) => move);
+}
+
+async function kill9(workload: string, region: string): Promise<void> {
+  process.kill((await stack.instance(workload, region)).pid, 'SIGKILL');
+}
+
+test(
+  'a replacement, and a restart in place',
+  async () => {
+    expect(await killControlAt('intent', () => kill9('payments', 'eu'))).toContain('replace');
+    expect(await killControlAt('applied', () => kill9('payments', 'us'))).toContain('replace');
+    expect(await killControlAt('intent', () => kill9('database', 'us'))).toContain('restart');
+  },
+  TEST_MS,
+);
+
+test(
+  'a rollback, a revert of a configuration, and a throttle',
+  async () => {
+    await until('version 1 has soaked', async () => (await stack.workload('records')).lastKnownGood === 1);
+    const load = await ClinicLoad.start(stack);
+    const apply = (file: string) => () => stack.cli('apply', '-f', join(EXAMPLE, file));
+    expect(await killControlAt('intent', apply('release-2.yaml'))).toContain('rollback');
+    expect(await killControlAt('intent', apply('bad-config.yaml'))).toContain('revert');
+    expect((await stack.workload('records')).instances).toHaveLength(4);
+    const flood = () => stack.cli('drill', 'noisy-tenant', 'shop', '--key', 'demo-key-shop');
+    expect(await killControlAt('intent', flood)).toContain('throttle');
+    await load.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  'a leader that stands still does nothing when it wakes up after another has ended its repair',
+  async () => {
+    const replica = await Replica.start(stack);
+    try {
+      await until('the replica watches', async () => !(await call<Status>(replica.control, '/v1/status')).leading);
+      const known = await idsOf();
+      await kill9('payments', 'eu');
+      const { id } = await untilWritten('intent', known);
+      await stack.keeper.signal('control', { signal: 'SIGSTOP', reason: 'test' });
+      await until('the replica leads', async () => (await call<Status>(replica.control, '/v1/status')).leading);
+      const closed = await until('the incident is closed', async () => {
+        const answer = await call<IncidentAnswer>(replica.control, `/v1/incidents/${id}`);
+        return answer.incident.state === 'closed' && answer;
+      });
+      expectOneStory(closed.repairs[0]!);
+      const running = runningIds();
+      await stack.keeper.signal('control', { signal: 'SIGCONT', reason: 'test' });
+      await until('the former leader watches', async () => !(await stack.status()).leading);
+      expect(runningIds()).toEqual(running);
+      expect((await storiesOf(replica.control, id))[0]).toEqual(closed.repairs[0]);
+      await expectFenced();
+    } finally {
+      await replica.close();
+    }
+  },
+  TEST_MS,
+);
+
+/** The keeper has the epoch of the one that leads on record, and takes nothing under an earlier one. */
+async function expectFenced(): Promise<void> {
+  const { epoch } = readKeeperRecord(stack.state.keeperFile);
+  const { id } = await stack.instance('payments');
+  const late = stack.keeper.stop(id, { epoch: epoch - 1, signal: 'SIGTERM', killAfterMs: 0, reason: 'late' });
+  await expect(late).rejects.toMatchObject({ code: 'keeper.refused' });
+}
