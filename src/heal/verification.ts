@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Cause } from '../resources/playbook.ts';
 import type { Step } from './plan.ts';
+import { SLOWEST_FAILURE_MS } from './slowest-failure.ts';
 
 /**
  * What the independent signal says now. `none` is neither good nor bad; `hopeless` is bad and cannot become good any more
@@ -25,37 +26,9 @@ const LOOK_MS = 50;
 const RELOOK_MS = 1_000;
 
 /**
- * The slowest known failure of each class: for so long a fault can stand before those who watch for it have seen it again.
- * A shorter soak would end before a relapse could show. They follow from the windows of the detectors; a playbook may ask
- * for more, and never for less.
+ * For how long the signal must stay good after these steps of one rung, and within which time. A soak that is shorter than
+ * the slowest known failure of the class would end before a relapse could show: a plan may ask for more, never for less.
  */
-const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
-  'instance-died': 1_500,
-  'instance-hung': 2_000,
-  'instance-degraded': 5_000,
-  version: 5_000,
-  configuration: 5_000,
-  tenant: 3_000,
-  poison: 3_000,
-  actor: 5_000,
-  isolation: 5_000,
-  certificate: 2_000,
-  credential: 2_000,
-  clock: 2_000,
-  session: 2_000,
-  data: 5_000,
-  missing: 2_000,
-  protection: 2_000,
-  infrastructure: 5_000,
-  dependency: 5_000,
-  overload: 10_000,
-  // The slope of a leak is read over this time.
-  resource: 20_000,
-  observer: 5_000,
-  unknown: 5_000,
-};
-
-/** For how long the signal must stay good after these steps of one rung, and within which time. */
 export function timesOf(cause: Cause, steps: readonly Step[]): { readonly soakMs: number; readonly withinMs: number } {
   const soakMs = Math.max(SLOWEST_FAILURE_MS[cause], ...steps.map((step) => step.soakMs));
   return { soakMs, withinMs: Math.max(soakMs, ...steps.map((step) => step.verifyWithinMs)) };
