@@ -1,6 +1,6 @@
 import type { Scenario } from '../scenarios/scenario.ts';
 import type { Act, Trial, TrialIncident } from '../sim/world/trial.ts';
-import { changesOf, deedText, isDeed, repairOf } from './deeds.ts';
+import { changesOf, deedText, isDeed, keptOf, repairOf } from './deeds.ts';
 import { type Felt, feltOf, healedAt, onsetOf } from './oracle.ts';
 
 /** What one healer made of one scenario. */
@@ -192,10 +192,14 @@ function told(what: string, items: readonly string[]): readonly string[] {
   return [`${what}: ${unique.slice(0, 3).join('; ')}${more}`];
 }
 
-/** How long after an act its harm shows. */
+/** How long after an act its harm shows, and how long before it the world's own events explain it. */
 const HURTS_WITHIN_MS = 30_000;
+const EXPLAINS_MS = 60_000;
 
-/** An act that was not asked for, under a cause that is not right, after which a tenant that had been served was not. */
+/**
+ * An act that was not asked for, under a cause that is not right, on what was healthy: instances that were well, or a
+ * setting, asset, actor or tenant that nothing was wrong with. It counts when it hurt, or when it was left so.
+ */
 function isFalse(act: Act, scenario: Scenario, trial: Trial, felt: Felt): boolean {
   const { expect } = scenario;
   if (expect.repairs.length === 0 || expect.repairs.flat().some((deed) => isDeed(act, deed))) return false;
@@ -204,7 +208,15 @@ function isFalse(act: Act, scenario: Scenario, trial: Trial, felt: Felt): boolea
   if (incident && accepted.some((it) => it.cause === incident.cause && incident.subject.includes(it.subject ?? ''))) {
     return false;
   }
+  if (act.move === 'scale' || act.areWell === false) return false;
+  const isLeft = act.areWell === undefined && keptOf(trial).includes(act);
+  return isLeft || hurt(act, scenario, felt);
+}
+
+/** A tenant was served before the act and was not after it, and nothing else had happened that would explain it. */
+function hurt(act: Act, { events }: Scenario, felt: Felt): boolean {
   const until = (act.endedAt ?? act.at) + HURTS_WITHIN_MS;
+  if (events.some(({ at }) => at > act.at - EXPLAINS_MS && at < until)) return false;
   return [...felt.values()].some((windows) => {
     const before = windows.findLast((window) => window.until <= act.at);
     const after = windows.filter((window) => window.until > act.at && window.at < until);

@@ -89,6 +89,7 @@ export class Baseline {
     const oldState = instance.state === 'exited' ? ('gone' as const) : ('running' as const);
     const place = { workload, region, ordinal, oldInstance, oldVersion: version, oldState, newInstance, version };
     const order = { ...place, inPlace: true };
+    world.acts.announce(`${id}:0:apply`, [workload, slot, oldInstance]);
     const context = { epoch: 0, signal: this.#living.signal, fleet: this.#fleet };
     try {
       await this.#fleet.replace(order, { ...context, key: `${id}:0:apply` });

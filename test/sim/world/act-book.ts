@@ -23,11 +23,19 @@ type Open = { -readonly [Key in keyof Act]: Act[Key] };
 /** What the healer did to the world, one entry for each key. */
 export class ActBook {
   readonly acts: Open[] = [];
+  /** Whether these instances are well at this moment; set by the world. */
+  areWell: (instances: readonly string[]) => boolean | undefined = () => undefined;
   readonly #byKey = new Map<string, Open>();
+  readonly #announced = new Map<string, readonly string[]>();
   readonly #startAt: number;
 
   constructor(startAt: number) {
     this.#startAt = startAt;
+  }
+
+  /** Whoever heals without plans says what will be touched under a key. */
+  announce(key: string, subjects: readonly string[]): void {
+    this.#announced.set(key, subjects);
   }
 
   /** Something is done under this key now. A second thing under the same key belongs to the same act. */
@@ -36,18 +44,21 @@ export class ActBook {
     if (!parts || this.#byKey.has(key)) return;
     const step = known?.plan.steps[parts.moveIndex];
     const value = step && writtenBy(step);
+    const subjects = step ? subjectsOf(step, known.plan) : (this.#announced.get(key) ?? []);
+    const areWell = this.areWell(subjects);
     const act: Open = {
       at: now - this.#startAt,
       endedAt: null,
       move: step?.move ?? moveIn(key),
       verb: parts.verb,
-      subjects: step ? subjectsOf(step, known.plan) : [],
+      subjects,
+      ...(areWell === undefined ? {} : { areWell }),
       ...(value === undefined ? {} : { value }),
       by,
       epoch,
       key,
       repair: parts.repair,
-      incident: known?.plan.incident ?? null,
+      incident: known?.plan.incident ?? parts.repair,
       failed: null,
     };
     this.#byKey.set(key, act);

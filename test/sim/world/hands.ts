@@ -1,5 +1,6 @@
 import { describeError, KinError } from '../../../src/base/errors.ts';
 import type { JsonObject } from '../../../src/base/json.ts';
+import { createScaling } from '../../../src/drivers/scaling.ts';
 import { createSuccession, type SlotPlace, type SuccessionPorts } from '../../../src/drivers/succession.ts';
 import type { AssetOrder, Fleet } from '../../../src/heal/fleet.ts';
 import type { MoveContext } from '../../../src/heal/move.ts';
@@ -7,6 +8,7 @@ import { actOn } from './asset-verbs.ts';
 import { refOf } from './instance.ts';
 import { partsOf } from './act-book.ts';
 import type { MutableSlot } from './platform.ts';
+import { slotBookOf } from './slot-book.ts';
 import type { World } from './world.ts';
 
 /** Whose hands they are: a process that can be stopped, killed or cut off in the middle of anything. */
@@ -47,7 +49,9 @@ export function handsOf(world: World, owner: Owner): Fleet {
       throw error;
     }
   };
-  const succession = createSuccession(portsOf(world, owner, effect));
+  const ports = portsOf(world, owner, effect);
+  const succession = createSuccession(ports);
+  const scale = createScaling(slotBookOf(world, effect), ports, succession);
   const by = (context: MoveContext) => `kintsugi ${partsOf(context.key)?.repair ?? context.key}`;
   return {
     replace: (order, context) => called(context, () => succession.replace(order, context)),
@@ -79,7 +83,7 @@ export function handsOf(world: World, owner: Owner): Fleet {
     mitigate: (mitigation, context) =>
       called(context, () => effect(context, () => void world.mitigations.add(mitigation, world.now()))),
     liftMitigation: (id, context) => called(context, () => effect(context, () => void world.mitigations.lift(id))),
-    scale: (order, context) => called(context, () => scale(world, owner, order, context, effect)),
+    scale: (order, context) => called(context, () => scale(order, context)),
     page: (message, context) =>
       called(context, () =>
         effect(context, () => {
@@ -155,34 +159,6 @@ async function vacate(world: World, place: SlotPlace, context: MoveContext, effe
     await effect(context, () => world.population.stop(id));
     world.retire(id);
   }
-}
-
-async function scale(
-  world: World,
-  owner: Owner,
-  order: Parameters<Fleet['scale']>[0],
-  context: MoveContext,
-  effect: Effect,
-): Promise<void> {
-  const state = world.workload(order.workload);
-  await effect(context, () => {
-    const { [order.key]: _old, ...rest } = state.scaleDelta;
-    const delta = Object.fromEntries(order.regions.map((region) => [region, order.by]));
-    state.scaleDelta = order.by === 0 ? rest : { ...rest, [order.key]: delta };
-    world.wake();
-  });
-  const asWanted = () =>
-    Object.entries(state.wanted).every(([region, count]) => {
-      const slots = state.slots.filter((each) => each.region === region);
-      return (
-        slots.length === count &&
-        slots.every((each) => each.instance !== null && world.population.isReady(each.instance))
-      );
-    });
-  await world.until(asWanted, order.by === 0 ? 1_000 : 30_000, context.signal);
-  await owner.goOn();
-  context.signal.throwIfAborted();
-  if (order.by > 0 && !asWanted()) throw new KinError('instance.not-ready', `${order.workload} has not grown in time`);
 }
 
 /** What leaves the fleet is forgotten by whoever watches it. */

@@ -55,6 +55,8 @@ export interface Act {
   readonly subjects: readonly string[];
   /** What it wrote, when it wrote a setting. */
   readonly value?: string | null;
+  /** Whether the instances that it touches were well when it began; left out when it touches none. */
+  readonly areWell?: boolean;
   readonly by: string;
   readonly epoch: number;
   readonly key: string;
