@@ -46,6 +46,8 @@ async function appendEntry(
   epoch: number,
   record: RecordEvent,
 ): Promise<JournalEntry> {
+  // One after the other: what a person says may arrive while the executor writes.
+  await tx.selectFrom('repair').select('id').where('id', '=', repair).forUpdate().execute();
   const last = await tx
     .selectFrom('repair_journal')
     .select(({ fn }) => fn.max('seq').as('seq'))

@@ -67,6 +67,19 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
       expect(past).toMatchObject({ id: 'rep_1', outcome: 'healed', moves: ['replace'], playbook: plan.playbook });
     });
 
+    test('what several write into a journal at once stands in it one after the other', async () => {
+      const { leader } = await open();
+      const { id: incident } = await leader.openIncident(sick, 1_000);
+      const plan = planOf({ incident });
+      await leader.beginRepair('rep_1', plan, SCOPES);
+      const people = ['anna', 'ben', 'cleo', 'dan'];
+      const say = (by: string) => leader.append('rep_1', plan, { moveIndex: 0, event: 'approved', data: { by } });
+      await Promise.all(people.map(say));
+      const journal = await leader.read('rep_1');
+      expect(journal.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
+      expect(journal.flatMap(({ data }) => data['by'] ?? []).toSorted()).toEqual(people);
+    });
+
     test('a refusal stands on the incident', async () => {
       const { leader } = await open();
       const incident = await leader.openIncident(sick, 1_000);
