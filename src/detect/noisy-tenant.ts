@@ -22,14 +22,16 @@ const HURTS = [
 const FAILED_SHARE_MIN = 0.02;
 const LATENCIES_MIN = 20;
 const REQUESTS_MIN = 5;
+/** What others felt of it lasts a little longer: the claim that explains that does too. */
+const CALM_FOR_MS = 5_000;
 const HURT_NAMED = 20;
 
 interface State {
   readonly tenants: Record<string, Track>;
   /** All tenants together. */
   readonly all: Track;
-  /** Who is claimed to be noisy: meanwhile nobody's behaviour is learnt as usual. */
-  readonly noisy: Record<string, true>;
+  /** Who is claimed to be noisy, and when last seen to be: meanwhile nobody's behaviour is learnt as usual. */
+  readonly noisy: Record<string, number>;
 }
 
 /**
@@ -56,7 +58,7 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   const { at, tenant, spanMs } = sample;
   const subject: Subject = { kind: 'tenant', name: tenant };
   const calm = (): readonly Change[] => {
-    if (state.noisy[tenant] === undefined) return NO_CHANGES;
+    if (at - (state.noisy[tenant] ?? at) < CALM_FOR_MS) return NO_CHANGES;
     delete state.noisy[tenant];
     return [{ clear: 'noisy-tenant', subject }];
   };
@@ -69,7 +71,7 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   if (!standsOut(state.all, { perSecond, usual }, until)) return calm();
   const hurt = Object.keys(state.tenants).filter((name) => name !== tenant && isHurt(state.tenants[name]!, until));
   if (hurt.length === 0) return calm();
-  state.noisy[tenant] = true;
+  state.noisy[tenant] = at;
   const usualPerS = Math.max(1, Math.round(usual));
   const names = hurt.slice(0, HURT_NAMED);
   const raise = {

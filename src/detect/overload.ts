@@ -11,6 +11,7 @@ const BASELINE_MIN_MS = 20_000;
 const LATENCIES_MIN = 20;
 const TIMES_LOAD = 1.5;
 const TIMES_SLOWER = 4;
+const TIMES_NORMAL = 1.5;
 const SLOWER_MS_MIN = 100;
 
 interface Watched {
@@ -31,7 +32,7 @@ export const overloadDetector: Detector<Record<string, Watched>> = {
     const perSecond = totalOf(track.recent, at - RECENT_MS, at).count / (RECENT_MS / 1_000);
     const usual = usualPerSecond(track, BASELINE_MIN_MS);
     const load = usual === undefined ? 0 : perSecond / Math.max(usual, 0.001);
-    const slow = load >= TIMES_LOAD ? slownessOf(track, at) : undefined;
+    const slow = load >= TIMES_LOAD || watched.isOverloaded ? slownessOf(track, at, watched.isOverloaded) : undefined;
     const subject: Subject = { kind: 'workload', name: workload };
     if (slow === undefined) {
       if (!watched.isOverloaded) return NO_CHANGES;
@@ -54,11 +55,18 @@ export const overloadDetector: Detector<Record<string, Watched>> = {
   },
 };
 
-function slownessOf(track: Track, at: number): { medianMs: number; usualMedianMs: number } | undefined {
+/** What has piled up lasts longer than the load: a standing claim goes when it is no slower than usual. */
+function slownessOf(
+  track: Track,
+  at: number,
+  isClaimed: boolean,
+): { medianMs: number; usualMedianMs: number } | undefined {
   const latency = latencyOf(track.recent, at - RECENT_MS);
   const medianMs = latency && quantileMsOf(latency, 0.5);
   const usualMedianMs = usualQuantileMs(track, 0.5, LATENCIES_MIN);
   if (medianMs === undefined || usualMedianMs === undefined) return undefined;
-  const isSlower = medianMs >= TIMES_SLOWER * usualMedianMs && medianMs >= usualMedianMs + SLOWER_MS_MIN;
+  const isSlower = isClaimed
+    ? medianMs >= TIMES_NORMAL * usualMedianMs && medianMs >= usualMedianMs + SLOWER_MS_MIN / 4
+    : medianMs >= TIMES_SLOWER * usualMedianMs && medianMs >= usualMedianMs + SLOWER_MS_MIN;
   return isSlower ? { medianMs, usualMedianMs } : undefined;
 }

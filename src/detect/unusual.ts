@@ -3,10 +3,8 @@ import { latencyOf, latestOf, type Total } from './tally.ts';
 import { type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 
 /** Many failures show within seconds; few need more requests to be told from chance. */
-const ERRORS = [
-  { ms: 5_000, count: 20, share: 0.05, times: 3 },
-  { ms: 30_000, count: 200, share: 0.02, times: 5 },
-] as const;
+const SOON = { ms: 5_000, count: 20, share: 0.05, times: 3 };
+const MANY = { ms: 30_000, count: 200, share: 0.02, times: 5 };
 /** A standing claim goes when so much of the share that raises it is left. */
 const CLEAR_AT = 1 / 3;
 
@@ -17,14 +15,15 @@ const CLEAR_AT = 1 / 3;
 export function errorsLevel(track: Track, at: number, isClaimed: boolean): Total | 'usual' | undefined {
   const usual = usualFailedShare(track);
   let known = false;
-  for (const { ms, count, share, times } of ERRORS) {
+  for (const { ms, count, share, times } of [SOON, MANY]) {
     const recent = latestOf(track.recent, at, { ms, count });
     if (recent === undefined) continue;
     known = true;
     const least = Math.min(0.9, Math.max(share, times * usual));
     // While a claim stands only the short window counts: the long one would hold on to what is over.
     if (recent.failedShare >= (isClaimed ? CLEAR_AT * least : least)) return recent;
-    if (isClaimed) return 'usual';
+    // Few of many, long ago, are over; and a long window would hold on to them.
+    if (isClaimed || recent.failedShare < CLEAR_AT * Math.max(MANY.share, MANY.times * usual)) return 'usual';
   }
   return known ? 'usual' : undefined;
 }

@@ -4,12 +4,13 @@ import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { addToPart, failingOf, type Part, type Parts } from './parts.ts';
 import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
-import { addSpan, emptyTally, errorsOf, onsetOf, type Tally, type Total, totalOf, vantagesOf } from './tally.ts';
+import { errorsOf, onsetOf, type Total, totalOf, vantagesOf } from './tally.ts';
 import { errorsLevel, type Slowness, slownessOf } from './unusual.ts';
 import { followSpan, startTrack, type Track, usualFailedShare } from './usual.ts';
 
 const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
 const LATENCY_EVERY_MS = 250;
+const JUST_MS = 1_000;
 /** A gap in latency that does not last is a busy machine. */
 const SLOW_FOR_MS = 4_000;
 /** A part that was not heard of for so long is not there. */
@@ -23,8 +24,8 @@ const TENANT_WINDOW_MS = 15_000;
 interface Watched {
   /** What clients felt. */
   readonly track: Track;
-  /** What gateways saw of the instances: only they know why requests fail. */
-  readonly tries: Tally;
+  /** What gateways saw of the instances: why requests fail, and what repeating them hid from clients. */
+  readonly tries: Track;
   readonly tenants: Parts;
   readonly instances: Parts;
   readonly versionOf: Record<string, number>;
@@ -36,6 +37,7 @@ interface Watched {
   /** When that was first seen. */
   slowSeenAt: number;
   latencyAt: number;
+  triesFailedAt: number;
 }
 
 /**
@@ -71,7 +73,7 @@ export const workloadDetector: Detector<Record<string, Watched>> = {
 function start(): Watched {
   return {
     track: startTrack(),
-    tries: emptyTally(),
+    tries: startTrack(),
     tenants: {},
     instances: {},
     versionOf: {},
@@ -82,22 +84,26 @@ function start(): Watched {
     slowSince: null,
     slowSeenAt: 0,
     latencyAt: 0,
+    triesFailedAt: 0,
   };
 }
 
 function addTries(watched: Watched, sample: TriesSample): void {
   const { at, spanMs, vantage, ok, failed, errors, instance } = sample;
-  addSpan(watched.tries, GRAIN, { at, spanMs, vantage, ok, failed, errors });
+  followSpan(watched.tries, GRAIN, { at, spanMs, vantage, ok, failed, errors }, watched.hasErrors);
   addToPart(watched.instances, instance, { at, spanMs, vantage, ok, failed });
+  if (failed > 0) watched.triesFailedAt = at;
   watched.versionOf[instance] = sample.version;
   watched.regionOf[instance] = sample.region;
 }
 
 function judgeErrors(watched: Watched, sample: RequestsSample): readonly Change[] {
-  if (sample.failed === 0 && !watched.hasErrors) return NO_CHANGES;
-  const { at } = sample;
+  const { at, spanMs } = sample;
+  if (sample.failed === 0 && !watched.hasErrors && at - watched.triesFailedAt > spanMs + JUST_MS) return NO_CHANGES;
   const subject: Subject = { kind: 'workload', name: sample.workload };
-  const level = errorsLevel(watched.track, at, watched.hasErrors);
+  const felt = errorsLevel(watched.track, at, watched.hasErrors);
+  const tried = errorsLevel(watched.tries, at, watched.hasErrors);
+  const level = felt === undefined || felt === 'usual' ? (tried ?? felt) : felt;
   if (level === undefined) return NO_CHANGES;
   if (level === 'usual') {
     const wasClaimed = watched.hasErrors;
@@ -109,10 +115,10 @@ function judgeErrors(watched: Watched, sample: RequestsSample): readonly Change[
   const raise: Symptom = {
     name: 'workload-errors',
     subject,
-    since: onsetOf(watched.track.recent, level.failedShare / 3, at),
+    since: onsetOf((level === felt ? watched.track : watched.tries).recent, level.failedShare / 3, at),
     at,
     vantages: vantagesOf(watched.track.recent, level.from),
-    reason: `${percent} % of the requests to ${sample.workload} fail`,
+    reason: `${percent} % of the ${level === felt ? 'requests to' : 'tries at'} ${sample.workload} fail`,
     evidence: patternOf(watched, level, at),
     staysMs: staysMsOf(sample.spanMs),
   };
@@ -130,7 +136,7 @@ function patternOf(watched: Watched, level: Total, at: number): JsonObject {
     failedShare: level.failedShare,
     requests: Math.round(level.count),
     usualFailedShare: usualFailedShare(watched.track),
-    errors: errorsOf(watched.tries, level.from),
+    errors: errorsOf(watched.tries.recent, level.from),
     tenants: tenants.names,
     tenantsFailing: tenants.failing,
     tenantsSeen: tenants.seen,

@@ -41,6 +41,7 @@ const ALARMING: readonly ConditionName[] = [
   'corrupt',
 ];
 
+const RIPE_AFTER_MS = 6_000;
 /** What is guilty of a condition is as guilty as of what it does. */
 const GUILTY_MIN = 0.35;
 
@@ -60,6 +61,7 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const suspects = suspectsOf(condition, effects, scene);
   const first = suspects.find(({ score }) => score >= GUILTY_MIN);
   if (effects.length === 0 && first === undefined && !ALARMING.includes(condition.name)) return undefined;
+  if (isGuess(condition, first, scene)) return undefined;
   // A certificate that is judged by a wrong clock is not what is wrong.
   const clock = clockBehind(condition, scene);
   const accused = clock ? ofClock(clock, condition) : accusedOf(condition, first, scene);
@@ -69,6 +71,11 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const { workloads } = condition;
   const workload = workloads.size === 1 ? [...workloads][0]! : null;
   return accuse({ ...accused, workload }, [condition.claim, ...same], [...effects, ...further], suspects);
+}
+
+/** Nobody is suspected yet, and it has only begun: who uses it up, or what changed, shows a little later. */
+function isGuess({ name, claim }: Condition, first: Suspect | undefined, { fleet }: Scene): boolean {
+  return first === undefined && USED.includes(name) && fleet.at - claim.since < RIPE_AFTER_MS;
 }
 
 type Verdict = Pick<Diagnosis, 'cause' | 'subject' | 'summary'>;

@@ -1,27 +1,42 @@
 import type { Symptom } from '../detect/symptom.ts';
-import { accuse, named, occupants, type Rule } from './scene.ts';
+import { accuse, named, occupants, placeOf, type Rule, type Scene } from './scene.ts';
 
+/** One contradiction may be chance, or a process that is only half alive. */
+const CONTRADICTED_MIN = 2;
+/** Of what a vantage says, so much must be contradicted before the rest is doubted too. */
 const SHARE_MIN = 0.5;
-const INSTANCES_MIN = 3;
 
 /**
- * One vantage says that most are down while requests are answered: then it is the vantage. Only what its probes say is
- * explained by it; what the gateways and the keeper see stays.
+ * A vantage says that instances are down while they answer requests, quickly and well: then it is the vantage, and nothing
+ * that it alone says is acted on. What the gateways and the keeper see stays.
  */
 export const observers: Rule = (scene) => {
   const down = named(scene.left, ['probe-failed', 'hung']);
   const vantages = new Set(down.flatMap((each) => each.vantages));
-  const all = occupants(scene.fleet).length;
   for (const vantage of vantages) {
     const said = down.filter((each) => each.vantages.length === 1 && each.vantages[0] === vantage);
     const instances = instancesOf(said);
-    const answering = instancesOf(said.filter((each) => each.evidence['answers'] === true));
-    if (instances < INSTANCES_MIN || instances < SHARE_MIN * all || answering < SHARE_MIN * instances) continue;
-    const summary = `${vantage} says that ${instances} of ${all} instances are down, and ${answering} of these answer requests`;
+    const contradicted = instancesOf(said.filter((each) => isContradicted(each, scene)));
+    if (contradicted < CONTRADICTED_MIN || contradicted < SHARE_MIN * instances) continue;
+    const all = occupants(scene.fleet).length;
+    const summary = `${vantage} says that ${instances} of ${all} instances are down, and ${contradicted} of these answer requests`;
     return accuse({ cause: 'observer', subject: { kind: 'actor', name: vantage }, workload: null, summary }, said, []);
   }
   return undefined;
 };
+
+/** It answers, and whoever asks it has nothing to complain of: who has too much to do answers its probes last. */
+function isContradicted(symptom: Symptom, { all }: Scene): boolean {
+  const place = placeOf(symptom);
+  const isTroubled = named(all, [
+    'overloaded',
+    'workload-slow',
+    'workload-errors',
+    'instance-slow',
+    'instance-errors',
+  ]).some((each) => placeOf(each) === place);
+  return symptom.evidence['answers'] === true && !isTroubled;
+}
 
 function instancesOf(symptoms: readonly Symptom[]): number {
   return new Set(symptoms.map(({ subject }) => subject.name)).size;

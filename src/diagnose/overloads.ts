@@ -1,7 +1,7 @@
 import type { Symptom } from '../detect/symptom.ts';
 import { suspectsOf } from './changes.ts';
 import { workloadOf } from './fleet-view.ts';
-import { accuse, burning, named, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
+import { accuse, burning, named, needsOf, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
 /** What is slow or fails by load is looked at for so long: a moment is no overload. */
@@ -9,23 +9,32 @@ const RIPE_AFTER_MS = 3_000;
 /** Failures of this kind alone are those of somebody who has too much to do. */
 const BY_LOAD = ['exhausted', 'throttled', 'timeout'] as const;
 
-/**
- * More load than usual, and slower or failing with it. Where it is repetitions that load a callee, that callee is
- * overloaded, not who calls it.
- */
+/** More load than usual, and slower or failing with it, with all that it needs and that cannot keep up. */
 export const overloads: Rule = (scene) => {
   const [claim] = named(scene.left, ['overloaded', 'calls-surging']);
   if (claim?.subject.kind !== 'workload') return claim && asDependency(claim, scene);
-  const deeper = troublesOf(scene).find((trouble) => isByLoad(trouble, scene));
-  const name = deeper ? [...deeper.origins][0]! : claim.subject.name;
   if (claim.at - claim.since < RIPE_AFTER_MS) return undefined;
-  const subject = { kind: 'workload' as const, name };
-  const places = new Set([name, claim.subject.name]);
+  const { subject, reason } = claim;
+  const places = new Set([subject.name, ...slowBelow(subject.name, scene)]);
   const victims = [...symptomsIn(scene, places, false), ...victimsOf(scene, places), ...burning(scene)];
-  const suspects = deeper ? suspectsOf(deeper, scene) : [];
-  const summary = name === claim.subject.name ? claim.reason : `${name} cannot keep up: ${claim.reason}`;
-  return accuse({ cause: 'overload', subject, workload: name, summary }, [claim], victims, suspects);
+  const suspects = troublesOf(scene).flatMap((trouble) =>
+    overlaps(trouble, places) ? suspectsOf(trouble, scene) : [],
+  );
+  const accused = { cause: 'overload' as const, subject, workload: subject.name, summary: reason };
+  return accuse(accused, [claim], victims, suspects.slice(0, 3));
 };
+
+/** Callees that cannot keep up with it either. */
+function slowBelow(name: string, scene: Scene): readonly string[] {
+  const needs = needsOf(name, scene.fleet);
+  return troublesOf(scene)
+    .filter((trouble) => isByLoad(trouble, scene))
+    .flatMap(({ origins }) => [...origins].filter((each) => needs.has(each)));
+}
+
+function overlaps({ origins }: Trouble, places: ReadonlySet<string>): boolean {
+  return [...origins].some((name) => places.has(name));
+}
 
 /** Calls to something that is no workload: what it is overloaded with is explained by who uses it, or not at all. */
 function asDependency(claim: Symptom, scene: Scene) {

@@ -72,7 +72,18 @@ function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
 /** Workloads of which a few instances are sick and the others are not: what they show as a whole comes of these few. */
 function fewSick(scene: Scene): ReadonlySet<string> {
   const places = new Set([...scene.left.values()].filter(({ name }) => OF_ONE.includes(name)).map(placeOf));
-  return new Set([...places].filter((place) => place !== null && !isOfMost(place, scene)) as string[]);
+  return new Set(
+    [...places].filter((place) => place !== null && !isOfMost(place, scene) && !failsAllOver(place, scene)) as string[],
+  );
+}
+
+/** Requests fail at most of its instances, whichever of them stands out by chance. */
+export function failsAllOver(place: string, { left }: Pick<Scene, 'left'>): boolean {
+  return [...left.values()].some(({ name, subject, evidence }) => {
+    if (name !== 'workload-errors' || subject.name !== place) return false;
+    const failing = Number(evidence['instancesFailing'] ?? 0);
+    return failing >= 2 && failing * 2 > Number(evidence['instancesSeen'] ?? 0);
+  });
 }
 
 function isOfMost(place: string, { left, fleet }: Scene): boolean {

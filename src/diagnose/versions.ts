@@ -24,10 +24,9 @@ function calleesFirst({ fleet }: Scene): readonly WorkloadView[] {
   return [...fleet.workloads].sort((a, b) => depth.get(b.name)! - depth.get(a.name)!);
 }
 
-/** The version that is wanted, and one that was gone back from while instances of it are still there. */
-function isInUse(workload: WorkloadView, version: VersionView): boolean {
-  if (version.version === workload.targetVersion) return true;
-  return version.rejectedAt !== null && workload.instances.some((each) => each.version === version.version);
+/** The version that is wanted, and any other while instances of it are there: a canary, or one that was gone back from. */
+function isInUse(workload: WorkloadView, { version }: VersionView): boolean {
+  return version === workload.targetVersion || workload.instances.some((each) => each.version === version);
 }
 
 function suspicionOf(scene: Scene, workload: WorkloadView, version: VersionView): Diagnosis | undefined {
