@@ -39,6 +39,8 @@ export function measure(asset: Asset, around: Around): Found {
       return absent(asset, around, 'disabled');
     case 'privilege':
       return absent(asset, around, 'revoked');
+    case 'data':
+      return leaking(asset, around);
     default:
       return full(asset, around);
   }
@@ -114,6 +116,15 @@ function holding(asset: Asset): Standing {
   const holds = asset.words.holds!;
   const reason = `${asset.id} holds what ${holds} waits for`;
   return { reason, detail: { holds, session: asset.id, startedAt: asset.since } };
+}
+
+/** A canary that asks under two names gets back what belongs to the other. */
+function leaking(asset: Asset, around: Around): Found {
+  const instances = holdersOf(asset, around)
+    .filter(({ behaviour }) => behaviour.leaks)
+    .map((each) => each.instance);
+  if (instances.length === 0) return [];
+  return [['leaking', { reason: `a canary got another tenant's answer from ${asset.id}`, detail: { instances } }]];
 }
 
 /** What is used is more than there is. */
