@@ -68,7 +68,8 @@ export class ActBook {
   /** The call is over; null when it did what it was to do. */
   close(key: string, now: number, failed: string | null): void {
     const act = this.#byKey.get(key);
-    if (!act) return;
+    // A former leader that hears late that it was refused says nothing about what another has finished under the key.
+    if (!act || (act.endedAt !== null && act.failed === null)) return;
     act.endedAt = now - this.#startAt;
     act.failed = failed;
   }

@@ -1,4 +1,4 @@
-import { describeError, KinError } from '../../../src/base/errors.ts';
+import { describeError, isFault, KinError } from '../../../src/base/errors.ts';
 import type { JsonObject } from '../../../src/base/json.ts';
 import { createScaling } from '../../../src/drivers/scaling.ts';
 import { createSuccession, type SlotPlace, type SuccessionPorts } from '../../../src/drivers/succession.ts';
@@ -21,6 +21,8 @@ export interface Owner {
 }
 
 const START_DEADLINE_MS = 15_000;
+/** Faults that say something about the instance; all others are about the healer itself. */
+const STARTS_FAIL_WITH = ['instance.not-ready', 'instance.start-failed'] as const;
 
 /** The hands of one process in the simulated fleet. Each effect is fenced, noted, and held against the invariants. */
 export function handsOf(world: World, owner: Owner): Fleet {
@@ -144,6 +146,7 @@ function portsOf(world: World, owner: Owner, effect: Effect): SuccessionPorts {
     isRunning: (id) => population.isRunning(id),
     retire: (id) => world.retire(id),
     startFailed(next, error) {
+      if (!STARTS_FAIL_WITH.some((code) => isFault(error, code))) return;
       const { id: instance, workload, version, region } = next;
       const at = world.now();
       const reason = describeError(error);

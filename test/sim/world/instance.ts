@@ -44,6 +44,8 @@ export function healthy(): Behaviour {
 /** What its last step was like: the next one's balancing, ejection and retries look at it. */
 export interface LastStep {
   arrivals: number;
+  /** Arrivals a second over the last seconds. */
+  perSecond: number;
   failedShare: number;
   latencyMs: number;
 }

@@ -180,7 +180,7 @@ export function toInstance(birth: Birth): Instance {
     expected: false,
     backlog: 0,
     behaviour: healthy(),
-    last: { arrivals: 0, failedShare: 0, latencyMs: 0 },
+    last: { arrivals: 0, perSecond: 0, failedShare: 0, latencyMs: 0 },
     ejectedUntil: 0,
     ejections: 0,
     seenAt: now,

@@ -19,6 +19,8 @@ const QUEUEING_TIMES_MAX = 8;
  */
 export function step(given: {
   readonly arrivals: number;
+  /** Arrivals a second over the last seconds: what queueing theory speaks of, without the noise of a short step. */
+  readonly perSecond: number;
   readonly backlog: number;
   readonly capacity: number;
   readonly workMs: number;
@@ -31,7 +33,7 @@ export function step(given: {
   const waiting = Math.max(0, given.backlog + arrivals - capacity * seconds);
   const backlog = Math.min(room, waiting);
   const shedShare = arrivals > 0 ? Math.min(1, (waiting - backlog) / arrivals) : 0;
-  const load = Math.min(0.999, arrivals / (capacity * seconds));
+  const load = Math.min(0.999, given.perSecond / capacity);
   const queueing = Math.min(QUEUEING_TIMES_MAX, 1 + (load * load) / (2 * (1 - load)));
   const waitMs = (((given.backlog + backlog) / 2) * 1_000) / capacity;
   return { backlog, shedShare, latencyMs: workMs * queueing + waitMs };

@@ -52,6 +52,7 @@ function trialOf(
     refusals: kintsugi ? refusalsOf(kintsugi, at) : [],
     pages,
     violations: invariants.violations,
+    fenced: world.fenced,
     faults: kintsugi?.faults ?? [],
     ended: {
       settings: settings.values(),

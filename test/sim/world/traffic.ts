@@ -11,6 +11,9 @@ import { canServe, weightOf } from './balancing.ts';
 import { Demand } from './demand.ts';
 import type { TrafficWorld } from './traffic-world.ts';
 
+/** Over about this time the rate of arrivals is smoothed. */
+const RATE_MS = 3_000;
+
 /** What a workload's requests need and do not get, from one asset. */
 interface Lack {
   readonly asset: string;
@@ -112,8 +115,12 @@ export class Traffic {
       instance.backlog = 0;
       return chances;
     }
+    const news = 1 - Math.exp(-dtMs / RATE_MS);
+    const rate = (instance.last.arrivals * 1_000) / dtMs;
+    instance.last.perSecond += news * (rate - instance.last.perSecond);
     const station = stationStep({
       arrivals: instance.last.arrivals,
+      perSecond: instance.last.perSecond,
       backlog: instance.backlog,
       capacity: workload.words.capacity * behaviour.capacityTimes,
       workMs: workload.words.latency + behaviour.latencyMs,

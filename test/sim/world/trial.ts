@@ -105,6 +105,8 @@ export interface Trial {
   readonly refusals: readonly TrialRefusal[];
   readonly pages: readonly { readonly at: number; readonly incident: string; readonly summary: string }[];
   readonly violations: readonly Violation[];
+  /** Acts of former leaders that the fence refused. */
+  readonly fenced: number;
   /** Faults of the healer itself that it caught: it should not have any. */
   readonly faults: readonly { readonly at: number; readonly what: string }[];
   readonly ended: {

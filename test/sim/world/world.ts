@@ -29,6 +29,7 @@ import { Settings } from './settings.ts';
 import { Traffic } from './traffic.ts';
 import type { TrafficWorld } from './traffic-world.ts';
 import { clocksOf, dataOf } from './implied-assets.ts';
+import { areWell } from './wellness.ts';
 
 interface Waiter {
   readonly level: () => boolean;
@@ -127,6 +128,7 @@ export class World implements TrafficWorld {
     this.felt = new FeltBook(Object.keys(fleet.tenants), this.startAt, keepFelt);
     this.invariants = new Invariants(this.startAt);
     this.acts = new ActBook(this.startAt);
+    this.acts.areWell = (ids) => areWell(ids.map((id) => this.population.get(id)));
     this.population.settle();
     this.rhythm = new Rhythm(this);
     this.observers = new Observers(this.#observed());
