@@ -321,7 +321,7 @@ describe('overload', () => {
   });
 
   test('it clears when the load has gone', () => {
-    const after = each(36_000, 42_000, 500, (at) => requestsAt(at, 'shop', 10));
+    const after = each(36_000, 52_000, 500, (at) => requestsAt(at, 'shop', 10));
     expect(standing(overloadDetector, [...usual, ...surge(30, 300), ...after])).toEqual([]);
   });
 });

@@ -11,8 +11,8 @@ interface Watched {
   wasReady: boolean;
   isFailed: boolean;
   isHung: boolean;
-  /** When it last answered a request that a gateway passed on. */
-  answeredAt: number | null;
+  /** The last report in which it answered requests that a gateway passed on. */
+  answered: { readonly from: number; readonly at: number } | null;
 }
 
 /** Whoever answered a request so shortly before is there, whatever a probe says. */
@@ -39,7 +39,7 @@ export const failedProbeDetector: Detector<State> = {
     if (sample.kind === 'tries') {
       // Whoever answers requests is alive, whatever a probe says: the gateways are another vantage.
       const watched = state[sample.instance];
-      if (watched && sample.ok > 0) watched.answeredAt = sample.at;
+      if (watched && sample.ok > 0) watched.answered = { from: sample.at - sample.spanMs, at: sample.at };
       if (watched && sample.ok > 0 && (!watched.liveness.up || watched.liveness.against > 0)) {
         watched.liveness = { ...watched.liveness, up: true, against: 0 };
       }
@@ -56,7 +56,12 @@ export const failedProbeDetector: Detector<State> = {
 
 function startWatching(at: number): Watched {
   const liveness = { ...startFallRise(at), up: true };
-  return { readiness: startFallRise(at), liveness, wasReady: false, isFailed: false, isHung: false, answeredAt: null };
+  return { readiness: startFallRise(at), liveness, wasReady: false, isFailed: false, isHung: false, answered: null };
+}
+
+/** It answered since it looks down, and lately. */
+function isAnswering({ answered }: Watched, level: FallRise, lately: number): boolean {
+  return answered !== null && answered.from >= level.since && answered.at > lately;
 }
 
 function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readonly Change[] {
@@ -86,7 +91,7 @@ function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readon
         probe: sample.probe,
         lastReason: level.lastReason,
         failing: level.against,
-        answers: watched.answeredAt !== null && sample.at - watched.answeredAt < ANSWER_MS + gapMs,
+        answers: isAnswering(watched, level, sample.at - ANSWER_MS - gapMs),
       },
       staysMs: staysMsOf(gapMs),
     };

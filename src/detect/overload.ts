@@ -12,11 +12,15 @@ const LATENCIES_MIN = 20;
 const TIMES_LOAD = 1.5;
 const TIMES_SLOWER = 4;
 const TIMES_NORMAL = 1.5;
+/** What failed by it is felt a little longer: the claim that explains that stays as long. */
+const CALM_FOR_MS = 8_000;
 const SLOWER_MS_MIN = 100;
 
 interface Watched {
   readonly track: Track;
   isOverloaded: boolean;
+  /** When it last was. */
+  seenAt: number;
 }
 
 /** More load than usual and everything slower with it: capacity, not a crash. */
@@ -25,7 +29,7 @@ export const overloadDetector: Detector<Record<string, Watched>> = {
   start: () => ({}),
   step(state, sample) {
     if (sample.kind !== 'requests') return NO_CHANGES;
-    const watched = entryOf(state, sample.workload, () => ({ track: startTrack(), isOverloaded: false }));
+    const watched = entryOf(state, sample.workload, () => ({ track: startTrack(), isOverloaded: false, seenAt: 0 }));
     const { track } = watched;
     followSpan(track, GRAIN, sample, watched.isOverloaded);
     const { at, workload, spanMs } = sample;
@@ -35,11 +39,12 @@ export const overloadDetector: Detector<Record<string, Watched>> = {
     const slow = load >= TIMES_LOAD || watched.isOverloaded ? slownessOf(track, at, watched.isOverloaded) : undefined;
     const subject: Subject = { kind: 'workload', name: workload };
     if (slow === undefined) {
-      if (!watched.isOverloaded) return NO_CHANGES;
+      if (!watched.isOverloaded || at - watched.seenAt < CALM_FOR_MS) return NO_CHANGES;
       watched.isOverloaded = false;
       return [{ clear: 'overloaded', subject }];
     }
     watched.isOverloaded = true;
+    watched.seenAt = at;
     const { medianMs, usualMedianMs } = slow;
     const raise = {
       name: 'overloaded' as const,

@@ -1,18 +1,20 @@
 import type { Symptom } from '../detect/symptom.ts';
-import { suspectsOf } from './changes.ts';
+import { suspectsOf, victimsIn } from './changes.ts';
 import { workloadOf } from './fleet-view.ts';
 import { accuse, burning, named, needsOf, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
 /** What is slow or fails by load is looked at for so long: a moment is no overload. */
 const RIPE_AFTER_MS = 3_000;
+const LASTS_MS = 12_000;
 /** Failures of this kind alone are those of somebody who has too much to do. */
 const BY_LOAD = ['exhausted', 'throttled', 'timeout'] as const;
 
 /** More load than usual, and slower or failing with it, with all that it needs and that cannot keep up. */
 export const overloads: Rule = (scene) => {
   const [claim] = named(scene.left, ['overloaded', 'calls-surging']);
-  if (claim?.subject.kind !== 'workload') return claim && asDependency(claim, scene);
+  if (claim === undefined) return outOfCapacity(scene);
+  if (claim.subject.kind !== 'workload') return asDependency(claim, scene);
   if (claim.at - claim.since < RIPE_AFTER_MS) return undefined;
   const { subject, reason } = claim;
   const places = new Set([subject.name, ...slowBelow(subject.name, scene)]);
@@ -40,6 +42,27 @@ function overlaps({ origins }: Trouble, places: ReadonlySet<string>): boolean {
 function asDependency(claim: Symptom, scene: Scene) {
   const { subject, reason } = claim;
   return accuse({ cause: 'overload', subject, workload: null, summary: reason }, [claim], burning(scene));
+}
+
+/**
+ * Load is as usual again and it still cannot keep up: what had piled up is repeated, or it can do less than before. It
+ * says so itself, by what it answers.
+ */
+function outOfCapacity(scene: Scene) {
+  const trouble = troublesOf(scene).find((each) => isByLoad(each, scene) && saysSo(each) && isLasting(each, scene));
+  const [name] = trouble?.origins ?? [];
+  if (!trouble || name === undefined) return undefined;
+  const summary = `${name} cannot keep up: ${trouble.symptoms[0]!.reason}`;
+  const accused = { cause: 'overload' as const, subject: { kind: 'workload' as const, name }, workload: name, summary };
+  return accuse(accused, trouble.symptoms, victimsIn(trouble, scene), suspectsOf(trouble, scene));
+}
+
+function saysSo({ errors }: Trouble): boolean {
+  return (errors.exhausted ?? 0) + (errors.throttled ?? 0) >= 0.2;
+}
+
+function isLasting({ onset }: Trouble, { fleet }: Scene): boolean {
+  return fleet.at - onset >= LASTS_MS;
 }
 
 function isByLoad({ origins, errors, shape }: Trouble, { fleet }: Scene): boolean {

@@ -150,7 +150,7 @@ function recencyOf(setting: SettingView, change: SettingChange, trouble: Trouble
 }
 
 function effectiveAt(
-  { needsRestart }: SettingView,
+  setting: SettingView,
   change: SettingChange,
   { shape, onset, origins, callers }: Trouble,
   fleet: FleetView,
@@ -164,7 +164,8 @@ function effectiveAt(
     );
     return stayed ? change.at : Math.max(change.at, onset - AT_ONCE_MS);
   }
-  if (!needsRestart) return change.at;
+  // What was put back is waited for: who started with it may be gone already.
+  if (!setting.needsRestart || isPutBack(setting)) return change.at;
   return starts.length === 0 ? undefined : Math.min(...starts);
 }
 

@@ -1,7 +1,7 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { suspectsOf, victimsIn } from './changes.ts';
 import type { Suspect } from './diagnosis.ts';
-import { workloadOf } from './fleet-view.ts';
+import { type FleetView, workloadOf } from './fleet-view.ts';
 import { accuse, burning, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
@@ -31,8 +31,14 @@ export const unknowns: Rule = (scene) => {
 /** What is left of an instance is either not ripe yet or excused by what it depends on; so are calm conditions. */
 function counts({ name, subject, since, at }: Symptom, { fleet }: Scene): boolean {
   if (subject.kind === 'instance' || name.startsWith('asset-') || name === 'version-slow') return false;
+  // Whom we hold back ourselves is not served as ever.
+  if (subject.kind === 'tenant' && isHeldBack(subject.name, fleet)) return false;
   if (subject.kind === 'version') return workloadOf(fleet, subject.workload)?.targetVersion === subject.version;
   return at - since >= (LASTS_MS[name] ?? 0);
+}
+
+function isHeldBack(tenant: string, { tenants }: FleetView): boolean {
+  return tenants.some(({ name, mitigations }) => name === tenant && mitigations.length > 0);
 }
 
 /** Nobody is suspected enough; the best guesses are told. */
