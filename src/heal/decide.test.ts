@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { AT, fleetView, instanceView, tenantView, versionView, workloadView } from '../../test/sim/fleet-views.ts';
 import { diagnosisOf, policyOf, repairOf, situationOf } from '../../test/sim/plans.ts';
+import { settingView } from '../../test/sim/scenes.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { FleetView } from '../diagnose/fleet-view.ts';
 import { API_VERSION } from '../resources/metadata.ts';
@@ -53,12 +54,12 @@ describe('the ladder', () => {
   test.each([
     ['instance-died', instance, ['replace'], 'slot records/eu/0'],
     ['instance-hung', instance, ['replace'], 'slot records/eu/0'],
-    ['instance-degraded', instance, ['replace', 'page'], 'slot records/eu/0'],
-    ['resource', instance, ['replace', 'page'], 'slot records/eu/0'],
-    ['version', version, ['rollback', 'page'], 'workload records'],
-    ['configuration', version, ['rollback', 'page'], 'workload records'],
-    ['tenant', tenant, ['throttle', 'quarantine', 'page'], 'tenant shop'],
-    ['overload', workload, ['scale', 'shed', 'page'], 'workload records'],
+    ['instance-degraded', instance, ['replace'], 'slot records/eu/0'],
+    ['resource', instance, ['replace'], 'slot records/eu/0'],
+    ['version', version, ['rollback'], 'workload records'],
+    ['configuration', version, ['rollback'], 'workload records'],
+    ['tenant', tenant, ['throttle', 'quarantine'], 'tenant shop'],
+    ['overload', workload, ['scale', 'shed'], 'workload records'],
     ['unknown', workload, ['page'], 'workload records'],
     ['dependency', workload, ['page'], 'workload records'],
     ['observer', workload, ['page'], 'workload records'],
@@ -128,7 +129,7 @@ describe('going back', () => {
   test('to another configuration of the same artefact is a revert', () => {
     const versions = [versionView(1), versionView(2, { promotedAt: null, artefactDigest: 'artefact-1' })];
     const plan = planFor(diagnosisOf('configuration', version), { fleet: fleetView([{ ...records, versions }]) });
-    expect(movesOf(plan)).toEqual(['revert', 'page']);
+    expect(movesOf(plan)).toEqual(['revert']);
   });
 
   test('without a version that soaked leaves a person to be called', () => {
@@ -156,7 +157,7 @@ describe('limits on a tenant', () => {
   test('that stand already are not put on again', () => {
     const shop = tenantView('shop', { mitigations: [{ id: 'm', kind: 'throttle' }] });
     const plan = planFor(diagnosisOf('tenant', tenant), { fleet: fleetView([records], [shop]) });
-    expect(movesOf(plan)).toEqual(['quarantine', 'page']);
+    expect(movesOf(plan)).toEqual(['quarantine']);
   });
 });
 
@@ -280,4 +281,101 @@ test('equal input gives an equal decision, and none of it is changed', () => {
     }),
     { numRuns: 200 },
   );
+});
+
+describe('what was tried in vain', () => {
+  const pool = { kind: 'setting', name: 'records/POOL' } as const;
+  const history = [
+    { value: '5', at: 0, by: 'person ada', soakedAt: 10 },
+    { value: '8', at: 50, by: 'person ada', soakedAt: 60 },
+    { value: '1', at: AT - 2_000, by: 'person bo', soakedAt: null },
+  ];
+  const settings = [settingView('records/POOL', { history })];
+  const known = { ...fleet, settings };
+  const purse = { global: 9, 'setting records/POOL': 9, 'workload records': 9 };
+  const after = (repairs: Situation['repairs'], more: Partial<Diagnosis> = {}, seen: FleetView = known) =>
+    decide(situationOf(diagnosisOf('configuration', pool, more), repairs), seen, purse, policyOf(), AT);
+  const vain = (value: string, endedAt = AT - 1) =>
+    repairOf('setting records/POOL', {
+      startedAt: AT - 1_500,
+      endedAt,
+      outcome: 'unwound',
+      moves: ['revert'],
+      wrote: [{ setting: 'records/POOL', value }],
+    });
+  const done = (decision: Decision) =>
+    decision.kind === 'plan' ? decision.steps.map(({ move, input }) => `${move} ${String(input['value'] ?? '')}`) : [];
+
+  test('gives way to the next older value, then to the next rung, and then to a person', () => {
+    expect(done(after([]))).toEqual(['revert 8']);
+    expect(done(after([vain('8')]))).toEqual(['revert 5']);
+    expect(done(after([vain('8'), vain('5')]))).toEqual(['page ']);
+  });
+
+  test('counts for nothing when somebody else wrote meanwhile', () => {
+    const meddled = [...history.slice(0, 2), { value: '1', at: AT - 1_200, by: 'person bo', soakedAt: null }];
+    const seen = { ...fleet, settings: [settingView('records/POOL', { history: meddled })] };
+    expect(done(after([vain('8')], {}, seen))).toEqual(['revert 8']);
+    const only = { ...fleet, settings: [settingView('records/POOL', { history: meddled.slice(1) })] };
+    expect(done(after([vain('8')], {}, only))).toEqual(['revert 8']);
+  });
+
+  test('lets the next suspect have its turn, unless it is far less likely', () => {
+    const suspect = { cause: 'version', subject: version, score: 0.8, why: 'it is new' } as const;
+    const suspects = [suspect, { ...suspect, cause: 'overload', subject: workload, score: 0.1 }] as const;
+    const next = after([vain('8'), vain('5')], { suspects });
+    expect(done(next)).toEqual(['rollback ']);
+    expect(next).toMatchObject({ cause: 'version', playbook: 'roll-back', target: 'workload records' });
+  });
+});
+
+describe('rungs', () => {
+  test('that a guard denies are left out with the reason, and the next is climbed', () => {
+    const noRoom = { ...fleet, room: { eu: 0, us: 0 } };
+    const plan = planFor(diagnosisOf('overload', workload), { fleet: noRoom });
+    expect(movesOf(plan)).toEqual(['shed']);
+    expect(plan.verdicts).toContainEqual(
+      expect.objectContaining({ guard: 'capacity', kind: 'deny', reason: expect.stringMatching(/^scale: /) }),
+    );
+  });
+
+  test('that touch the same slot or setting are not in one plan', () => {
+    const twice = playbook('twice', ['instance-hung'], ['replace', 'restart', 'page']);
+    const plan = planFor(diagnosisOf('instance-hung', instance), { policy: policyOf({ playbooks: [twice] }) });
+    expect(movesOf(plan)).toEqual(['replace']);
+  });
+
+  test('say what they are expected to bring, cost and risk', () => {
+    const plan = planFor(diagnosisOf('version', version));
+    expect(plan.predicted).toMatchObject({ clears: 'version', withinMs: 60_000 });
+    expect(plan.cost).toMatchObject({ instancesStarted: 2, servingTakenAtOnce: 0, tenantsTouched: 1 });
+    expect(plan.risk?.level).toBe('medium');
+  });
+
+  test('are verified for at least as long as the slowest failure takes to show', () => {
+    const hasty = playbook('hasty', ['tenant'], ['throttle'], {
+      ladder: [{ move: 'throttle', soakMs: 1, verifyWithinMs: 1 }],
+    });
+    const plan = planFor(diagnosisOf('tenant', tenant), { policy: policyOf({ playbooks: [hasty] }) });
+    expect(plan.steps[0]).toMatchObject({ soakMs: 3_000, verifyWithinMs: 6_000 });
+  });
+});
+
+describe('a person', () => {
+  test('is not called while a repair of the same workload runs or has just healed', () => {
+    const unknown = diagnosisOf('unknown', workload);
+    const healed = repairOf('workload records', { startedAt: AT - 9_000, endedAt: AT - 5_000, outcome: 'healed' });
+    expect(denials(decideOn(unknown, { repairs: [healed] }))).toEqual(['aftermath']);
+    expect(denials(decideOn(unknown, { repairs: [repairOf('slot records/eu/2')] }))).toEqual(['aftermath']);
+    const old = { ...healed, startedAt: 0, endedAt: AT - 60_001 };
+    expect(decideOn(unknown, { repairs: [old] }).kind).toBe('plan');
+  });
+
+  test('is called when all rungs are denied for what only a person can change', () => {
+    const healer = { takeovers: 0, overdue: 0, canWrite: true, standsOn: ['records'] };
+    const situation = { ...situationOf(diagnosisOf('instance-hung', instance)), healer };
+    const decision = decide(situation, fleet, budgets, policyOf(), AT);
+    expect(decision.kind === 'plan' && movesOf(decision)).toEqual(['page']);
+    expect(denials(decision)).toEqual(['independence']);
+  });
 });

@@ -3,19 +3,22 @@ import { symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import { type FleetView, workloadOf } from '../diagnose/fleet-view.ts';
 import type { Playbook } from '../resources/playbook.ts';
-import { callsAPerson, draftLadder, isIndependent, movesOf, pageRung, type Rung } from './drafts/ladder.ts';
-import { type Scene, targetOf } from './drafts/scene.ts';
+import { callsAPerson, draftLadder, isIndependent, pageRung, type Rung } from './drafts/ladder.ts';
+import { type Scene, targetOf, wasDisturbed } from './drafts/scene.ts';
 import type { Guard } from './guards/guard.ts';
 import { reviewPlan } from './guards/review.ts';
 import { GUARDS } from './guards/table.ts';
-import { workloadNamed } from './guards/target.ts';
+import { overlaps, workloadNamed } from './guards/target.ts';
+import { MOVE_TRAITS } from './move-traits.ts';
 import { onsetOf } from './onset.ts';
 import { outlookOf } from './outlook.ts';
 import type { Decision, Plan, Step, Verdict } from './plan.ts';
-import type { Budgets, Policy, Situation } from './situation.ts';
+import type { Budgets, PastRepair, Policy, Situation } from './situation.ts';
 
 /** A plan that needs no approval is executed at once or not at all. */
 const PLAN_LIFE_MS = 30_000;
+/** As long as detectors look back. */
+const AFTERMATH_MS = 60_000;
 /** Other suspects that are tried when what was suspected first did not hold: a guess further down is none. */
 const SUSPECTS_MAX = 2;
 /** A suspect that is less likely than this share of the likeliest one is not tried. */
@@ -27,7 +30,7 @@ const SUSPECT_SHARE_MIN = 0.5;
  *
  * Every rung of the playbook that fits is judged for itself, and one that a guard denies is left out with the reasons. A
  * plan holds the rungs that can follow each other without another look at the world; what was tried in vain gives way to
- * the next rung, and then to the next suspect. A person is called when nothing else is left.
+ * the next rung, and then to the next suspect. A person is called when nothing else is left, after another look.
  */
 export function decide(
   situation: Situation,
@@ -44,10 +47,31 @@ export function decide(
   if (!first) {
     return refuse(situation, null, 'playbook', `no playbook answers ${situation.diagnosis.cause}`, 'apply one');
   }
-  const fresh = candidates.filter((each) => each.fresh.length > 0);
-  const chosen = fresh[0] ?? first;
-  const rungs = chosen.fresh.length > 0 ? chosen.fresh : chosen.rungs;
-  return planFor(chosen, rungs, fresh.length > 1, desk);
+  const fresh = candidates.find((each) => each.fresh.length > 0);
+  if (fresh) return planFor(fresh, fresh.fresh, desk);
+  const recent = aftermathOf(situation, fleet, now);
+  if (recent) {
+    const reason = `${recent.id} is at work on ${recent.target} or has just ended; what is seen may be older`;
+    return refuse(situation, first.target, 'aftermath', reason, 'wait until what was seen before it has passed');
+  }
+  // All of it was tried in vain: a person, where the playbook ends with one, and otherwise once more.
+  return planFor(first, callsAPerson(first.playbook) ? [] : first.rungs, desk);
+}
+
+/**
+ * A repair of the same thing that runs or has just healed, when nothing else could be done but to call a person: windows of
+ * detectors still hold what it healed, and a person who is called for that is called in vain.
+ */
+function aftermathOf({ repairs, diagnosis }: Situation, fleet: FleetView, now: number): PastRepair | undefined {
+  const { subject, workload } = diagnosis;
+  const governing = fleet.settings.filter((each) => workload !== null && each.workloads.includes(workload));
+  const about = new Set([`${subject.kind} ${subject.name}`, ...governing.map(({ id }) => `setting ${id}`)]);
+  return repairs.find((repair) => {
+    const isRecent = repair.outcome === 'healed' && now - (repair.endedAt ?? now) < AFTERMATH_MS;
+    if (repair.endedAt !== null && !isRecent) return false;
+    const holds = workload !== null && overlaps(`workload ${workload}`, repair.target);
+    return holds || about.has(repair.target) || repair.wrote.some(({ setting }) => about.has(`setting ${setting}`));
+  });
 }
 
 type Judge = (plan: Plan) => readonly Verdict[];
@@ -103,17 +127,20 @@ function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
 }
 
 /** The same moves on the same target, lately, that did not hold. A write of another value is another deed. */
-function wasInVain(rung: Rung, target: string, playbook: Playbook, { situation, now }: Desk): boolean {
+function wasInVain(rung: Rung, target: string, playbook: Playbook, { situation, fleet, now }: Desk): boolean {
   const since = now - playbook.spec.limits.windowMs;
   const values = rung.steps.flatMap(({ input }) =>
     'setting' in input ? [`${input['setting']}=${input['value']}`] : [],
   );
-  const moves = new Set(movesOf(rung));
+  const moves = rung.steps.map(({ move }) => move);
   return situation.repairs.some((repair) => {
     if (repair.outcome !== 'unwound' || repair.target !== target || repair.startedAt < since) return false;
+    if (wasDisturbed(repair, fleet)) return false;
     const wrote = repair.wrote.map(({ setting, value }) => canonicalJson([setting, value]));
-    if (values.length > 0) return values.every((each) => wrote.includes(each));
-    return repair.moves.some((move) => moves.has(move));
+    if (!values.every((each) => wrote.includes(each))) return false;
+    return moves.every(
+      (move) => repair.moves.includes(move) || repair.moves.some((each) => MOVE_TRAITS[each].twin === move),
+    );
   });
 }
 
@@ -124,7 +151,7 @@ function choosePlaybook(playbooks: readonly Playbook[], cause: string, workload:
   return specific ?? answering.find((each) => each.spec.workloads.length === 0);
 }
 
-function planFor(chosen: Candidate, rungs: readonly Rung[], hasOthers: boolean, desk: Desk): Decision {
+function planFor(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Decision {
   const { situation } = desk;
   const judged = rungs.map((rung) => {
     const verdicts = desk.judge(toPlan(chosen, [rung], desk));
@@ -138,9 +165,7 @@ function planFor(chosen: Candidate, rungs: readonly Rung[], hasOthers: boolean, 
     const allowed = judged[0]?.verdicts.filter(({ guard }) => !names.has(guard)) ?? [];
     return callInstead(chosen, refused, allowed, desk);
   }
-  const taken = followable(lawful);
-  const isLast = taken.length === lawful.length && !hasOthers && callsAPerson(chosen.playbook);
-  const ladder = [...taken.map(({ rung }) => rung), ...(isLast ? [pageRung(chosen.scene)] : [])];
+  const ladder = followable(lawful).map(({ rung }) => rung);
   const plan = withVerdicts(toPlan(chosen, ladder, desk), refused, desk);
   if (plan) return plan;
   const alone = withVerdicts(toPlan(chosen, ladder.slice(0, 1), desk), refused, desk);

@@ -4,8 +4,11 @@ import type { UserSignal } from '../observe/user-signal.ts';
 import { type Felt, type Harm, harmOf } from './harm.ts';
 import type { Plan } from './plan.ts';
 
-/** What tenants felt over this span before a repair is what they would have gone on feeling without it. */
-const BEFORE_MS = 10_000;
+/**
+ * What tenants felt over this span before a repair is what they would have gone on feeling without it. Short, because a
+ * repair follows its fault within seconds: a longer span would count the time before the fault, and blame the repair.
+ */
+const BEFORE_MS = 1_500;
 const LIMITS: ReadonlySet<string> = new Set(['throttle', 'quarantine', 'shed']);
 
 interface Measured {

@@ -36,6 +36,8 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
     [
       { move: 'suspend', also: [{ move: 'revert' }], ...STEADY },
       { move: 'revert', ...QUICK },
+      // What piled up while it was wrong may keep it from getting well: less comes in until it has.
+      { move: 'revert', also: [{ move: 'shed', parameters: { share: 0.5, minutes: 2 } }], ...STEADY },
       { move: 'recreate', ...STEADY },
       { move: 'reenable', ...STEADY },
       { move: 'resize', ...STEADY },
@@ -165,7 +167,7 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       { move: 'revert', ...STEADY },
       { move: 'suspend', ...STEADY },
       { move: 'scale', soakMs: 10_000, verifyWithinMs: 60_000 },
-      { move: 'shed', parameters: { share: 0.3 }, ...STEADY },
+      { move: 'shed', ...STEADY },
       PAGE,
     ],
   ),

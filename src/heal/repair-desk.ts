@@ -14,6 +14,12 @@ import type { Outcome, Plan } from './plan.ts';
 /** A repair that was broken off goes on after this time: the keeper or the database were away for a moment. */
 const GO_ON_AFTER_MS = 1_000;
 
+/** What a repair holds: its target, and the workload whose slots it gives other occupants. */
+function targetsOf({ target, workload, steps }: Plan): readonly string[] {
+  const fills = steps.some(({ touch }) => touch.instances.length > 0);
+  return workload !== null && fills ? [target, `workload ${workload}`] : [target];
+}
+
 export interface RepairDeskOptions {
   readonly memory: Memory;
   readonly executor: Executor;
@@ -51,7 +57,7 @@ export class RepairDesk {
 
   /** Whether a repair has this target, something in it, or what contains it. */
   holds(target: string): boolean {
-    return [...this.#open.values()].some((plan) => overlaps(plan.target, target));
+    return [...this.#open.values()].some((plan) => targetsOf(plan).some((each) => overlaps(each, target)));
   }
 
   /** Reads the repairs that a former leader left and goes on with each from its journal. */

@@ -1,4 +1,4 @@
-import type { MoveName, Playbook } from '../../resources/playbook.ts';
+import type { Playbook } from '../../resources/playbook.ts';
 import { inLearnedOrder, type Learned } from '../learned-order.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
@@ -64,9 +64,4 @@ export function isIndependent(rung: Rung, others: readonly Rung[]): boolean {
     others.flatMap(({ steps }) => steps.flatMap(({ touch }) => [...touch.instances, ...touch.settings])),
   );
   return rung.steps.every(({ touch }) => [...touch.instances, ...touch.settings].every((each) => !touched.has(each)));
-}
-
-/** Moves of a rung, with their twins: what is remembered of a repair is its moves. */
-export function movesOf(rung: Rung): readonly MoveName[] {
-  return rung.steps.flatMap(({ move }) => [move, MOVE_TRAITS[move].twin ?? move]);
 }

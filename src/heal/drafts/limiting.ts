@@ -45,7 +45,7 @@ export const limiting =
     const rampMinutes = Math.max(1, Math.round(minutes * 0.3 * 10) / 10);
     const rates = ratesOf(scene, tenant, parameters);
     const { touch, who, ...narrowed } = scope;
-    const share = Number(parameters['share'] ?? 0.3);
+    const share = Number(parameters['share'] ?? excessOf(scene));
     const draft: Draft = {
       move: kind,
       input: {
@@ -63,6 +63,12 @@ export const limiting =
     };
     return [draft];
   };
+
+/** What has to go for the rest to be about one and a half times the usual: between a third and nine tenths. */
+function excessOf(scene: Scene): number {
+  const load = Number(factOf(scene, 'load') ?? 2);
+  return Math.round(Math.min(0.9, Math.max(0.3, 1 - 1.5 / load)) * 100) / 100;
+}
 
 function effectOf(kind: Kind, who: string, to: { requestsPerSecond: number; share: number; minutes: number }): string {
   const span = `for ${to.minutes} min, and let back little by little`;

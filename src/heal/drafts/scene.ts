@@ -78,7 +78,10 @@ export function factOf({ evidence }: Scene, name: string): JsonObject[string] | 
 /** Settings that the subject is, that govern it, or that it wrote itself: what there is to be put right. */
 export function settingsOf(scene: Scene): readonly SettingView[] {
   const { subject, fleet } = scene;
-  if (subject.kind === 'setting') return [settingOf(fleet, subject.name)].filter((each) => each !== undefined);
+  if (subject.kind === 'setting') {
+    const accused = settingOf(fleet, subject.name);
+    return accused ? [accused, ...fleet.settings.filter((each) => isOfOneChange(each, accused))] : [];
+  }
   if (subject.kind === 'asset') {
     const asset = assetOf(fleet, subject.name);
     const ids = new Set(asset?.settings ?? []);
@@ -86,6 +89,16 @@ export function settingsOf(scene: Scene): readonly SettingView[] {
   }
   if (subject.kind === 'actor') return fleet.settings.filter((each) => isHandOf(each.history.at(-1)?.by, subject.name));
   return [];
+}
+
+/** What one hand changed about the same workloads in one go was one change, and goes back as one. */
+const ONE_CHANGE_MS = 30_000;
+
+function isOfOneChange(other: SettingView, accused: SettingView): boolean {
+  const [mine, theirs] = [accused.history.at(-1), other.history.at(-1)];
+  if (other.id === accused.id || !mine || !theirs || mine.by !== theirs.by) return false;
+  const isNear = Math.abs(mine.at - theirs.at) <= ONE_CHANGE_MS;
+  return isNear && other.workloads.some((each) => accused.workloads.includes(each));
 }
 
 /** `job nightly` is the hand of the actor `nightly`. */
@@ -111,6 +124,15 @@ export function writerOf(
       repair.wrote.some((each) => each.setting === setting.id && each.value !== setting.value),
   );
   return times > 1 || isOverOurs ? actor : undefined;
+}
+
+/** Somebody else wrote what the repair wrote while it ran: it proves nothing. */
+export function wasDisturbed({ wrote, startedAt, endedAt }: PastRepair, fleet: FleetView): boolean {
+  return wrote.some(({ setting }) =>
+    settingOf(fleet, setting)?.history.some(
+      ({ by, at }) => at > startedAt && at < (endedAt ?? Number.POSITIVE_INFINITY) && !by.startsWith('kintsugi'),
+    ),
+  );
 }
 
 /** Instances that are in a slot, of the named workloads; of all when none is named. */

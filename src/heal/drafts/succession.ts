@@ -19,11 +19,15 @@ import { touchInstances } from './touching.ts';
 export const replaceInstances: DraftMove = (scene, parameters) => {
   const asset = subjectAsset(scene);
   const away = asset && isPlace(asset.kind) ? placeOf(scene) : undefined;
-  return affectedInstances(scene, parameters).flatMap((instance) => succeed(scene, instance, away));
+  return affectedInstances(scene, parameters).flatMap((instance) => succeed(scene, instance, { avoidHosts: away }));
 };
 
-/** One successor of equal version, on another host if `avoidHosts` says so. */
-export function succeed(scene: Scene, instance: InstanceView, avoidHosts?: readonly string[]): readonly Draft[] {
+/** One successor of equal version; on another host than those in doubt; `rereads` names the setting that it is to see. */
+export function succeed(
+  scene: Scene,
+  instance: InstanceView,
+  { avoidHosts, rereads }: { readonly avoidHosts?: readonly string[] | undefined; readonly rereads?: string } = {},
+): readonly Draft[] {
   const workload = workloadOf(scene.fleet, instance.workload);
   if (!workload || workload.external || instance.role !== 'occupant') return [];
   const inPlace = workload.replacement === 'in-place';
@@ -39,6 +43,7 @@ export function succeed(scene: Scene, instance: InstanceView, avoidHosts?: reado
     oldState: stateOf(instance),
     inPlace,
     ...(avoidHosts ? { avoidHosts } : {}),
+    ...(rereads === undefined ? {} : { rereads }),
   };
   const draft: Draft = {
     move: inPlace ? 'restart' : 'replace',
@@ -76,9 +81,9 @@ function affectedInstances(scene: Scene, parameters: JsonObject): readonly Insta
   }
   if (asset && isPlace(asset.kind)) return onPlace(scene);
   if (asset && parameters['of'] === 'holders') return occupantsOf(fleet, asset.workloads);
-  if (asset && Array.isArray(named)) return occupantsOf(fleet, []).filter((each) => named.includes(each.id));
-  if (asset && conditionsOf(scene, asset.id).includes('stale')) return occupantsOf(fleet, asset.workloads);
-  return [];
+  if (!asset || !conditionsOf(scene, asset.id).includes('stale')) return [];
+  const holders = occupantsOf(fleet, asset.workloads);
+  return Array.isArray(named) ? holders.filter((each) => named.includes(each.id)) : holders;
 }
 
 /** Who started under the present value, and who does not serve: they have to start anew to see another one. */
@@ -156,7 +161,9 @@ export const scaleOut: DraftMove = (scene, parameters) => {
     const regions = lost === undefined ? declared : elsewhere(scene, workload, lost);
     if (regions.length === 0) return [];
     const by =
-      lost === undefined ? Number(parameters['by'] ?? 1) : Math.ceil((workload.wanted[lost] ?? 1) / regions.length);
+      lost === undefined
+        ? growthOf(scene, workload, parameters)
+        : Math.ceil((workload.wanted[lost] ?? 1) / regions.length);
     const touch = { ...touchInstances(fleet, [], 0), ...regionTouch(scene, regions) };
     const held =
       lost === undefined ? [] : fleet.tenants.filter((each) => !each.regions.some((one) => regions.includes(one)));
@@ -171,6 +178,18 @@ export const scaleOut: DraftMove = (scene, parameters) => {
     return [draft];
   });
 };
+
+/** As many more as half of the load that came on top, never more than there are, and never more than half of the room. */
+function growthOf(scene: Scene, workload: WorkloadView, parameters: JsonObject): number {
+  if (typeof parameters['by'] === 'number') return parameters['by'];
+  const load = Number(factOf(scene, 'load') ?? 1);
+  return Math.min(
+    ...Object.entries(workload.wanted).map(([region, count]) => {
+      const room = scene.fleet.room[region] ?? 2;
+      return Math.max(1, Math.min(Math.ceil((count * (load - 1)) / 2), count, Math.floor(room / 2)));
+    }),
+  );
+}
 
 function regionTouch({ fleet }: Scene, regions: readonly string[]) {
   const tenants = fleet.tenants.filter((each) => each.regions.some((region) => regions.includes(region)));

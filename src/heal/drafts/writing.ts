@@ -11,6 +11,7 @@ import {
   type Scene,
   settingsOf,
   subjectAsset,
+  wasDisturbed,
   writerOf,
 } from './scene.ts';
 import { goBack, holdersOf, lostRegion, succeed } from './succession.ts';
@@ -50,7 +51,7 @@ function goodValue(setting: SettingView, scene: Scene): string | null | undefine
   const hand = writerOf(setting, scene) ? setting.history.at(-1)?.by : undefined;
   const vain = new Set(
     scene.repairs
-      .filter((repair) => repair.outcome === 'unwound')
+      .filter((repair) => repair.outcome === 'unwound' && !wasDisturbed(repair, scene.fleet))
       .flatMap((repair) => repair.wrote.filter((each) => each.setting === setting.id).map((each) => each.value)),
   );
   const soaked = goodValues(setting, scene.onset).filter((change) => change.by !== hand && !vain.has(change.value));
@@ -77,7 +78,6 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
       expectedRevision: revision,
       oldValue: setting.value,
       key: keyOf(scene, id),
-      ...(needsRestart ? { needsRestart } : {}),
     },
     touch: touchSetting(scene.fleet, setting),
     effect: value === null ? `${id} is removed` : `${id} becomes ${shown(setting, value)}`,
@@ -85,7 +85,7 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
   };
   const since = setting.history.at(-1)?.at ?? 0;
   const holders = needsRestart ? holdersOf(scene, setting.workloads, since) : [];
-  return [draft, ...holders.flatMap((instance) => succeed(scene, instance))];
+  return [draft, ...holders.flatMap((instance) => succeed(scene, instance, { rereads: id }))];
 }
 
 /** Values are shown as they are; what may be long or a digest is cut. */
@@ -125,7 +125,7 @@ function limitsOf(scene: Scene): readonly SettingView[] {
 }
 
 function isLimit({ kind }: SettingView): boolean {
-  return kind === 'limit' || kind === 'quota' || kind === 'config';
+  return kind === 'limit' || kind === 'quota';
 }
 
 function numberOf(value: string | null): { readonly number: number; readonly unit: string } | undefined {

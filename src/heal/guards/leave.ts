@@ -1,6 +1,6 @@
 /** Guards that ask who gave leave: people, their policy and the law. */
 import { gate } from '../../comply/gate.ts';
-import { workloadOf } from '../../diagnose/fleet-view.ts';
+import { type FleetView, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../../resources/playbook.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
@@ -175,10 +175,12 @@ export const leastPrivilege: Guard = {
   thresholds: [],
   at: 'every step',
   helps: 'person',
-  review({ plan, policy }) {
+  review({ plan, fleet, policy }) {
     const playbook = playbookOf(plan.playbook, policy.playbooks);
     const listed = playbook && movesOf(playbook);
-    const strange = deedsOf(plan).find((step) => !listed?.has(step.move) && !isImplied(step, plan.steps));
+    const strange = deedsOf(plan).find(
+      (step) => !listed?.has(step.move) && !(listed && isImplied(step, listed, fleet)),
+    );
     if (strange) return deny(`playbook ${plan.playbook} does not list ${strange.move}`, 'add it to its ladder');
     const destroys = plan.steps.find((step) => isFinal(step) && !policy.destructive.includes(step.move));
     return destroys && deny(`${destroys.move} destroys`, 'list it in `spec.destructive` of the Policy');
@@ -195,11 +197,18 @@ function movesOf(playbook: Playbook): ReadonlySet<MoveName> {
   return new Set(named.flatMap((move) => [move, MOVE_TRAITS[move].twin ?? move]));
 }
 
-/** A setting that processes read only at their start is not written before they start anew: one deed in two steps. */
-function isImplied(step: Step, steps: readonly Step[]): boolean {
-  if (step.move !== 'restart' && step.move !== 'replace') return false;
-  return steps.some((each) => each.rung === step.rung && each.input['needsRestart'] === true);
+/** A setting that processes read only at their start is not written before they start anew: leave for one is for both. */
+function isImplied({ move, input }: Step, listed: ReadonlySet<MoveName>, fleet: FleetView): boolean {
+  if (move !== 'restart' && move !== 'replace') return false;
+  const { rereads } = input;
+  return (
+    typeof rereads === 'string' &&
+    settingOf(fleet, rereads)?.needsRestart === true &&
+    WRITING.some((each) => listed.has(each))
+  );
 }
+
+const WRITING: readonly MoveName[] = ['revert', 'recreate', 'reenable', 'resize', 'reroute'];
 
 function playbookOf(name: string, playbooks: readonly Playbook[]): Playbook | undefined {
   return playbooks.find((each) => each.metadata.name === name);

@@ -117,6 +117,8 @@ function reviewWith(plan: Plan, known: Facts): Review {
     needsRestart: false,
     history: [
       { value: '10', at: 0, by: 'person ada', soakedAt: 10 },
+      { value: '1', at: AT - 4_000, by: 'person bo', soakedAt: null },
+      { value: '10', at: AT - 2_900, by: 'kintsugi rep_x', soakedAt: null },
       { value: '1', at: AT - 2_000, by: 'person bo', soakedAt: null },
     ],
   };

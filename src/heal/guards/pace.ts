@@ -95,7 +95,7 @@ export const planFresh: Guard = {
 export const fight: Guard = {
   number: 30,
   name: 'fight',
-  rule: 'what somebody else wrote over a write of ours is not written again, unless that actor is stopped first',
+  rule: 'a write of ours that somebody took back, or wrote over twice, is not made again unless that hand is stopped first; another value once is a new change',
   source: 'Reddit 2016: the package manager turned the autoscaler back on; kubernaut spec-hash drift',
   thresholds: ['fight.windowMs'],
   at: 'planning',
@@ -113,19 +113,20 @@ export const fight: Guard = {
   },
 };
 
-/** Who wrote a setting last, if a repair had written it before and left it so. */
+/** Who wrote a setting last, if that took back a write of ours, or was not the first write over one. */
 function foeOf(id: string, { situation, fleet, policy, now }: Review): string | undefined {
   const setting = settingOf(fleet, id);
   const last = setting?.history.at(-1);
   if (!setting || !last || last.by.startsWith('kintsugi')) return undefined;
   const windowMs = threshold(policy, 'fight.windowMs');
-  const isOver = situation.repairs.some(
-    (repair) =>
-      repair.startedAt > now - windowMs &&
-      last.at > repair.startedAt &&
-      repair.wrote.some((each) => each.setting === id && each.value !== setting.value),
+  const ours = situation.repairs.filter(
+    (repair) => repair.startedAt > now - windowMs && repair.wrote.some((each) => each.setting === id),
   );
-  return isOver ? last.by : undefined;
+  const since = Math.min(...ours.map((repair) => repair.startedAt));
+  const over = setting.history.filter((change) => change.at > since && !change.by.startsWith('kintsugi'));
+  const replaced = setting.history.findLast((change) => change.at <= since && !change.by.startsWith('kintsugi'));
+  const isTakenBack = over.some((change) => replaced !== undefined && change.value === replaced.value);
+  return isTakenBack || over.length > 1 ? last.by : undefined;
 }
 
 export const healerHealth: Guard = {

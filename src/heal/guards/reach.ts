@@ -61,8 +61,9 @@ function tenantsAway({ plan, situation, fleet, policy }: Review) {
   const steps = plan.steps.filter(({ move }) => move === 'quarantine' || move === 'throttle' || move === 'shed');
   if (steps.length === 0) return undefined;
   const whole = steps.filter(({ input }) => typeof input['share'] !== 'number').flatMap(({ touch }) => touch.tenants);
+  // What is beyond the capacity in an overload is not answered anyhow.
   const parts = steps.map(({ input, touch }) =>
-    typeof input['share'] === 'number' ? input['share'] * touch.tenants.length : 0,
+    typeof input['share'] === 'number' && plan.cause !== 'overload' ? input['share'] * touch.tenants.length : 0,
   );
   const busy = situation.repairs
     .filter((each) => each.endedAt === null && each.moves.some((move) => move === 'quarantine' || move === 'throttle'))

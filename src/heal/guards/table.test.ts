@@ -120,7 +120,14 @@ const ALONE: Readonly<Record<string, Partial<Review>>> = {
   }),
   velocity: { budgets: { global: 0, 'workload records': 5 } },
   fight: {
-    fleet: withSetting(),
+    fleet: withSetting({
+      history: [
+        { value: '10', at: 0, by: 'person ada', soakedAt: 10 },
+        { value: '1', at: AT - 4_000, by: 'job nightly', soakedAt: null },
+        { value: '10', at: AT - 2_900, by: 'kintsugi rep_x', soakedAt: null },
+        { value: '1', at: AT - 2_000, by: 'job nightly', soakedAt: null },
+      ],
+    }),
     plan: writing(),
     ...situated({
       repairs: [
@@ -214,6 +221,40 @@ test('a plan that only calls a person is held back by the stop and by a healer t
     const expected = ['stop', 'healer-health'].includes(name) ? [name] : [];
     expect(refusersOf(reviewOf({ ...more, ...page })), name).toEqual(expected);
   }
+});
+
+describe('a fight', () => {
+  const ours = repairOf('setting x', {
+    startedAt: AT - 3_000,
+    endedAt: AT - 2_500,
+    outcome: 'healed',
+    wrote: [{ setting: 'records/POOL', value: '10' }],
+  });
+  const after = (values: readonly string[], plan = writing()) => {
+    const base = [
+      { value: '10', at: 0, by: 'person ada', soakedAt: 10 },
+      { value: '1', at: AT - 4_000, by: 'job nightly', soakedAt: null },
+      { value: '10', at: AT - 2_900, by: 'kintsugi rep_x', soakedAt: null },
+    ];
+    const others = values.map((value, i) => ({ value, at: AT - 2_000 + i, by: 'job nightly', soakedAt: null }));
+    const known = withSetting({ history: [...base, ...others] });
+    return refusersOf(reviewOf({ fleet: known, plan, situation: { ...situation, repairs: [ours] } }));
+  };
+  test('is a write of ours that was taken back, or written over twice', () => {
+    expect(after(['1'])).toEqual(['fight']);
+    expect(after(['7', '8'])).toEqual(['fight']);
+  });
+  test('is not another value once: that is a new change', () => {
+    expect(after(['7'])).toEqual([]);
+  });
+  test('is over when the plan stops that hand first', () => {
+    const stopping = soundStep(
+      { move: 'suspend', input: { actor: 'nightly', key: 'k' } },
+      { instances: [], actors: ['nightly'] },
+    );
+    const plan = writing();
+    expect(after(['1'], { ...plan, steps: [stopping, ...plan.steps] })).not.toContain('fight');
+  });
 });
 
 test('versions that were promoted inside the window of the incident are not gone back to', () => {
