@@ -14,7 +14,7 @@ export interface Cost {
 }
 
 const ROUNDS = 7;
-const POINTS_MAX = 100_000;
+const POINTS_LEAST = 100_000;
 const HEAP_SERIES = 200;
 
 export function streamCost(all: readonly LabelledSeries[]): Cost {
@@ -36,19 +36,19 @@ function leastNs(all: readonly LabelledSeries[], start: () => (at: number, value
   return Math.round(Math.min(...Array.from({ length: ROUNDS }, () => roundNs(all, start))));
 }
 
+/** The series over and over, each from its start, until there were enough points to measure. */
 function roundNs(all: readonly LabelledSeries[], start: () => (at: number, value: number) => number): number {
   let points = 0;
   let sum = 0;
   const began = process.cpuUsage();
-  for (const { times, values } of all) {
-    if (points >= POINTS_MAX) break;
+  for (let next = 0; points < POINTS_LEAST; next = (next + 1) % all.length) {
+    const { times, values } = all[next]!;
     const step = start();
     for (let row = 0; row < values.length; row++) sum += step(times[row]!, values[row]!);
     points += values.length;
   }
   const { user, system } = process.cpuUsage(began);
-  const tookNs = (user + system) * 1_000;
-  return sum === Number.NEGATIVE_INFINITY ? 0 : tookNs / points;
+  return sum === Number.NEGATIVE_INFINITY ? 0 : ((user + system) * 1_000) / points;
 }
 
 function fed(series: LabelledSeries): StreamState {

@@ -16,6 +16,11 @@ export function startCounter(): Counter {
   return { kind: 'unsure', last: 0, steps: 0, rises: 0 };
 }
 
+/** Whether it is still open that the series is a running total, of which each value is a record. */
+export function mayBeCounter(counter: Counter): boolean {
+  return counter.kind === 'unsure' && counter.rises > counter.steps / 2;
+}
+
 /**
  * The value to look at: of a gauge itself, of a counter its rise per second, with a reset counted from zero. `changed` says
  * that the series has just turned out to be another kind, so that what was learnt of it means nothing any more.

@@ -353,6 +353,24 @@ describe('series of special kinds', () => {
     expect(readings[2_500]!.explanation!.expected.high).toBeLessThan(1.2);
   });
 
+  test('a running total is not taken for a series of records while it is not known to be one', () => {
+    const random = seededRandom(22);
+    let total = 0;
+    const points = series(100, MINUTE_MS, () => (total += 60 + gauss(random)));
+    expect(feed(createStreamDetector({ sensitivity: 20 }), points).flatMap(({ opened }) => opened)).toEqual([]);
+  });
+
+  test('a running total keeps its rate when the clock is set back', () => {
+    const random = seededRandom(23);
+    let total = 0;
+    const detector = createStreamDetector();
+    const state = detector.start();
+    const points = () => series(1_000, MINUTE_MS, () => (total += 60 + gauss(random)));
+    feed(detector, points(), state);
+    expect(state.counter.kind).toBe('counter');
+    expect(feed(detector, points(), state).flatMap(({ opened }) => opened)).toEqual([]);
+  });
+
   test('what only rose by chance is a gauge again when it falls', () => {
     const detector = createStreamDetector();
     const state = detector.start();

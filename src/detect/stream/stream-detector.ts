@@ -1,4 +1,4 @@
-import { type Counter, readCounter, startCounter } from './counter.ts';
+import { type Counter, mayBeCounter, readCounter, startCounter } from './counter.ts';
 import { createMeeting, type Envelopes, meetEnvelopes, startEnvelopes } from './envelope.ts';
 import { type Explanation, explain } from './explanation.ts';
 import { type Incidents, meetIncidents, startIncidents } from './incidents.ts';
@@ -92,7 +92,7 @@ export function createStreamDetector(options: StreamOptions = {}): StreamDetecto
     const surprise = meetEnvelopes(known.envelopes, sight.views, VOICES, passedMs, met);
     const low = Math.min(value, met.low[VALUE_VIEW]!);
     const high = Math.max(value, met.high[VALUE_VIEW]!);
-    const weight = Math.min(1, (high - low) / (MOVE_SHARE_MIN * largest || 1));
+    const weight = mayBeCounter(state.counter) ? 0 : Math.min(1, (high - low) / (MOVE_SHARE_MIN * largest || 1));
     const novel = surprise === 0 ? 0 : (weight * surprise * ageOf(known)) / NOVEL_UNIT;
     const local = (weight * meetLocal(known.local, value, sight.grain)) / LOCAL_UNIT;
     countSeverity(known.rarity, Math.max(novel, local));
@@ -112,18 +112,14 @@ export function createStreamDetector(options: StreamOptions = {}): StreamDetecto
       const isFirst = state.intervalMs === 0 && state.known.points === 0;
       const passedMs = isFirst ? 0 : at - state.lastAt;
       if (passedMs === 0 && !isFirst) return { ...NOTHING, ignored: 'repeated' };
-      if (passedMs < 0 && state.late < LATE_MAX) {
-        state.late += 1;
-        return { ...NOTHING, ignored: 'late' };
-      }
-      const isBroken = passedMs < 0 || (isKnown(state) && passedMs > GAP_INTERVALS * state.intervalMs);
-      if (isBroken) breakViews(state.known.views);
+      if (passedMs < 0) return meetLate(state, at, value);
+      if (isKnown(state) && passedMs > GAP_INTERVALS * state.intervalMs) breakViews(state.known.views);
       state.late = 0;
       state.lastAt = at;
-      followInterval(state, Math.max(0, passedMs));
+      followInterval(state, passedMs);
       const read = readCounter(state.counter, clamp(value), Math.max(1, passedMs));
       if (read.changed) state.known = startKnown();
-      return look(state, at, read.value, Math.max(0, passedMs));
+      return look(state, at, read.value, passedMs);
     },
   };
 }
@@ -132,6 +128,18 @@ export function createStreamDetector(options: StreamOptions = {}): StreamDetecto
 function ageOf(known: Known): number {
   const decades = Math.log10(known.points) / HISTORY_DECADES;
   return decades * decades * decades;
+}
+
+/** The last of many late points is where the series goes on. It is not looked at: how much time lies before it is unknown. */
+function meetLate(state: StreamState, at: number, value: number): Reading {
+  state.late += 1;
+  if (state.late >= LATE_MAX) {
+    state.late = 0;
+    state.lastAt = at;
+    state.counter.last = clamp(value);
+    breakViews(state.known.views);
+  }
+  return { ...NOTHING, ignored: 'late' };
 }
 
 function startState(): StreamState {
