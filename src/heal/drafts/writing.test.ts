@@ -58,6 +58,7 @@ describe('revert of a setting', () => {
 
   test('does not try again what was tried in vain', () => {
     const vain = repairOf('setting records/POOL', {
+      startedAt: AT - 1_500,
       endedAt: AT - 1,
       outcome: 'unwound',
       wrote: [{ setting: 'records/POOL', value: '8' }],
