@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { planOf } from '../plans.ts';
 import { VirtualClock } from '../virtual-clock.ts';
 import { handsOf } from './hands.ts';
 import { feltBetween, scenarioOf } from './mechanics.ts';
@@ -229,4 +230,92 @@ test('tenants are served only where they may be', async () => {
   const late = requests.filter((each) => each.at > world.startAt + 15_000);
   expect(late.filter((each) => each.tenant === 'clinic').every((each) => each.ok === 0)).toBe(true);
   expect(late.filter((each) => each.tenant === 'shop').every((each) => each.failed === 0)).toBe(true);
+});
+
+/** Each invariant is shown what it exists to catch: a healer without the guard that keeps it. */
+describe('the invariants', () => {
+  const broken = async (withoutGuards: readonly string[], more: Parameters<typeof scenarioOf>[0]) => {
+    const trial = await runTrial(scenarioOf({ runs: '2m', ...more }), { seed: 7, healer: 'kintsugi', withoutGuards });
+    return new Set(trial.violations.map((each) => each.invariant));
+  };
+
+  test('catch an act while stopped', async () => {
+    const events = [
+      { at: '20s', person: { does: 'stop' } },
+      { at: '30s', fault: { kind: 'kill', instance: 'api/eu/0' } },
+    ];
+    expect(await broken([], { events })).toEqual(new Set());
+    expect(await broken(['stop'], { events })).toEqual(new Set(['no act while stopped']));
+  });
+
+  test('catch an act that a regulation wanted a person to allow', async () => {
+    const more = {
+      profiles: { careful: { needsApproval: ['replace'] } },
+      fleet: { tenants: { shop: { regions: ['eu'], profiles: ['careful'] } } },
+      events: [{ at: '30s', fault: { kind: 'kill', instance: 'api/eu/0' } }],
+    };
+    expect(await broken([], more)).toEqual(new Set());
+    expect(await broken(['regulation'], more)).toEqual(new Set(['no unlawful act']));
+  });
+
+  test('catch a budget that is overdrawn', async () => {
+    const events = Array.from({ length: 12 }, (_, i) => ({
+      at: `${20 + 8 * i}s`,
+      fault: { kind: 'kill', instance: 'api/eu/0' },
+    }));
+    expect(await broken([], { events })).toEqual(new Set());
+    const all = ['velocity', 'attempts', 'flap-damping', 'panic', 'warm-return'];
+    expect(await broken(all, { events })).toContain('budgets are never exceeded');
+  });
+
+  test('catch two repairs on one target', () => {
+    const { world } = worldOf({});
+    const open = planOf({ target: 'workload api' });
+    world.invariants.begun(planOf({ target: 'slot api/eu/0' }), [open], world.now());
+    expect(world.invariants.violations).toMatchObject([{ invariant: 'one repair per target' }]);
+  });
+
+  test('catch an effect without an intent, and one of a former leader', async () => {
+    const { world } = worldOf({});
+    world.lease.acquire('control-1', world.now());
+    world.repairOf = () => ({ plan: planOf(), journal: [] });
+    const context = { signal: new AbortController().signal, fleet: {} as never };
+    world.invariants.effect(
+      { ...context, key: 'rep_1:0:apply', epoch: 1 },
+      world.lease,
+      [],
+      world.repairOf(''),
+      world.now(),
+    );
+    world.invariants.effect({ ...context, key: 'rollout:x', epoch: 0 }, world.lease, [], undefined, world.now());
+    expect(world.invariants.violations.map((each) => each.invariant)).toEqual([
+      'intent before effect',
+      'no act by a stale leader',
+    ]);
+  });
+
+  test('catch a workload that is taken away at once', () => {
+    const { world } = worldOf({});
+    const ids = world.workload('api').slots.map((each) => each.instance!);
+    for (const id of ids) {
+      world.takeAway('api', id);
+      world.population.stop(id);
+    }
+    expect(world.invariants.violations.map((each) => each.invariant)).toEqual(['blast radius', 'blast radius']);
+  });
+
+  test('catch a tenant that is sent where it may not be', () => {
+    const { world } = worldOf({
+      profiles: { gdpr: {} },
+      fleet: {
+        regions: { eu: {}, us: {} },
+        settings: { 'shop/region': { kind: 'route', value: 'eu', tenant: 'shop' } },
+        tenants: { shop: { regions: ['eu'], profiles: ['gdpr'], routedBy: 'shop/region' } },
+      },
+    });
+    world.judgeWrite('shop/region', 'eu');
+    expect(world.invariants.violations).toEqual([]);
+    world.judgeWrite('shop/region', 'us');
+    expect(world.invariants.violations).toMatchObject([{ invariant: 'no unlawful act' }]);
+  });
 });
