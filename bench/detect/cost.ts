@@ -14,7 +14,7 @@ export interface Cost {
 }
 
 const ROUNDS = 7;
-const POINTS_LEAST = 100_000;
+const POINTS_LEAST = 30_000;
 const HEAP_SERIES = 200;
 
 export function streamCost(all: readonly LabelledSeries[]): Cost {

@@ -13,7 +13,7 @@ export interface HealthyResult {
 type Source = (atMs: number) => number;
 
 const SENSITIVITIES = [1, 2, 5];
-const SERIES = 20;
+const SERIES = 10;
 const DAY_MS = 86_400_000;
 const START_AT = Date.UTC(2024, 0, 1);
 /** An hour's traffic many times over, and a month of a dashboard. */
