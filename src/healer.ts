@@ -3,6 +3,7 @@
  * simulation on memory and a simulated fleet, in virtual time; neither has a second copy of anything in here.
  */
 import type { Clock } from './base/clock.ts';
+import { describeError } from './base/errors.ts';
 import { newId } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
@@ -125,7 +126,8 @@ export function createHealer(options: HealerOptions): Healer {
     onBegin: (repair, plan) => harm.begin(repair, plan, options.view()),
     async onEnd(repair) {
       const measured = harm.end(repair, options.view());
-      if (measured) await memory.noteHarm(repair, measured);
+      if (measured)
+        await memory.noteHarm(repair, measured).catch((error: unknown) => tellUnmeasured(log, repair, error));
     },
   });
   const refusals = new Refusals(options, tracker);
@@ -151,7 +153,8 @@ export function createHealer(options: HealerOptions): Healer {
       return tracker.track(diagnoses, (incident) => desk.isRepairing(incident));
     },
     async situate(incident) {
-      if (desk.isRepairing(incident.id) || CALLED.has(incident.outcome ?? '')) return undefined;
+      // A repair of it may have ended since it was read: the next turn knows how.
+      if (tracker.isStale || desk.isRepairing(incident.id) || CALLED.has(incident.outcome ?? '')) return undefined;
       if (refusals.isRecent(incident)) return undefined;
       const { workload } = incident.body.diagnosis;
       if (workload !== null && options.isBusy(workload)) return undefined;
@@ -167,6 +170,11 @@ export function createHealer(options: HealerOptions): Healer {
     },
   };
   return { stages, desk, tracker, symptoms: () => symptoms };
+}
+
+/** Harm that could not be noted is lost, and the repair has ended all the same. */
+function tellUnmeasured(log: Log, repair: string, error: unknown): void {
+  log.warn({ repair, reason: describeError(error) }, 'the harm of a repair could not be noted');
 }
 
 async function situationOf(options: HealerOptions, incident: Incident) {

@@ -17,6 +17,7 @@ import { LIMITS } from '../base/limits.ts';
 import type { Redacted } from '../base/redacted.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
+import type { SettingView } from '../diagnose/fleet-view.ts';
 import { readIncident, readIncidents } from '../heal/incident-store.ts';
 import type { Leader } from '../heal/repair-desk.ts';
 import { addStop, liftStops } from '../heal/stop-store.ts';
@@ -152,6 +153,10 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
     repairs: await repairsView(database, query.limit),
   }));
+  app.get('/v1/parts', async () => {
+    const { settings, assets, actors } = control.world.parts;
+    return { settings: settings.map(withoutValues), assets, actors };
+  });
   app.get('/v1/plans/:id', { schema: { params: z.object({ id: z.string() }) } }, async ({ params }) => {
     const plan = await planView(database, params.id, control.options.moves);
     if (!plan) throw new KinError('resource.unknown', `there is no plan ${params.id}`);
@@ -348,4 +353,11 @@ function leader(control: Control): Leader {
   const epoch = control.lease.current()?.epoch;
   if (epoch === undefined) throw new KinError('lease.lost', 'another replica leads; ask it');
   return { epoch, signal: control.leadership() };
+}
+
+/** Values may be secrets or say something about people; who wrote them and when does not. */
+function withoutValues(setting: SettingView) {
+  const { value, declared, history, ...rest } = setting;
+  const changes = history.map(({ at, by, soakedAt }) => ({ at, by, soakedAt }));
+  return { ...rest, isAsDeclared: declared === undefined || declared === value, history: changes };
 }

@@ -11,7 +11,7 @@ export class IncidentTracker {
   readonly #clock: Clock;
   readonly #lastSeen = new Map<string, number>();
   #open: readonly Incident[] = [];
-  #isStale = true;
+  #stale = true;
 
   constructor(options: { readonly memory: Memory; readonly clock: Clock }) {
     this.#memory = options.memory;
@@ -23,9 +23,14 @@ export class IncidentTracker {
     return this.#open;
   }
 
+  /** Whether something changed since the incidents were read. */
+  get isStale(): boolean {
+    return this.#stale;
+  }
+
   /** Called when something outside changed incidents: the next look reads them again. Until then the last read counts. */
   invalidate(): void {
-    this.#isStale = true;
+    this.#stale = true;
   }
 
   async track(
@@ -47,12 +52,12 @@ export class IncidentTracker {
 
   /** What changes while it is read makes it stale again. */
   async #readAgain(): Promise<void> {
-    if (!this.#isStale) return;
-    this.#isStale = false;
+    if (!this.#stale) return;
+    this.#stale = false;
     try {
       this.#open = await this.#memory.readOpenIncidents();
     } catch (error) {
-      this.#isStale = true;
+      this.#stale = true;
       throw error;
     }
   }

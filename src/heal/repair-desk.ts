@@ -149,8 +149,10 @@ export class RepairDesk {
       .run(repair.id, repair.plan, epoch, signal)
       .then(async (outcome: Outcome | undefined) => {
         if (outcome !== undefined) {
-          this.#open.delete(repair.id);
           await onEnd(repair.id, repair.plan);
+          // What was read of the incident before now is old: nobody may decide on it once the repair is let go.
+          onChange();
+          this.#open.delete(repair.id);
         }
         log.info({ repair: repair.id, incident: repair.plan.incident, outcome: outcome ?? 'not ended' }, 'repair');
       })

@@ -15,7 +15,10 @@ import {
   terminateSession,
 } from './store-catalogue.ts';
 
-/** A lock that is waited for this long is a fault; shorter waits are how databases work. */
+/**
+ * A session that lets others wait for this long is a fault; shorter waits are how databases work. One waiter need not wait
+ * for so long: clients give up and come again.
+ */
 const HOLDING_MS = 3_000;
 const VANTAGE = 'postgresql';
 const ON = 'on';
@@ -51,6 +54,8 @@ export class PostgresqlParts implements Parts {
   /** What was seen of each setting: who else writes to a database does not say so. */
   readonly #history = new Map<string, SettingChange[]>();
   readonly #sessions = new Map<string, AssetView>();
+  /** Since when each session has had somebody waiting at every look. */
+  readonly #holding = new Map<string, number>();
 
   constructor(options: PostgresqlPartsOptions) {
     this.#onBlind = options.onBlind;
@@ -129,11 +134,13 @@ export class PostgresqlParts implements Parts {
     const { address, pool } = store;
     const sessions = await readHoldingSessions(pool);
     const tables = await readTables(pool, address);
-    const refused = address.role ? await store.refusesRole() : false;
+    // Before the workload has made its role there is nothing that could be refused.
+    const hasRole = await store.hasRole();
+    const refused = hasRole && (await store.refusesRole());
     const findings = [
       ...this.#sessionFindings(address, sessions),
       ...tables.flatMap((table) => this.#tableFindings(address, table)),
-      ...(address.role ? [credentialFinding(address, refused)] : []),
+      ...(hasRole ? [credentialFinding(address, refused)] : []),
     ];
     const at = this.#clock.now();
     return {
@@ -162,7 +169,17 @@ export class PostgresqlParts implements Parts {
 
   /** A session that held and is gone is told once more, so that the claim against it can end. */
   #sessionFindings(address: StoreAddress, sessions: readonly HoldingSession[]): readonly Finding[] {
-    const holding = sessions.filter((each) => each.waitedMs >= HOLDING_MS).map((each) => sessionFinding(address, each));
+    const now = this.#clock.now();
+    const since = new Map(
+      sessions.map((each) => [keyOf(address, each), this.#holding.get(keyOf(address, each)) ?? now]),
+    );
+    for (const key of this.#holding.keys()) {
+      if (key.startsWith(`${address.id} `) && !since.has(key)) this.#holding.delete(key);
+    }
+    for (const [key, at] of since) this.#holding.set(key, at);
+    const isLong = (each: HoldingSession) =>
+      Math.max(each.waitedMs, now - (since.get(keyOf(address, each)) ?? now)) >= HOLDING_MS;
+    const holding = sessions.filter(isLong).map((each) => sessionFinding(address, each));
     const gone = [...this.#sessions.values()].filter(
       (asset) => asset.partOf === storeId(address) && holding.every((each) => each.asset.id !== asset.id),
     );
@@ -219,6 +236,10 @@ export class PostgresqlParts implements Parts {
   }
 }
 
+function keyOf({ id }: StoreAddress, { pid, backendStart }: HoldingSession): string {
+  return `${id} ${pid} ${backendStart}`;
+}
+
 function storeId({ id }: StoreAddress): string {
   return `store postgresql/${id}`;
 }
@@ -242,7 +263,7 @@ function sessionFinding(address: StoreAddress, session: HoldingSession): Finding
   const { pid, backendStart, role, application, state, blocked, waitedMs } = session;
   const detail = { pid, backendStart, role, application, state, blocked, waitedMs };
   const asset = { ...partAsset('session', `postgresql/${address.id}/${pid}`, address, []), detail };
-  const reason = `session ${pid} of ${role} (${state || 'active'}) lets ${blocked} others wait for ${Math.round(waitedMs / 1_000)} s`;
+  const reason = `session ${pid} of ${role} (${state || 'active'}) lets ${blocked} others wait`;
   return { asset, setting: undefined, condition: 'holding', holds: true, reason, detail };
 }
 

@@ -50,6 +50,13 @@ export class PostgresqlStore {
     this.pool.on('error', () => undefined);
   }
 
+  async hasRole(): Promise<boolean> {
+    const { role } = this.address;
+    if (!role) return false;
+    const { rowCount } = await this.pool.query('select from pg_roles where rolname = $1 and rolcanlogin', [role.user]);
+    return (rowCount ?? 0) > 0;
+  }
+
   /** Whether the password that the workload holds is refused. Rejects when that cannot be asked. */
   async refusesRole(): Promise<boolean> {
     const { host, port, database, role } = this.address;

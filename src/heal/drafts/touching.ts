@@ -25,12 +25,16 @@ export function touchSetting(fleet: FleetView, setting: SettingView): Touch {
   return { ...touchTenants(tenants), regions: setting.tenant === null ? regions : [], settings: [setting.id] };
 }
 
-/** An asset touches the tenants whose data it holds, or those of the workloads that need it. */
+/**
+ * An asset touches the tenants whose data it holds; where that is not said, those who may be where it stands, or where
+ * the workloads that need it do. `region` is where it will stand afterwards.
+ */
 export function touchAsset(fleet: FleetView, asset: AssetView, region = asset.region): Touch {
   const places = [...new Set(occupantsOf(fleet, asset.workloads).map((each) => each.region))];
   const regions = region === null ? places : [region];
   const named = fleet.tenants.filter((each) => asset.tenants.includes(each.name));
-  const tenants = asset.tenants.length > 0 ? named : tenantsIn(fleet, region === null ? places : [region, ...places]);
+  const there = tenantsIn(fleet, asset.region === null ? places : [asset.region]);
+  const tenants = asset.tenants.length > 0 ? named : there;
   return { ...touchTenants(tenants), regions, assets: [asset.id] };
 }
 
