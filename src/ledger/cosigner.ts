@@ -8,6 +8,7 @@ import { type LedgerDirectory, type SignedCheckpoint, tamperedFile } from './led
 import { readPolicyFile } from './policy-file.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { judgeCheckpoint, type Policy, type TrustedWitness } from './tlog/policy.ts';
+import { keepSignatures } from './tlog/signed-note.ts';
 import { type CosignAnswer, requestCosignature } from './tlog/witness-client.ts';
 
 /** Put into a ledger's folder by its operator: the witnesses of the ledger and how many of them are needed (C2SP tlog-policy). */
@@ -104,13 +105,17 @@ export class Cosigner {
   }
 
   async #askOne(asked: Asked, { note, checkpoint }: SignedCheckpoint): Promise<string> {
-    const { ledger, clock, log } = this.#options;
+    const { ledger, clock, policy, log } = this.#options;
     const { size } = checkpoint;
     const { witness, url, oldSize } = asked;
     const answer = await requestCosignature({
       witness: { url, deadline: () => clock.deadline(ANSWER_MS) },
       key: witness.key,
-      note,
+      // Witnesses know the keys of the policy; lines of others are only weight.
+      note: keepSignatures(
+        note,
+        policy.logs.map(({ key }) => key),
+      ),
       size,
       oldSize,
       prove: (from) => ledger.nodes.consistencyProof(from, size),

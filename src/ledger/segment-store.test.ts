@@ -133,7 +133,7 @@ describe('the segment store', () => {
 });
 
 describe('a failing disk', () => {
-  /** Real files whose writes or syncs fail half way while `fault` is set. */
+  /** Real files whose writes fail half way, or when all is written and is to be synced, while `fault` is set. */
   function brokenDisk() {
     const disk = { fault: undefined as undefined | 'write' | 'sync', lasts: true };
     const openFile = async (path: string, flags: number): Promise<SegmentFile> => {
@@ -141,14 +141,14 @@ describe('a failing disk', () => {
       const failing = (call: string) => Object.assign(new Error(call), { code: 'ENOSPC' });
       return new Proxy(file, {
         get(target, name) {
-          if (name === 'write' && disk.fault === 'write') {
+          if (name === 'write' && disk.fault !== undefined) {
+            const { fault } = disk;
             return async (bytes: Buffer, from: number, length: number, at: number) => {
-              await target.write(bytes, from, Math.ceil(length / 2), at);
+              await target.write(bytes, from, fault === 'write' ? Math.ceil(length / 2) : length, at);
               if (!disk.lasts) disk.fault = undefined;
-              throw failing('write');
+              throw failing(fault);
             };
           }
-          if (name === 'datasync' && disk.fault === 'sync') return () => Promise.reject(failing('fdatasync'));
           const value: unknown = Reflect.get(target, name, target);
           return typeof value === 'function' ? value.bind(target) : value;
         },

@@ -153,7 +153,13 @@ export class Sequencer {
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#queue.length > 0) await this.#commit(this.#takeGroup());
+    // All who call at this moment share the group of the first.
+    await undefined;
+    while (this.#queue.length > 0) {
+      await this.#commit(this.#takeGroup());
+      // More wait than were answered: the disk goes on first. Otherwise those who are answered may come again and share.
+      if (this.#queue.length < this.#written.length) this.#settle();
+    }
     this.#settle();
     this.#running = undefined;
   }
@@ -177,15 +183,11 @@ export class Sequencer {
     this.#writing = group;
     const leaves = Buffer.allocUnsafe(group.length * HASH_BYTES);
     try {
-      await this.#store.append(
-        group.map((entry) => entry.bytes),
-        {
-          whileWriting: () => this.#settle(),
-          whileSyncing: () => {
-            for (const [at, { bytes }] of group.entries()) leafHashInto(bytes, leaves, at * HASH_BYTES);
-          },
-        },
-      );
+      const bytes = group.map((entry) => entry.bytes);
+      await this.#store.append(bytes, () => {
+        this.#settle();
+        for (let n = 0; n < bytes.length; n += 1) leafHashInto(bytes[n]!, leaves, n * HASH_BYTES);
+      });
     } catch (error) {
       this.#settle();
       this.#fail(group, error);
@@ -203,7 +205,7 @@ export class Sequencer {
     const group = this.#written;
     if (group.length === 0) return;
     for (let at = 0; at < this.#leaves.length; at += HASH_BYTES) {
-      this.#nodes.tree.add(this.#leaves.subarray(at, at + HASH_BYTES));
+      this.#nodes.tree.add(this.#leaves, at);
     }
     const first = this.#settled;
     this.#written = [];

@@ -90,10 +90,10 @@ export class MerkleTree {
     return this.#size;
   }
 
-  /** Adds the hash of the next leaf (`leafHash`). */
-  add(leaf: Uint8Array): void {
-    assert(leaf.length === HASH_BYTES, 'a leaf hash has 32 bytes');
-    this.#growing.set(leaf);
+  /** Adds the hash of the next leaf (`leafHash`), which stands in `hashes` from `at` on. */
+  add(hashes: Buffer, at = 0): void {
+    assert(at + HASH_BYTES <= hashes.length, 'a leaf hash has 32 bytes');
+    hashes.copy(this.#input, RIGHT, at, at + HASH_BYTES);
     let level = 0;
     let index = this.#size;
     this.#onNode?.(0, index, this.#growing);
