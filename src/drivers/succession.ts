@@ -100,7 +100,8 @@ export function createSuccession(ports: SuccessionPorts): Pick<Fleet, 'replace' 
     const slot = await ports.slot(order);
     const { oldInstance, oldVersion, newInstance, oldState } = order;
     if (slot.instance === returnOf(order)) return dismiss(order, true, context);
-    if (slot.instance === newInstance && order.version === oldVersion) {
+    const isEqual = order.version === oldVersion && order.rereads === undefined;
+    if (slot.instance === newInstance && isEqual) {
       // An equal one serves in its place, and the old one must not go on beside it.
       if (oldInstance) await ports.stop(oldInstance, { ...placeOf(order), version: oldVersion, drain: true }, context);
       return;

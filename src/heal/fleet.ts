@@ -17,6 +17,8 @@ export interface Replacement {
   readonly inPlace: boolean;
   /** Machines that are in doubt: the successor is placed on another one, or not at all. */
   readonly avoidHosts?: readonly string[];
+  /** The setting that the successor is to see, because processes read it at their start alone. */
+  readonly rereads?: string;
 }
 
 /** Id under which an undo starts the old version again when the old instance is gone by then: an id is used once. */
@@ -79,7 +81,8 @@ export interface Fleet {
   /**
    * Takes back a replacement, however far it came: the slot has an instance of the old version, in the old state, and
    * nobody else runs for it. The old instance keeps the slot, or gets it back, while it runs; otherwise the old version is
-   * started under `returnOf`. An equal successor that has the slot stays: it is as before under another name.
+   * started under `returnOf`. An equal successor that has the slot stays: it is as before under another name, unless it
+   * reads a setting anew.
    */
   undoReplace(order: Replacement, context: MoveContext): Promise<void>;
   /** Sets the version that a workload is to run. `rejected` marks a version that was gone back from. */

@@ -60,6 +60,12 @@ test('what cannot be taken back is kept, and that is said', () => {
   });
 });
 
+test('what was started anew to see a setting is undone after the setting, so that it sees the old one', () => {
+  const of = planOf({ steps: [stepOf({ move: 'resize' }), stepOf({ input: { rereads: 'records/POOL' } })] });
+  expect(after(vain, of)).toEqual({ at: 'begin-undo', moveIndex: 0 });
+  expect(after([...vain, ['undo-intent'], ['undone']], of)).toEqual({ at: 'begin-undo', moveIndex: 1 });
+});
+
 test('after an undo that failed a person is called, and nothing else is done', () => {
   const stuck: readonly Line[] = [...vain, ['undo-intent', 1], ['undo-failed', 1]];
   expect(after(stuck)).toEqual({ at: 'call', moveIndex: 1 });

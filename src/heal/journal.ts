@@ -119,7 +119,9 @@ function withinRung(journal: readonly JournalEntry[], plan: Plan, rung: number):
     const next = indices.find((i) => states.get(i) === 'new');
     return next === undefined ? { at: 'verify', moveIndex: indices.at(-1) ?? 0 } : { at: 'begin', moveIndex: next };
   }
-  const moveIndex = indices.findLast((i) => LEFT.has(states.get(i) ?? 'new'));
+  const left = indices.filter((i) => LEFT.has(states.get(i) ?? 'new'));
+  // A process that was started anew to see a setting is started once more after the setting is as before.
+  const moveIndex = left.findLast((i) => plan.steps[i]?.input['rereads'] === undefined) ?? left.at(-1);
   if (moveIndex === undefined) return afterRung(journal, plan, rung);
   if (plan.steps[moveIndex]?.touch.reversible === false) return { at: 'keep', moveIndex };
   return { at: states.get(moveIndex) === 'undoing' ? 'undo' : 'begin-undo', moveIndex };

@@ -30,6 +30,8 @@ export interface Course {
   readonly needsApproval?: boolean;
   /** Moves that cannot be taken back here. */
   readonly irreversible?: readonly MoveName[];
+  /** The last step of the rung starts an instance anew because of the setting that the first one writes. */
+  readonly rereads?: boolean;
   /** How the instances are that are replaced. */
   readonly old?: 'ready' | 'running' | 'gone';
   readonly ends: Outcome;
@@ -56,6 +58,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   'records/ROUTE': 'old way',
   'records/PROTECTION': 'off',
 };
+
+/** The setting that instances read at their start alone. */
+export const READ_AT_START = 'records/LIMIT0';
 
 function factsOf(at: number): Readonly<Record<string, string>> {
   return {
@@ -140,10 +145,19 @@ export function planOf(course: Course): Plan {
   };
 }
 
-function stepOf({ irreversible, old }: Course, move: MoveName, rung: number, at: number): Step {
+function stepOf({ irreversible, old, rereads }: Course, move: MoveName, rung: number, at: number): Step {
+  const reread = rereads && at > 0 ? { rereads: READ_AT_START } : {};
   const touch = { ...NOTHING_TOUCHED, reversible: !irreversible?.includes(move) };
   const said = { effect: move, undo: `no ${move}` };
-  return { move, rung, input: inputOf(move, at, old), touch, ...said, soakMs: 100, verifyWithinMs: 200 };
+  return {
+    move,
+    rung,
+    input: { ...inputOf(move, at, old), ...reread },
+    touch,
+    ...said,
+    soakMs: 100,
+    verifyWithinMs: 200,
+  };
 }
 
 const REPLACING: readonly MoveName[] = ['revert', 'rollback', 'restart', 'replace'];
@@ -188,19 +202,29 @@ function coursesOfMove(move: MoveName): readonly Course[] {
 }
 
 function coursesOfReplacing(move: MoveName): readonly Course[] {
-  const last = `${REGION}/${move === 'replace' || move === 'restart' ? 0 : 2}`;
+  const one = move === 'replace' || move === 'restart';
+  const last = `${REGION}/${one ? 0 : 2}`;
   const states = ['ready', 'running', 'gone'] as const;
   const takesAway = move === 'restart' || move === 'revert';
   return [
     ...states.map((old) => neverReady(move, [`${last}:new`], old, 'unwound')),
     ...states.slice(1).map((old) => bad(move, old)),
     // What served cannot be had again: only here may an undo fail without a fault of its own.
+    ...(one ? states.flatMap((old) => rereading(move, old)) : []),
     ...(takesAway ? [neverReady(move, [`${last}:new`, `${last}:new-back`], 'ready', 'stuck')] : []),
   ];
 }
 
 function bad(of: MoveName, old: Course['old'] & string): Course {
   return { of, what: `of what is ${old} does not heal`, ladder: [[of]], readings: ['bad'], old, ends: 'unwound' };
+}
+
+function rereading(of: MoveName, old: Course['old'] & string): readonly Course[] {
+  const course = { of, ladder: [['resize', of]] as const, rereads: true, old };
+  return [
+    { ...course, what: `of what is ${old} rereads a setting and heals`, ends: 'healed' },
+    { ...course, what: `of what is ${old} rereads a setting and does not heal`, readings: ['bad'], ends: 'unwound' },
+  ];
 }
 
 function neverReady(of: MoveName, ids: readonly string[], old: Course['old'] & string, ends: Outcome): Course {

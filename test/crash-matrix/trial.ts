@@ -8,7 +8,7 @@ import { type Moment, Replica } from '../sim/calamity.ts';
 import { FleetInMemory, type Picture } from '../sim/fleet-in-memory.ts';
 import { MemoryInMemory } from '../sim/memory-in-memory.ts';
 import { VirtualClock } from '../sim/virtual-clock.ts';
-import { type Course, planOf, REGION, surroundingsOf } from './course.ts';
+import { type Course, planOf, READ_AT_START, REGION, surroundingsOf } from './course.ts';
 
 const REPAIR = 'rep_1';
 const SCOPES = ['global', 'workload records'];
@@ -35,12 +35,13 @@ export class Trial {
     const { plan, slots, settings, facts } = settingOf(course);
     this.plan = plan;
     const old = course.old ?? 'ready';
+    for (const [setting, value] of Object.entries(settings)) this.fleet.facts.declare(setting, value, 4);
+    if (course.rereads) this.fleet.slots.reads = () => `with ${this.fleet.facts.values()[READ_AT_START]}`;
     for (const name of slots) {
       this.fleet.slots.add(name, `${name}:old`, 2, old === 'ready');
       if (old === 'gone') this.fleet.slots.running.delete(`${name}:old`);
     }
     this.fleet.declared = { [REGION]: slots.length };
-    for (const [setting, value] of Object.entries(settings)) this.fleet.facts.declare(setting, value, 4);
     for (const [name, value] of Object.entries(facts)) this.fleet.facts.facts.set(name, value);
     this.fleet.slots.neverReady = course.neverReady ?? [];
     this.before = this.fleet.picture();
@@ -106,11 +107,10 @@ export class Trial {
 
   #isUndoneBackwards(): boolean {
     const undone = this.journal.filter(({ event }) => event === 'undo-intent' || event === 'kept');
-    return undone.every(({ moveIndex }, i) => {
-      const before = undone[i - 1];
-      const isSameRung = before && this.plan.steps[before.moveIndex]?.rung === this.plan.steps[moveIndex]?.rung;
-      return !isSameRung || moveIndex < before.moveIndex;
-    });
+    const steps = undone.map(({ moveIndex }) => ({ moveIndex, ...this.plan.steps[moveIndex] }));
+    // What reads a setting anew comes after the setting.
+    const rank = (i: number) => (steps[i]?.moveIndex ?? 0) - (steps[i]?.input?.['rereads'] === undefined ? 0 : 1_000);
+    return steps.every(({ rung }, i) => i === 0 || steps[i - 1]?.rung !== rung || rank(i) < rank(i - 1));
   }
 
   async #run(replica: Replica): Promise<Outcome | undefined> {
@@ -221,7 +221,7 @@ const VERBS = {
   ended: 'nothing',
 } as const;
 
-/** Where two pictures differ. A slot in which more works than before, of the same version, is as before. */
+/** Where two pictures differ. A slot in which more works than before, of the same version and settings, is as before. */
 function differences(wanted: Picture, found: Picture): readonly string[] {
   const { slots: wantedSlots, ...wantedRest } = wanted;
   const { slots: foundSlots, ...foundRest } = found;
@@ -242,5 +242,7 @@ const RANKS = ['nobody runs', 'runs', 'serves'];
 function isAsGood(wanted: string | undefined, found: string | undefined): boolean {
   if (wanted === undefined || found === undefined) return wanted === found;
   const rank = (text: string) => RANKS.findIndex((word) => text.endsWith(word));
+  const read = (text: string) => / with (\w+) /.exec(text)?.[1];
+  if (rank(wanted) > 0 && read(wanted) !== read(found)) return false;
   return wanted.split(':')[0] === found.split(':')[0] && rank(found) >= rank(wanted);
 }

@@ -52,7 +52,8 @@ export class FleetInMemory {
     const { slots, running } = this.slots;
     const stateOf = (id: string | null) => {
       const runner = running.get(id ?? '');
-      return runner ? `version ${runner.version} ${runner.isReady ? 'serves' : 'runs'}` : 'nobody runs';
+      if (!runner) return 'nobody runs';
+      return `version ${runner.version} ${runner.read} ${runner.isReady ? 'serves' : 'runs'}`;
     };
     return {
       slots: Object.fromEntries([...slots].map(([name, slot]) => [name, `${slot.version}: ${stateOf(slot.instance)}`])),

@@ -13,6 +13,8 @@ export type Effect = (context: MoveContext, name: string, isDone: () => boolean,
 export interface Runner {
   readonly version: number;
   readonly isReady: boolean;
+  /** What it read at its start. */
+  readonly read: string;
 }
 
 /** Slots and what runs for them. Instances are started at most once in their lives, as by the keeper. */
@@ -23,10 +25,12 @@ export class SlotsInMemory {
   /** Instances that start and never become ready. */
   neverReady: readonly string[] = [];
   cannotStop: string | undefined;
+  /** What an instance reads when it starts, and never again. */
+  reads: () => string = () => '';
 
   add(name: string, instance: string, version: number, isReady: boolean): void {
     this.slots.set(name, { instance, version, incoming: null, incomingVersion: null });
-    this.running.set(instance, { version, isReady });
+    this.running.set(instance, { version, isReady, read: this.reads() });
     this.#used.add(instance);
   }
 
@@ -51,7 +55,7 @@ export class SlotsInMemory {
         await clock.sleep(30, context.signal);
         if (!this.running.has(id)) throw new KinError('instance.not-ready', `${id} ended before it was ready`);
         if (this.neverReady.includes(id)) throw new KinError('instance.not-ready', `${id} is not ready`);
-        this.running.set(id, { version: this.running.get(id)?.version ?? 0, isReady: true });
+        this.#becomeReady(id);
       },
       stop: (id, _of, context) =>
         effect(
@@ -75,13 +79,18 @@ export class SlotsInMemory {
     return slot;
   }
 
+  #becomeReady(id: string): void {
+    const runner = this.running.get(id);
+    if (runner) this.running.set(id, { ...runner, isReady: true });
+  }
+
   #start(place: SlotPlace, id: string, version: number, inPlace: boolean): void {
     const slot = this.at(place);
     assert(slot.incoming === id, 'who is coming is written down before it is started');
     const others = [...this.running.keys()].filter((each) => each.startsWith(`${slotName(place)}:`));
     assert(others.length <= (inPlace ? 0 : 1), `${others.join(' and ')} run beside the successor ${id}`);
     this.#used.add(id);
-    this.running.set(id, { version, isReady: false });
+    this.running.set(id, { version, isReady: false, read: this.reads() });
   }
 }
 
