@@ -304,7 +304,7 @@ describe('noisy-tenant', () => {
   });
 
   test('it clears when the tenant is quiet again', () => {
-    const after = each(24_000, 33_000, 500, (at) => [requestsAt(at, 'loud', 5), requestsAt(at, 'quiet', 5)]);
+    const after = each(24_000, 40_000, 500, (at) => [requestsAt(at, 'loud', 5), requestsAt(at, 'quiet', 5)]);
     expect(standing(noisyTenantDetector, [...usual, ...flood(80), ...after])).toEqual([]);
   });
 });

@@ -23,8 +23,9 @@ const FAILED_SHARE_MIN = 0.02;
 const LATENCIES_MIN = 20;
 const REQUESTS_MIN = 5;
 /** What others felt of it lasts a little longer: the claim that explains that does too. */
-const CALM_FOR_MS = 5_000;
+const CALM_FOR_MS = 12_000;
 const HURT_NAMED = 20;
+const HELD_SHARE = 0.05;
 
 interface State {
   readonly tenants: Record<string, Track>;
@@ -47,7 +48,8 @@ export const noisyTenantDetector: Detector<State> = {
     // What was limited or refused was sent too: noise is what a tenant asks for, not what it gets.
     const { at, spanMs, vantage, failed, latency } = sample;
     const ok = sample.ok + sample.limited + sample.refused;
-    const isOdd = Object.keys(state.noisy).length > 0;
+    // Nor is it usual what somebody asks for who is held back.
+    const isOdd = Object.keys(state.noisy).length > 0 || sample.limited + sample.refused > HELD_SHARE * (ok + failed);
     followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, isOdd);
     followSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed }, isOdd);
     return judge(state, track, sample);

@@ -146,7 +146,11 @@ function bornInto(id: string, main: readonly Symptom[], scene: Scene): readonly 
     const setting = subject.kind === 'setting' ? settingOf(scene.fleet, subject.name) : undefined;
     if (!setting || score < SETTING_SCORE_MIN || isPutBack(setting)) return false;
     const at = setting.history.findLast((each) => each.at <= trouble.onset)?.at ?? 0;
-    return (isOfStart || setting.needsRestart) && at > wellSince && (isOfStart || at <= instance.startedAt);
+    return (
+      (isOfStart || (setting.needsRestart && name !== 'exited')) &&
+      at > wellSince &&
+      (isOfStart || at <= instance.startedAt)
+    );
   });
 }
 

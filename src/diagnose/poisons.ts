@@ -5,8 +5,12 @@ import { accuse, burning, named, type Rule, type Scene, symptomsIn, victimsOf } 
 export const poisons: Rule = (scene) => {
   const [claim] = named(scene.left, ['poison']);
   if (claim?.subject.kind !== 'requests') return undefined;
-  const { workload } = claim.subject;
-  const here = symptomsIn(scene, new Set([workload]), true).filter((each) => each !== claim && isOfDeaths(each));
+  const { workload, tenant } = claim.subject;
+  // Once it is kept out, who died of it is to be replaced.
+  const isKeptOut = scene.fleet.tenants.some(({ name, mitigations }) => name === tenant && mitigations.length > 0);
+  const here = symptomsIn(scene, new Set([workload]), true).filter(
+    (each) => each !== claim && isOfDeaths(each) && !(isKeptOut && each.name === 'exited'),
+  );
   const victims = [...here, ...victimsOf(scene, [workload]), ...feltBy(scene, workload), ...burning(scene)];
   return accuse({ cause: 'poison', subject: claim.subject, workload, summary: claim.reason }, [claim], victims);
 };

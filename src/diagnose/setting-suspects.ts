@@ -46,7 +46,13 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
   const score =
     Math.min(
       1,
-      scope * recency * fit * driftOf(setting, change) * vainOf(setting, change) * mentionOf(setting, trouble),
+      scope *
+        recency *
+        fit *
+        driftOf(setting, change) *
+        vainOf(setting, change) *
+        mentionOf(setting, trouble) *
+        returnOf(setting, change),
     ) / Math.max(1, loadOf(setting, trouble));
   if (score < 0.02) return [];
   const repeated = writerOf(setting, fleet);
@@ -70,6 +76,12 @@ function changeBefore({ history, value }: SettingView, onset: number, now: numbe
   if (before && before.value === change.value) return undefined;
   const isTakenBack = before !== undefined && before.value === value;
   return isTakenBack && now - history.at(-1)!.at > SETTLING_MS ? undefined : change;
+}
+
+/** What goes back to a value that had proven itself is seldom what breaks it. */
+function returnOf({ history }: SettingView, change: SettingChange): number {
+  const earlier = history.slice(0, history.lastIndexOf(change));
+  return earlier.some(({ value, soakedAt }) => value === change.value && soakedAt !== null) ? IN_VAIN : 1;
 }
 
 /** Whether we put it back already, and wait for what comes of that. */
