@@ -43,18 +43,29 @@ export function healedAt(scenario: Scenario, trial: Trial, felt: Felt): Healed {
 }
 
 function servedAt({ expect }: Scenario, trial: Trial, felt: Felt, from: number): Healed {
+  const { healed } = expect;
   const below = [...felt].flatMap(([tenant, windows]) =>
-    expect.healed.hurt.includes(tenant)
-      ? []
-      : windows.filter(({ isBelow }) => isBelow).map(({ until }) => ({ tenant, until })),
+    healed.hurt.includes(tenant) ? [] : windows.filter(({ isBelow }) => isBelow).map((each) => ({ ...each, tenant })),
   );
-  const last = below.sort((a, b) => a.until - b.until).at(-1);
-  if (!last || last.until <= from) return { at: from };
-  if (trial.lengthMs - last.until >= expect.healed.for) return { at: last.until };
-  const tenants = new Set(
-    below.filter(({ until }) => trial.lengthMs - until < expect.healed.for).map((it) => it.tenant),
-  );
-  return { why: `at the end ${[...tenants].join(', ')} ${tenants.size === 1 ? 'is' : 'are'} not served` };
+  const ends = [from, ...below.map(({ until }) => until).filter((until) => until > from)].sort((a, b) => a - b);
+  const at = ends.find((end) => {
+    const again = below.filter(({ until }) => until > end);
+    const isHeld = again.every((each) => each.at >= end + healed.for);
+    return isHeld && trial.lengthMs - end >= healed.for && relapseMs(again) <= healed.relapse;
+  });
+  if (at !== undefined) return { at };
+  const last = below.filter(({ until }) => trial.lengthMs - until < healed.for);
+  const tenants = [...new Set((last.length > 0 ? last : below).map(({ tenant }) => tenant))].join(', ');
+  return { why: last.length > 0 ? `at the end not served: ${tenants}` : `hurt again and again: ${tenants}` };
+}
+
+/** The longest that a tenant was hurt again, over all its relapses. */
+function relapseMs(
+  windows: readonly { readonly tenant: string; readonly at: number; readonly until: number }[],
+): number {
+  const sums = new Map<string, number>();
+  for (const { tenant, at, until } of windows) sums.set(tenant, (sums.get(tenant) ?? 0) + until - at);
+  return Math.max(0, ...sums.values());
 }
 
 function conditionsAt({ expect }: Scenario, trial: Trial): readonly Healed[] {

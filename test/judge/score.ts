@@ -66,7 +66,7 @@ function timing(scenario: Scenario, trial: Trial, felt: Felt): Timing {
   const { expect } = scenario;
   if (expect.nothing) return { detectMs: null, healMs: null, reasons: [] };
   const from = onsetOf(scenario);
-  const first = incidentsOf(scenario, trial)[0];
+  const first = noticed(scenario, trial);
   const detectMs = first ? Math.max(0, first.openedAt - from) : null;
   const healed = healedAt(scenario, trial, felt);
   const repair = repairOf(trial, expect.repairs);
@@ -93,6 +93,20 @@ function incidentsOf(scenario: Scenario, trial: Trial): readonly TrialIncident[]
   return [...open].sort((a, b) => a.openedAt - b.openedAt);
 }
 
+/** The first incident of the trouble: one that was open at the onset or later, or that had named the cause before. */
+function noticed(scenario: Scenario, trial: Trial): TrialIncident | undefined {
+  const { cause, causes } = scenario.expect;
+  const early = trial.incidents.find((it) => isAmong(it, [...cause, ...causes.flat()]));
+  const [first] = incidentsOf(scenario, trial);
+  return early && (!first || early.openedAt < first.openedAt) ? early : first;
+}
+
+type Causes = Scenario['expect']['cause'];
+
+function isAmong(incident: TrialIncident, causes: Causes): boolean {
+  return causes.some((it) => it.cause === incident.cause && incident.subject.includes(it.subject ?? ''));
+}
+
 /**
  * What the healer named in the end counts, in the incidents that it acted for; in all of them when it did not act. With
  * several faults, one cause of each list has to be named.
@@ -100,12 +114,12 @@ function incidentsOf(scenario: Scenario, trial: Trial): readonly TrialIncident[]
 function judgeCause(scenario: Scenario, trial: Trial): boolean | null {
   const { cause, causes } = scenario.expect;
   if (cause.length === 0 && causes.length === 0) return null;
-  const all = incidentsOf(scenario, trial);
+  const early = noticed(scenario, trial);
+  const all = [...new Set([...(early ? [early] : []), ...incidentsOf(scenario, trial)])];
   const acted = new Set(changesOf(trial).map(({ incident }) => incident));
   const judged = all.filter(({ id }) => acted.has(id));
   const incidents = judged.length === 0 || causes.length > 0 ? all : judged;
-  const isNamed = (list: typeof cause) =>
-    incidents.some((it) => list.some((each) => each.cause === it.cause && it.subject.includes(each.subject ?? '')));
+  const isNamed = (list: Causes) => incidents.some((it) => isAmong(it, list));
   return (cause.length === 0 || isNamed(cause)) && causes.every(isNamed);
 }
 
@@ -205,9 +219,7 @@ function isFalse(act: Act, scenario: Scenario, trial: Trial, felt: Felt): boolea
   if (expect.repairs.length === 0 || expect.repairs.flat().some((deed) => isDeed(act, deed))) return false;
   const incident = trial.incidents.find(({ id }) => id === act.incident);
   const accepted = [...expect.cause, ...expect.causes.flat()];
-  if (incident && accepted.some((it) => it.cause === incident.cause && incident.subject.includes(it.subject ?? ''))) {
-    return false;
-  }
+  if (incident && isAmong(incident, accepted)) return false;
   if (act.move === 'scale' || act.areWell === false) return false;
   const isLeft = act.areWell === undefined && keptOf(trial).includes(act);
   return isLeft || hurt(act, scenario, felt);

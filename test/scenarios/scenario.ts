@@ -23,18 +23,21 @@ const region = z.strictObject({
 });
 
 const fleet = z.strictObject({
-  regions: z.record(name, region).default({ eu: { hosts: 3, room: 10 } }),
-  gateways: z.int().min(1).default(2),
+  regions: z
+    .record(name, region)
+    .default({ eu: { hosts: 3, room: 10 } })
+    .describe('Where machines are'),
+  gateways: z.int().min(1).default(2).describe('Gateways that carry the traffic'),
   replicas: z.int().min(1).default(1).describe('Replicas of the healer'),
   healerStandsOn: z
     .array(name)
     .default([])
     .describe('Workloads, assets and settings without which the healer cannot work'),
-  workloads: z.record(name, workload),
-  tenants: z.record(name, tenant),
+  workloads: z.record(name, workload).describe('Equal instances of one thing each'),
+  tenants: z.record(name, tenant).describe('Who is served'),
   settings: z.record(name, setting).default({}).describe('By id, `records/POOL_SIZE`'),
   assets: z.record(name, asset).default({}).describe('By id: kind and name, `certificate ingress`'),
-  actors: z.record(name, actor).default({}),
+  actors: z.record(name, actor).default({}).describe('Who loads or changes things besides the tenants'),
 });
 
 const profile = z.strictObject({
@@ -43,15 +46,15 @@ const profile = z.strictObject({
 });
 
 const freeze = z.strictObject({
-  from: duration,
-  until: duration,
+  from: duration.describe('When it begins'),
+  until: duration.describe('When it ends'),
   workloads: z.array(name).default([]).describe('All when empty'),
   allow: z.array(name).default(['page']).describe('Moves that may be made all the same'),
 });
 
 const policy = z.strictObject({
   autonomy: z.enum(AUTONOMY).default('auto').describe('How far any playbook may go without a person'),
-  freezes: z.array(freeze).default([]),
+  freezes: z.array(freeze).default([]).describe('Declared times without changes'),
   destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that destroy and are allowed all the same'),
   playbooks: z
     .record(name, playbookSchema.shape.spec)
@@ -66,7 +69,7 @@ const policy = z.strictObject({
 });
 
 const person = z.strictObject({
-  name,
+  name: name.describe('Who approves'),
   approves: z
     .array(z.enum([...MOVES, 'any']))
     .default([])
@@ -79,25 +82,32 @@ export const scenarioSchema = z.strictObject({
     .string()
     .regex(/^[a-z0-9][a-z0-9-]*$/, 'must be small letters, digits and hyphens')
     .describe('Its id, unique in its pack'),
-  pack: z.string().regex(/^[a-z0-9-]+$/, 'must be small letters, digits and hyphens'),
+  pack: z
+    .string()
+    .regex(/^[a-z0-9-]+$/, 'must be small letters, digits and hyphens')
+    .describe('Pack that it is counted in'),
   title: name.describe('What happens, in one line'),
   story: z.string().default('').describe('What a reader has to know to judge it'),
   source: z.string().default('').describe('Family or case that it is taken from'),
   runs: duration.prefault('15m').describe('Length of the simulation'),
-  noise: noise.prefault({}),
-  fleet,
+  noise: noise.prefault({}).describe('What is never quite even'),
+  fleet: fleet.describe('The world before anything happens'),
   profiles: z.record(name, profile).default({}).describe('Regulations, by name'),
   policy: policy.prefault({}).describe('What people have decided about healing'),
   people: z.array(person).default([]).describe('Who answers when a plan asks for approval'),
   effects: z.array(effect).default([]).describe('The physics of this world: what follows from what'),
   events: z.array(event).default([]).describe('What happens, and when'),
-  expect: expectation,
+  expect: expectation.describe('What counts as healed, and what may be done'),
   withoutGuards: z
     .array(name)
     .default([])
     .describe('Run a second time with these guards taken out: that run must do the harm that they prevent'),
   real: z
-    .strictObject({ fault: name, target: name, args: z.array(z.string()).default([]).describe('More arguments') })
+    .strictObject({
+      fault: name.describe('Name of the fault'),
+      target: name.describe('Instance, workload or tenant of the example'),
+      args: z.array(z.string()).default([]).describe('More arguments'),
+    })
     .optional()
     .describe('Also run on real processes: fault and target of `kintsugi drill` on the example stack'),
 });

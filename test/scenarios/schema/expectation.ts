@@ -4,13 +4,13 @@ import { CAUSES, MOVES } from '../../../src/resources/playbook.ts';
 import { duration, name, value } from './words.ts';
 
 export const deed = z.strictObject({
-  move: z.enum([...MOVES, 'any']),
+  move: z.enum([...MOVES, 'any']).describe('any: whatever the move is called, but no call for a person'),
   subject: name.optional().describe('Part of what it touched: an instance, workload, tenant, setting, asset or actor'),
   value: value.optional().describe('Value that it wrote, or version that it went to'),
 });
 
 const cause = z.strictObject({
-  cause: z.enum(CAUSES),
+  cause: z.enum(CAUSES).describe('What the healer has to name'),
   subject: name.optional().describe('Part of the name of the subject'),
 });
 
@@ -23,12 +23,22 @@ const healed = z.strictObject({
     ),
   hurt: z.array(name).default([]).describe('Tenants that need not be served for it to count'),
   for: duration.prefault('60s').describe('How long it must hold'),
+  relapse: duration
+    .prefault('0s')
+    .describe('How long a tenant may be hurt again later, as when a limit that ends by itself shows that it is needed'),
   conditions: z
-    .array(z.strictObject({ asset: name, not: z.enum(CONDITIONS) }))
+    .array(
+      z.strictObject({
+        asset: name.describe('Id of the asset'),
+        not: z.enum(CONDITIONS).describe('What may not hold of it any more'),
+      }),
+    )
     .default([])
     .describe('Conditions that must be gone as well'),
   settings: z
-    .array(z.strictObject({ setting: name, is: value }))
+    .array(
+      z.strictObject({ setting: name.describe('Id of the setting'), is: value.describe('At the end; null: absent') }),
+    )
     .default([])
     .describe('Values that must stand as well'),
 });
@@ -51,7 +61,8 @@ export const expectation = z.strictObject({
       detect: duration.prefault('60s').describe('Until an incident is opened'),
       heal: duration.prefault('5m').describe('Until the oracle begins to hold for good'),
     })
-    .prefault({}),
+    .prefault({})
+    .describe('Time limits, from `from`'),
   harm: z
     .strictObject({
       tenantMinutes: z.number().default(10).describe('Minutes below objective, summed over tenants'),

@@ -4,7 +4,7 @@ import { when } from './when.ts';
 import { detail, duration, name, share, value } from './words.ts';
 
 const version = z.strictObject({
-  version: z.int().min(1),
+  version: z.int().min(1).describe('Its number'),
   age: duration.prefault('30d').describe('How long ago it was made'),
   soaked: z.boolean().default(true).describe('It served long enough to count as good'),
   artefact: name.optional().describe('Versions with an equal artefact differ in their configuration alone'),
@@ -34,27 +34,34 @@ export const workload = z.strictObject({
       used: z.number().describe('MiB of a process without a leak'),
       limit: z.number().describe('MiB at which it is killed; the setting NAME/memory when there is one'),
     })
-    .prefault({ used: 200, limit: 512 }),
+    .prefault({ used: 200, limit: 512 })
+    .describe('What a process needs and may have'),
   timeout: duration.prefault('2s').describe('Of a call that it makes; the setting NAME/timeout when there is one'),
   retries: z
     .int()
     .min(0)
     .default(0)
     .describe('Tries after the first of a call that it makes; the setting NAME/retries when there is one'),
-  versions: z.array(version).default([{ version: 1, age: THIRTY_DAYS_MS, soaked: true }]),
+  versions: z
+    .array(version)
+    .default([{ version: 1, age: THIRTY_DAYS_MS, soaked: true }])
+    .describe('Versions that there are; one that soaked when left out'),
   runs: z.int().optional().describe('Version that runs at the start; the newest that soaked when left out'),
 });
 
 export const tenant = z.strictObject({
   regions: z.array(name).min(1).describe('Where it may be served; the first is its home'),
   profiles: z.array(name).default([]).describe('Regulations that it lives under, of `profiles`'),
-  dataClasses: z.array(name).default(['personal']),
-  tier: name.default('standard'),
+  dataClasses: z.array(name).default(['personal']).describe('Sorts of data that are kept for it'),
+  tier: name.default('standard').describe('What it pays for'),
   perSecond: z.number().min(0).default(20).describe('Requests that it sends to each of its workloads'),
   uses: z.array(name).default([]).describe('Workloads with a route that it calls; all of them when empty'),
   retries: z.int().min(0).default(0).describe('How often its clients try again at once what failed'),
   limits: z
-    .strictObject({ requestsPerSecond: z.number().positive(), concurrency: z.number().positive() })
+    .strictObject({
+      requestsPerSecond: z.number().positive().describe('At all gateways together'),
+      concurrency: z.number().positive().describe('Requests at one time'),
+    })
     .optional()
     .describe('What it is entitled to; ten times what it sends when left out'),
   routedBy: name
@@ -67,13 +74,13 @@ export const tenant = z.strictObject({
 const change = z.strictObject({
   value,
   age: duration.describe('How long before the start it was written'),
-  by: name.default('person operator'),
-  soaked: z.boolean().default(true),
+  by: name.default('person operator').describe('Who wrote it: `person NAME`, `job NAME`, `pipeline NAME`'),
+  soaked: z.boolean().default(true).describe('It served long enough to count as good'),
 });
 
 export const setting = z.strictObject({
-  kind: z.enum(SETTING_KINDS).default('config'),
-  value,
+  kind: z.enum(SETTING_KINDS).default('config').describe('What sort of thing it sets'),
+  value: value.describe('At the start; null: absent'),
   age: duration.prefault('30d').describe('How long before the start the present value was written'),
   by: name.default('person operator').describe('Who wrote the present value'),
   soaked: z.boolean().default(true).describe('The present value served long enough to count as good'),
@@ -88,11 +95,11 @@ export const setting = z.strictObject({
 });
 
 export const asset = z.strictObject({
-  kind: z.enum(ASSET_KINDS),
+  kind: z.enum(ASSET_KINDS).describe('Decides what can be wrong with it; see the mechanics'),
   workloads: z.array(name).default([]).describe('Who cannot work without it'),
   tenants: z.array(name).default([]).describe("Whose requests need it; everybody's when empty"),
   share: share.default(1).describe('Share of the requests of its workloads that need it'),
-  region: name.nullable().default(null),
+  region: name.nullable().default(null).describe('Where it is, when it is somewhere'),
   host: name.nullable().default(null).describe('As in `eu-1`: the hosts of a region are counted from 1'),
   partOf: name.nullable().default(null).describe('Id of the asset that it belongs to'),
   settings: z.array(name).default([]).describe('Settings that bound or govern it'),
@@ -116,8 +123,8 @@ export const asset = z.strictObject({
 });
 
 export const actor = z.strictObject({
-  kind: z.enum(['job', 'controller', 'client', 'sidecar', 'autoscaler']).default('job'),
-  running: z.boolean().default(true),
+  kind: z.enum(['job', 'controller', 'client', 'sidecar', 'autoscaler']).default('job').describe('What sort of actor'),
+  running: z.boolean().default(true).describe('Whether it runs at the start'),
   suspendable: z.boolean().default(true).describe('Whether the healer may stop it'),
   uses: z.record(name, z.number()).default({}).describe('Assets it uses up, and how much of each while it runs'),
   usually: z.record(name, z.number()).default({}).describe('How much it uses of them on other days'),
@@ -125,16 +132,18 @@ export const actor = z.strictObject({
   writes: z
     .array(
       z.strictObject({
-        setting: name,
+        setting: name.describe('Id of the setting'),
         value,
-        every: duration,
+        every: duration.describe('How often it looks and writes'),
         when: when.optional().describe('Only while this holds'),
       }),
     )
     .default([])
     .describe('Settings that it writes again and again while it runs; a write of the present value is none'),
   resumes: z
-    .array(z.strictObject({ actor: name, every: duration }))
+    .array(
+      z.strictObject({ actor: name.describe('Name of the actor'), every: duration.describe('How often it looks') }),
+    )
     .default([])
     .describe('Actors that it starts again, whoever stopped them'),
 });

@@ -37,20 +37,22 @@ export const effect = z.strictObject({
 });
 
 const fault = z.strictObject({
-  kind: z.enum([
-    'kill',
-    'stop',
-    'slow',
-    'errors',
-    'leak',
-    'block',
-    'burn',
-    'crash-loop',
-    'partition',
-    'delay',
-    'loss',
-    'host-down',
-  ]),
+  kind: z
+    .enum([
+      'kill',
+      'stop',
+      'slow',
+      'errors',
+      'leak',
+      'block',
+      'burn',
+      'crash-loop',
+      'partition',
+      'delay',
+      'loss',
+      'host-down',
+    ])
+    .describe('What breaks; see the mechanics'),
   instance: name.optional().describe('Slot, `records/eu/0`: who is in it at that time'),
   workload: name.optional().describe('All its instances'),
   host: name.optional().describe('All instances on it'),
@@ -62,24 +64,24 @@ const fault = z.strictObject({
 });
 
 const deploy = z.strictObject({
-  workload: name,
-  version: z.int(),
-  by: name.default('person operator'),
+  workload: name.describe('What is rolled out'),
+  version: z.int().describe('To which version'),
+  by: name.default('person operator').describe('Who does it'),
   rollout: z.enum(['canary', 'all']).default('all').describe('canary: one instance first, the others when it soaked'),
   every: duration.prefault('5s').describe('From one instance to the next'),
 });
 
 const restart = z.strictObject({
-  workload: name,
-  by: name.default('person operator'),
+  workload: name.describe('Whose instances'),
+  by: name.default('person operator').describe('Who does it'),
   every: duration.prefault('5s').describe('From one instance to the next'),
 });
 
 const poison = z.strictObject({
-  tenant: name,
-  workload: name,
-  route: name,
-  fingerprint: name,
+  tenant: name.describe('Who sends it'),
+  workload: name.describe('Where it arrives'),
+  route: name.describe('Route template, `/records/{id}`'),
+  fingerprint: name.describe('What such requests have in common'),
   every: duration.prefault('10s').describe('How often the tenant sends it'),
   kills: z.boolean().default(true).describe('Whether the process dies of it, or only the request fails'),
   version: z.int().optional().describe('Only instances of this version die of it'),
@@ -90,20 +92,22 @@ const load = z.strictObject({
   tenant: name.optional().describe("Only this tenant's; everybody's when left out"),
   workload: name.optional().describe('Only to this workload'),
   times: z.number().min(0).describe('How many times its usual'),
-  for: duration.optional(),
+  for: duration.optional().describe('Until it is as usual again; for good when left out'),
 });
 
 const observer = z.strictObject({
-  vantage: z.enum(['keeper', 'prober', 'gateways', 'all']),
+  vantage: z.enum(['keeper', 'prober', 'gateways', 'all']).describe('Who looks'),
   does: z
     .enum(['silent', 'lies-down', 'stale', 'loses'])
     .describe('says nothing; reports everything as down; repeats old readings; loses a share of its readings'),
   share: share.default(1).describe('Of the readings'),
-  for: duration.optional(),
+  for: duration.optional().describe('Until it looks right again; for good when left out'),
 });
 
 const healer = z.strictObject({
-  does: z.enum(['kill-leader', 'pause-leader', 'partition-leader', 'database-away', 'kill-all']),
+  does: z
+    .enum(['kill-leader', 'pause-leader', 'partition-leader', 'database-away', 'kill-all'])
+    .describe('kill -9, SIGSTOP, cut off from everything, its database gone'),
   for: duration.optional().describe('Until it is back; killed replicas start again after it'),
   upon: z
     .enum(['intent', 'applied', 'verified'])
@@ -114,46 +118,66 @@ const healer = z.strictObject({
 export const event = z.strictObject({
   at: duration.describe('Time from the start'),
   set: z
-    .strictObject({ setting: name, value, by: name.default('person operator') })
+    .strictObject({
+      setting: name.describe('Id; one that was not there appears'),
+      value,
+      by: name.default('person operator').describe('Who writes it'),
+    })
     .optional()
     .describe('Somebody changes a setting'),
   deploy: deploy.optional().describe('Somebody rolls out a version'),
   restart: restart.optional().describe('Somebody restarts all instances, one after another, in their slots'),
   fault: fault.optional().describe('Something breaks'),
   asset: z
-    .strictObject({ asset: name, is: z.enum(CONDITIONS), for: duration.optional(), detail: detail.default({}) })
+    .strictObject({
+      asset: name.describe('Id of the asset'),
+      is: z.enum(CONDITIONS).describe('What holds from now on'),
+      for: duration.optional().describe('Until it ends by itself; until a move or `ends` ends it when left out'),
+      detail: detail.default({}).describe('What is known of it'),
+    })
     .optional()
     .describe('A condition begins to hold of an asset'),
   ends: z
-    .strictObject({ asset: name, is: z.enum(CONDITIONS) })
+    .strictObject({ asset: name.describe('Id of the asset'), is: z.enum(CONDITIONS).describe('What ends') })
     .optional()
     .describe('A condition that an event began ends'),
-  appears: asset.extend({ asset: name }).optional().describe('An asset that was not there: fields as in fleet.assets'),
+  appears: asset
+    .extend({ asset: name.describe('Its id') })
+    .optional()
+    .describe('An asset that was not there: fields as in fleet.assets'),
   record: z
-    .strictObject({ queue: name, record: name })
+    .strictObject({ queue: name.describe('Id of the queue'), record: name.describe('Its offset or id') })
     .optional()
     .describe('A record that cannot be read arrives at a queue'),
   load: load.optional().describe('Tenants send more or less'),
   poison: poison.optional().describe('A tenant begins to send requests that kill'),
-  clock: z.strictObject({ host: name, skew: duration }).optional().describe('The clock of a host goes wrong'),
+  clock: z
+    .strictObject({ host: name.describe('Whose clock'), skew: duration.describe('By how much it is ahead') })
+    .optional()
+    .describe('The clock of a host goes wrong'),
   credential: z
     .strictObject({
-      asset: name,
-      to: name,
+      asset: name.describe('Id of the credential'),
+      to: name.describe('Its new version'),
       keepOld: z.boolean().default(false).describe('The old version is still taken'),
       delivered: z.boolean().default(true).describe('Processes that start from now on get the new version'),
     })
     .optional()
     .describe('Somebody rotates it at the side that checks it'),
-  actor: z.strictObject({ actor: name, running: z.boolean() }).optional().describe('An actor starts or stops'),
+  actor: z
+    .strictObject({ actor: name.describe('Its name'), running: z.boolean().describe('Whether it runs from now on') })
+    .optional()
+    .describe('An actor starts or stops'),
   observer: observer.optional().describe('Who looks at the fleet goes wrong'),
   healer: healer.optional().describe('Something happens to the healer itself'),
   person: z
     .strictObject({
-      does: z.enum(['stop', 'resume', 'pause', 'unpause', 'freeze', 'set']),
+      does: z
+        .enum(['stop', 'resume', 'pause', 'unpause', 'freeze', 'set'])
+        .describe('stop and resume healing, pause and unpause a scope, declare a freeze'),
       scope: name.default('global').describe('`global`, `workload NAME`, `tenant NAME` or `move NAME`'),
-      for: duration.optional(),
-      reason: name.default('maintenance'),
+      for: duration.optional().describe('Until it ends by itself'),
+      reason: name.default('maintenance').describe('Why'),
     })
     .optional()
     .describe('A person acts on the healer'),

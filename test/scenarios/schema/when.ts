@@ -28,8 +28,8 @@ const whenForm = z.strictObject({
   actor: name.optional().describe('An actor, with is: running or stopped'),
   load: name.optional().describe('A workload, with above or below for the requests per second that reach it'),
   down: name.optional().describe('A workload of which no instance is ready'),
-  is: value.optional(),
-  isNot: value.optional(),
-  above: z.number().optional(),
-  below: z.number().optional(),
+  is: value.optional().describe('Equal to this'),
+  isNot: value.optional().describe('Different from this'),
+  above: z.number().optional().describe('A number above this'),
+  below: z.number().optional().describe('A number below this; what is no number is not below'),
 });

@@ -14,7 +14,8 @@ export const share = z.number().min(0).max(1);
 /** The value of a setting: always a text to the fleet, whatever YAML makes of it; null is a setting that is absent. */
 export const value = z
   .union([z.string(), z.number(), z.boolean(), z.null()])
-  .transform((it) => (it === null ? null : String(it)));
+  .transform((it) => (it === null ? null : String(it)))
+  .describe('null: absent');
 
 /** Facts about an asset that have no field of their own. */
 export const detail = z.record(z.string(), z.json());

@@ -149,9 +149,13 @@ export function limitOf(asset: Asset, around: Pick<Around, 'settings'>): number 
 
 const OFF = new Set([null, '', 'off', 'false', 'disabled', 'none', '0']);
 
-/** Declared, and not there: its setting is absent or off though people declared it, or never were without it. */
+/** Not there any more: its setting is absent or off, and neither declared so nor so from the start. */
 function absent(asset: Asset, around: Around, condition: ConditionName): Found {
-  const off = asset.words.settings.filter((id) => around.settings.has(id) && OFF.has(around.settings.value(id)));
+  const { settings } = around;
+  const off = asset.words.settings.filter((id) => {
+    const value = settings.value(id);
+    return settings.has(id) && OFF.has(value) && value !== settings.meant(id);
+  });
   if (off.length === 0) return [];
   return [[condition, { reason: `${asset.id} is ${condition}`, detail: { settings: off } }]];
 }

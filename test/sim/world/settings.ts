@@ -55,6 +55,12 @@ export class Settings {
     return this.#settings.get(id)?.words.declared;
   }
 
+  /** What people declared, or else what stood at the start. */
+  meant(id: string): string | null {
+    const words = this.#settings.get(id)?.words;
+    return words?.declared ?? words?.value ?? null;
+  }
+
   kindOf(id: string): SettingWords['kind'] | undefined {
     return this.#settings.get(id)?.words.kind;
   }
