@@ -108,6 +108,16 @@ function replacements(open: () => Promise<FleetUnderTest>): void {
     expect(await of.running()).toContain(order.newInstance);
   });
 
+  test('a successor that was to read a setting anew is no equal one: another takes its place at an undo', async () => {
+    const of = await open();
+    const before = await pictureOf(of);
+    const order = await orderFor(of, { rereads: 'records/POOL' });
+    await of.fleet.replace(order, contextOf(of, 'a'));
+    for (let i = 0; i < 2; i++) await of.fleet.undoReplace(order, contextOf(of, 'a:undo'));
+    expect(await pictureOf(of)).toEqual(before);
+    expect(await of.running()).not.toContain(order.newInstance);
+  });
+
   test.each([false, true])(
     'an undo brings the old version back (in place: %s), once when it is repeated',
     async (inPlace) => {
