@@ -1,11 +1,12 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Cosigner } from './cosigner.ts';
 import type { LedgerDirectory } from './ledger-directory.ts';
+import type { SelfCheck } from './self-check.ts';
 
 /** What a ledger tells about itself in the Prometheus text format. Levels are read when they are asked for. */
 export function ledgerMetrics(
   ledger: LedgerDirectory,
-  cosigner: Cosigner | undefined,
+  { cosigner, selfCheck }: { readonly cosigner: Cosigner | undefined; readonly selfCheck: SelfCheck },
 ): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();
   const level = (name: string, help: string, read: () => number) => {
@@ -25,6 +26,13 @@ export function ledgerMetrics(
   level('commits', 'Group commits since the process started.', () => ledger.sequencer.commits);
   level('queue_entries', 'Entries that are not durable yet.', () => ledger.sequencer.queued);
   level('checkpoint_size', 'Entries that the last signed checkpoint covers.', () => ledger.signed().checkpoint.size);
+  level('self_check_entries', 'Entries that this round of the self-check has read again.', () => {
+    return selfCheck.state().checked;
+  });
+  level('self_check_rounds', 'Rounds of the self-check since the process started.', () => selfCheck.state().rounds);
+  level('self_check_faults', 'Whether the self-check found damage: 1, else 0.', () =>
+    selfCheck.state().fault ? 1 : 0,
+  );
   if (cosigner) {
     level('witnessed_size', 'Entries that the last witnessed checkpoint covers.', () => cosigner.witnessedSize());
     level('unwitnessed_seconds', 'Age of what too few witnesses saw.', () => cosigner.unwitnessedMs() / 1000);

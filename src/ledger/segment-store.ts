@@ -190,6 +190,11 @@ export class SegmentStore {
     return found;
   }
 
+  /** The next read is from the disk, also of what was read just before. */
+  forgetRead(): void {
+    this.#lastRead = undefined;
+  }
+
   /** Forgets what was recovered, once that is on the record. */
   settleRecovery(): void {
     rmSync(join(this.#dir, RECOVERED_FILE), { force: true });

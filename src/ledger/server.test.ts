@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, truncateSync } from 'node:fs';
-import { appendFile, readFile } from 'node:fs/promises';
+import { mkdtempSync, readdirSync, rmSync, truncateSync } from 'node:fs';
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
@@ -16,6 +16,7 @@ import type { LedgerEvent } from './entry.ts';
 import { scanSegment } from './frame.ts';
 import { verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
+import type { SelfCheckState } from './self-check.ts';
 import { type RunningLedger, startLedger } from './server.ts';
 import { httpSource } from './tlog/http-source.ts';
 import { verifyLog } from './tlog/log-verifier.ts';
@@ -202,6 +203,39 @@ describe('the ledger process', () => {
       expect(body).toContain(`kintsugi_ledger_${name}`);
     }
     expect((await text('/nothing')).status).toBe(404);
+  });
+
+  it('finds damage in the frame that it read last', async () => {
+    await client.append(Array.from({ length: 256 }, (_, i) => event(`e${i}`)));
+    const bytes = await readFile(join(dir, FIRST));
+    await writeFile(join(dir, FIRST), bytes.fill('X', 200, 201));
+    const deadline = systemClock.deadline(10_000);
+    while ((await text('/readyz')).status === 200) await systemClock.sleep(20, deadline);
+    expect((await text('/readyz')).body).toMatch(/^entry 0: /);
+  });
+
+  it('reads itself again, and tells where the disk is not what was written', async () => {
+    await client.append(Array.from({ length: 700 }, (_, i) => event(`e${i}`)));
+    const state = async () => JSON.parse((await text('/v1/self-check')).body) as SelfCheckState;
+    const until = async (holds: (state: SelfCheckState) => boolean) => {
+      const deadline = systemClock.deadline(10_000);
+      for (let now = await state(); ; now = await state()) {
+        if (holds(now)) return now;
+        await systemClock.sleep(20, deadline);
+      }
+    };
+    await until(({ rounds, size }) => rounds > 0 && size === 700);
+    expect((await text('/readyz')).status).toBe(200);
+    const [second = ''] = readdirSync(dir)
+      .filter((name) => name.endsWith('.segment'))
+      .slice(1);
+    const first = Number(second.slice(0, 16));
+    const bytes = await readFile(join(dir, second));
+    await writeFile(join(dir, second), bytes.fill('X', 200, 201));
+    const { fault } = await until((now) => now.fault !== undefined);
+    expect(fault?.index).toBe(first);
+    expect((await text('/readyz')).status).toBe(503);
+    expect((await text('/metrics')).body).toContain('kintsugi_ledger_self_check_faults 1');
   });
 
   it('signs what is acknowledged when it closes, ends streams, and is then unreachable', async () => {

@@ -13,10 +13,13 @@ import { ledgerMetrics } from './metrics.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
 import type { Recovered } from './segment-store.ts';
+import { SelfCheck } from './self-check.ts';
 import type { LogSource } from './tlog/log-source.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
 const CHECKPOINT_MS = 1000;
+/** Between two parts of the ledger that are read again. */
+const SELF_CHECK_MS = 1000;
 /** And for this long when somebody waits for the checkpoint. */
 const SOON_MS = 50;
 /** What a client may take to end its requests before they are broken off. */
@@ -60,6 +63,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     throw error;
   }
   const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
+  const stopChecking = clock.every(SELF_CHECK_MS, () => service.selfCheck.step());
   const stopAsking = clock.every(CHECKPOINT_MS, () => cosigner?.ask());
   log.info({ vkey: ledger.vkey, size: ledger.store.size }, 'ledger is open');
   return {
@@ -67,6 +71,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
     async close() {
       stopSigning();
       stopAsking();
+      stopChecking();
       service.end();
       await closeServer(server, clock);
       await ledger.close();
@@ -124,6 +129,7 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
 type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void> | void;
 
 class LedgerService {
+  readonly selfCheck: SelfCheck;
   readonly #ledger: LedgerDirectory;
   readonly #cosigner: Cosigner | undefined;
   readonly #clock: Clock;
@@ -146,7 +152,8 @@ class LedgerService {
       published: () => cosigner?.published() ?? ledger.signed(),
     });
     this.#log = log;
-    this.#metrics = ledgerMetrics(ledger, cosigner);
+    this.selfCheck = new SelfCheck(ledger, { clock, log });
+    this.#metrics = ledgerMetrics(ledger, { cosigner, selfCheck: this.selfCheck });
     this.#routes = new Map<string, Handler>([
       ['POST /v1/append', (request, response, query) => this.#append(request, response, query)],
       ['GET /v1/checkpoint', (_, response, query) => this.#checkpoint(response, query)],
@@ -156,6 +163,7 @@ class LedgerService {
       ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
       ['GET /v1/receipt', (_, response, query) => this.#receipt(response, query)],
       ['GET /v1/witnesses', (_, response) => this.#witnesses(response)],
+      ['GET /v1/self-check', (_, response) => this.#selfCheck(response)],
       ['GET /livez', (_, response) => send(response, 200, 'text/plain', 'ok\n')],
       ['GET /readyz', (_, response) => this.#readyz(response)],
       [
@@ -298,6 +306,10 @@ class LedgerService {
     send(response, 200, 'text/plain; charset=utf-8', receipt.text);
   }
 
+  #selfCheck(response: ServerResponse): void {
+    send(response, 200, JSON_TYPE, JSON.stringify(this.selfCheck.state()));
+  }
+
   #witnesses(response: ServerResponse): void {
     const state = { unwitnessedMs: this.#cosigner?.unwitnessedMs() ?? 0, witnesses: this.#cosigner?.states() ?? [] };
     send(response, 200, JSON_TYPE, JSON.stringify(state));
@@ -311,7 +323,9 @@ class LedgerService {
   }
 
   #readyz(response: ServerResponse): void {
-    const fault = this.#signFault ?? this.#ledger.sequencer.fault;
+    const found = this.selfCheck.state().fault;
+    const damage = found && `entry ${found.index}: ${found.reason}`;
+    const fault = this.#signFault ?? this.#ledger.sequencer.fault ?? damage;
     send(response, fault === undefined ? 200 : 503, 'text/plain', `${fault ?? 'ok'}\n`);
   }
 }

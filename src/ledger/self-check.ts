@@ -1,0 +1,94 @@
+import { type Clock, toIso } from '../base/clock.ts';
+import { describeError, KinError } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { LedgerDirectory } from './ledger-directory.ts';
+import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
+import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
+
+/** Tiles that one step reads again: about a megabyte, some milliseconds. */
+const TILES_PER_STEP = 16;
+
+/** How far the ledger has been read again since its process started. */
+export interface SelfCheckState {
+  /** Entries that this round has read again, and how many there are in it. */
+  readonly checked: number;
+  readonly size: number;
+  /** Rounds that came to their end, and when the last one did. */
+  readonly rounds: number;
+  readonly lastRoundAt?: string;
+  /** What was found, until the process starts again. */
+  readonly fault?: { readonly reason: string; readonly index: number };
+}
+
+type Checked = Pick<LedgerDirectory, 'nodes' | 'store'>;
+
+/**
+ * Reads the whole ledger again in the background, round after round, and compares it with the tree: a disk that forgets, or
+ * a hand in the files, shows before anybody asks. Entries of a tile that is not full yet are left to the next round.
+ */
+export class SelfCheck {
+  readonly #ledger: Checked;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #state: SelfCheckState = { checked: 0, size: 0, rounds: 0 };
+
+  constructor(ledger: Checked, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#ledger = ledger;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  state(): SelfCheckState {
+    return this.#state;
+  }
+
+  /** Reads the next tiles. Never rejects; what it finds is in the state. Calls must not overlap. */
+  async step(): Promise<void> {
+    this.#ledger.store.forgetRead();
+    for (let tile = 0; tile < TILES_PER_STEP && !this.#state.fault; tile += 1) {
+      const { checked } = this.#state;
+      const size = this.#ledger.nodes.tree.size;
+      if (checked + TILE_WIDTH > size) {
+        this.#endRound(size);
+        return;
+      }
+      try {
+        await this.#checkTile(checked);
+        this.#state = { ...this.#state, checked: checked + TILE_WIDTH, size };
+      } catch (error) {
+        this.#found(describeError(error), indexOf(error) ?? checked);
+      }
+    }
+  }
+
+  async #checkTile(first: number): Promise<void> {
+    const { nodes, store } = this.#ledger;
+    const part = new MerkleTree();
+    while (part.size < TILE_WIDTH) {
+      const entries = await store.read(first + part.size, TILE_WIDTH - part.size);
+      if (entries.length === 0) {
+        this.#found('it can no longer be read', first + part.size);
+        return;
+      }
+      for (const entry of entries) part.add(leafHash(entry));
+    }
+    if (part.root().equals(nodes.kept(TILE_HEIGHT, first / TILE_WIDTH, 1))) return;
+    this.#found(`one of ${TILE_WIDTH} entries from here on is not what it was`, first);
+  }
+
+  #found(reason: string, index: number): void {
+    this.#state = { ...this.#state, fault: { reason, index } };
+    this.#log.error({ reason, index }, 'the ledger on disk is not what was written');
+  }
+
+  #endRound(size: number): void {
+    const { checked, rounds } = this.#state;
+    if (checked === 0) return;
+    this.#state = { checked: 0, size, rounds: rounds + 1, lastRoundAt: toIso(this.#clock.now()) };
+  }
+}
+
+function indexOf(error: unknown): number | undefined {
+  const index = error instanceof KinError ? error.details['index'] : undefined;
+  return typeof index === 'number' ? index : undefined;
+}
