@@ -1,10 +1,11 @@
 import { canonicalJson } from '../base/json.ts';
 import { symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
-import { type FleetView, workloadOf } from '../diagnose/fleet-view.ts';
+import { type FleetView, type WorkloadView, workloadOf } from '../diagnose/fleet-view.ts';
 import type { Playbook } from '../resources/playbook.ts';
 import { callsAPerson, draftLadder, isIndependent, pageRung, type Rung } from './drafts/ladder.ts';
 import { type Scene, targetOf, wasDisturbed } from './drafts/scene.ts';
+import { isMovedOn } from './drafts/succession.ts';
 import type { Guard } from './guards/guard.ts';
 import { reviewPlan } from './guards/review.ts';
 import { GUARDS } from './guards/table.ts';
@@ -49,6 +50,11 @@ export function decide(
   }
   const fresh = candidates.find((each) => each.fresh.length > 0);
   if (fresh) return planFor(fresh, fresh.fresh, desk);
+  const rolled = rolloutOver(situation.diagnosis, fleet);
+  if (rolled) {
+    const reason = `${rolled.name} is on its way to version ${rolled.targetVersion}`;
+    return refuse(situation, first.target, 'aftermath', reason, 'wait for the end of the rollout');
+  }
   const recent = aftermathOf(situation, fleet, now);
   if (recent) {
     const reason = `${recent.id} is at work on ${recent.target} or has just ended; what is seen may be older`;
@@ -72,6 +78,12 @@ function aftermathOf({ repairs, diagnosis }: Situation, fleet: FleetView, now: n
     const holds = workload !== null && overlaps(`workload ${workload}`, repair.target);
     return holds || about.has(repair.target) || repair.wrote.some(({ setting }) => about.has(`setting ${setting}`));
   });
+}
+
+/** The workload of an accused version that somebody is already replacing by another. */
+function rolloutOver({ subject }: Diagnosis, fleet: FleetView): WorkloadView | undefined {
+  const workload = subject.kind === 'version' ? workloadOf(fleet, subject.workload) : undefined;
+  return workload && subject.kind === 'version' && isMovedOn(workload, subject.version) ? workload : undefined;
 }
 
 type Judge = (plan: Plan) => readonly Verdict[];
@@ -257,7 +269,7 @@ function toPlan(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Plan {
     cause: scene.cause,
     playbook: playbook.metadata.name,
     summary: scene.summary,
-    answers: situation.diagnosis.evidence.map(({ name, subject }) => symptomKey(name, subject)),
+    answers: answersOf(situation.diagnosis, steps),
     target,
     workload: scene.workload,
     revision: scene.workload === null ? null : (workloadOf(fleet, scene.workload)?.revision ?? null),
@@ -268,6 +280,17 @@ function toPlan(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Plan {
     verdicts: [],
     ...outlookOf(scene.cause, steps),
   };
+}
+
+/**
+ * What is to go away. A way around something does not mend it: a tenant that is held to its rate sends on, a host that was
+ * left stays broken. Then only what was seen of others counts.
+ */
+function answersOf({ evidence, subject }: Diagnosis, steps: readonly Step[]): readonly string[] {
+  const evades = steps.every(({ move, input }) => MOVE_TRAITS[move].evades || Array.isArray(input['avoidHosts']));
+  return evidence
+    .filter((each) => !(evades && each.subject.kind === subject.kind && each.subject.name === subject.name))
+    .map(({ name, subject: of }) => symptomKey(name, of));
 }
 
 function refuse(situation: Situation, target: string | null, guard: string, reason: string, remedy: string): Decision {

@@ -17,6 +17,8 @@ export interface MoveTraits {
   readonly takesAway: boolean;
   /** It keeps requests or an actor out, and ends by itself or with a switch. */
   readonly limits: boolean;
+  /** It lives with what is wrong and does not end it: what is seen of its subject may stay as it is. */
+  readonly evades: boolean;
   /** It goes back to what was good before. */
   readonly restores: boolean;
   /** 1: hardly any; 2: some; 3: a mistake is dear. */
@@ -25,7 +27,7 @@ export interface MoveTraits {
   readonly twin?: MoveName;
 }
 
-const CALM = { loses: 'nothing', takesAway: false, limits: false, restores: false, risk: 1 } as const;
+const CALM = { loses: 'nothing', takesAway: false, limits: false, evades: false, restores: false, risk: 1 } as const;
 
 export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   revert: {
@@ -47,6 +49,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   quarantine: {
     ...CALM,
+    evades: true,
     footprint: 'requests of one fingerprint, route or tenant; in a leak, a whole workload',
     inverse: 'the limit is lifted',
     cost: 'those requests are refused until it ends',
@@ -55,6 +58,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   throttle: {
     ...CALM,
+    evades: true,
     footprint: 'requests of one tenant, route or caller',
     inverse: 'the limit is lifted',
     cost: 'requests above the rate are refused until it ends',
@@ -62,6 +66,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   shed: {
     ...CALM,
+    evades: true,
     footprint: 'a share of the requests to one workload, of one tenant or of all',
     inverse: 'the limit is lifted',
     cost: 'that share is refused until it ends',
@@ -77,6 +82,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   reroute: {
     ...CALM,
+    evades: true,
     footprint: 'one route or resolver, and the tenants that it carries',
     inverse: 'the way from before is written back',
     cost: 'one write; the other way carries the load of both',
@@ -102,6 +108,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   scale: {
     ...CALM,
+    evades: true,
     footprint: 'one workload in some regions',
     inverse: 'as many as before',
     cost: 'room for the new instances as long as they stay',
@@ -158,6 +165,7 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
   },
   failover: {
     ...CALM,
+    evades: true,
     footprint: 'one store with all tenants in it, and the place of the copy',
     inverse: 'a copy without lag is failed back; what a lagging copy never had is lost',
     cost: 'no writes until the copy leads',

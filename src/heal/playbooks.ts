@@ -136,7 +136,7 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
     ['infrastructure'],
     [
       { move: 'revert', ...STEADY },
-      { move: 'reroute', also: [{ move: 'scale' }], ...STEADY },
+      { move: 'reroute', ...STEADY },
       { move: 'replace', ...STEADY },
       { move: 'scale', ...STEADY },
       { move: 'failover', ...STEADY },
@@ -171,7 +171,9 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       PAGE,
     ],
   ),
-  playbook('call-a-person', ['unknown', 'observer'], [PAGE]),
+  // Whatever it is: what is dead serves nobody, and an equal successor does no harm.
+  playbook('replace-what-is-dead', ['unknown'], [{ move: 'replace', soakMs: 5_000, verifyWithinMs: 45_000 }, PAGE]),
+  playbook('call-a-person', ['observer'], [PAGE]),
 ];
 
 function playbook(name: string, answers: readonly Cause[], ladder: readonly Rung[]): Playbook {

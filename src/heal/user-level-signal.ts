@@ -30,6 +30,8 @@ export function signalFor(options: SignalOptions): () => Reading {
   const limited = steps.flatMap(({ move, input }) => (LIMITS.has(move) ? [String(input['tenant'] ?? '')] : []));
   const exceptTenant = limited[0];
   const successors = steps.flatMap(successorsOf);
+  // Those whom the law holds where they are go on failing: whoever was moved is who can tell.
+  const moved = steps.flatMap(({ move, touch }) => (move === 'reroute' ? touch.tenants : []));
   return () => {
     const fleet = view();
     if (successors.some((id) => instanceOf(fleet, id)?.running !== true)) return 'hopeless';
@@ -38,6 +40,7 @@ export function signalFor(options: SignalOptions): () => Reading {
     const felt = userSignal.felt(from, {
       ...(routed && plan.workload !== null ? { workload: plan.workload } : {}),
       ...(exceptTenant === undefined ? {} : { exceptTenant }),
+      ...(moved.length === 0 ? {} : { onlyTenants: moved }),
     });
     const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
     if (failing || speaksAgainst(plan, since, symptoms())) return 'bad';

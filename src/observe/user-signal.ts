@@ -22,13 +22,21 @@ export class UserSignal {
     if ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples = this.#samples.filter((each) => each.at >= oldest);
   }
 
-  /** Sum of what was felt since `from`, at one workload or all, by everybody but `exceptTenant`. */
-  felt(from: number, filter: { readonly workload?: string; readonly exceptTenant?: string }): Felt {
+  /** Sum of what was felt since `from`, at one workload or all, by everybody or `onlyTenants`, but not `exceptTenant`. */
+  felt(
+    from: number,
+    filter: {
+      readonly workload?: string;
+      readonly exceptTenant?: string;
+      readonly onlyTenants?: readonly string[];
+    },
+  ): Felt {
     let requests = 0;
     let failed = 0;
     for (const sample of this.#samples) {
       if (sample.at < from || sample.tenant === filter.exceptTenant) continue;
       if (filter.workload !== undefined && sample.workload !== filter.workload) continue;
+      if (filter.onlyTenants && !filter.onlyTenants.includes(sample.tenant)) continue;
       requests += sample.ok + sample.failed;
       failed += sample.failed;
     }

@@ -74,6 +74,10 @@ function affectedInstances(scene: Scene, parameters: JsonObject): readonly Insta
   const asset = subjectAsset(scene);
   const named = factOf(scene, 'instances');
   const { subject, fleet } = scene;
+  // Whatever is wrong: a process that is dead serves nobody.
+  if (subject.kind === 'workload' || (subject.kind === 'version' && scene.cause === 'unknown')) {
+    return occupantsOf(fleet, [scene.workload ?? '']).filter((each) => !each.running);
+  }
   if (subject.kind === 'setting' || parameters['of'] === 'setting') {
     return settingsOf(scene).flatMap((setting) =>
       setting.needsRestart ? holdersOf(scene, setting.workloads, setting.history.at(-1)?.at ?? 0) : [],
@@ -113,7 +117,7 @@ export const goBack: DraftMove = (scene) => {
   const workload = subject.kind === 'version' ? workloadOf(fleet, subject.workload) : undefined;
   if (!workload || subject.kind !== 'version') return [];
   const good = lastGood(workload, subject.version, scene);
-  if (!good) return [];
+  if (!good || isMovedOn(workload, subject.version)) return [];
   const affected = workload.instances.filter((each) => each.version === subject.version && each.role === 'occupant');
   const slots = affected.map((instance) => ({
     region: instance.region,
@@ -141,6 +145,12 @@ export const goBack: DraftMove = (scene) => {
   };
   return [draft];
 };
+
+/** Somebody already rolls out another version over it: going back now would go back over that one. */
+export function isMovedOn(workload: WorkloadView, version: number): boolean {
+  const bad = workload.versions.find((each) => each.version === version);
+  return workload.targetVersion !== version && bad?.rejectedAt === null && workload.phase !== 'steady';
+}
 
 /** Not one that a repair went to in vain, as far as that is remembered by its rejection. */
 function lastGood(workload: WorkloadView, except: number, { onset }: Scene): VersionView | undefined {
