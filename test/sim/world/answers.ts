@@ -73,6 +73,9 @@ export class Answers {
     const exposed = tries.reduce((sum, each) => sum + (each.leaks ? noise.of(each.ok, EXPOSED_SHARE) : 0), 0);
     const { tenant, requests, limited, refused } = flow;
     felt.add(tenant, { requests, ok, failed, limited, refused, slow, exposed }, now);
+    this.#world.invariants.conserved(requests, [ok, failed, limited, refused], now);
+    const spread = flow.parts.map((part) => part.count);
+    if (spread.length > 0) this.#world.invariants.conserved(flow.admitted, spread, now);
     const gateway = observers.gatewayOf(this.#step + tenant.length);
     const latency = sketchOf(
       ok + failed,

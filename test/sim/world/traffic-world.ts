@@ -1,5 +1,6 @@
 import type { Actors } from './actors.ts';
 import type { FeltBook } from './felt.ts';
+import type { Invariants } from './invariants.ts';
 import type { Mitigations } from './mitigations.ts';
 import type { Observers } from './observers.ts';
 import type { Habitat, Population } from './population.ts';
@@ -11,6 +12,7 @@ export interface TrafficWorld extends Habitat {
   readonly mitigations: Mitigations;
   readonly felt: FeltBook;
   readonly observers: Observers;
+  readonly invariants: Invariants;
   readonly rhythm: { readonly isQuiet: boolean };
   /** Assets whose effect on requests the scenario tells itself. */
   readonly spokenFor: ReadonlySet<string>;
