@@ -77,7 +77,7 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
       await Promise.all(people.map(say));
       const journal = await leader.read('rep_1');
       expect(journal.map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5]);
-      expect(journal.flatMap(({ data }) => data['by'] ?? []).toSorted()).toEqual(people);
+      expect(new Set(journal.flatMap(({ data }) => data['by'] ?? []))).toEqual(new Set(people));
     });
 
     test('a refusal stands on the incident', async () => {

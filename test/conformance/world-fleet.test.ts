@@ -69,13 +69,11 @@ function settingIn(world: World) {
 function driven(hands: Fleet, world: World, clock: VirtualClock): Fleet {
   const calls = Object.entries(hands) as [string, (...given: readonly unknown[]) => Promise<unknown>][];
   const live = async (work: Promise<unknown>): Promise<unknown> => {
-    let isOver = false;
-    const end = () => {
-      isOver = true;
-    };
+    const over = new AbortController();
+    const end = () => over.abort();
     work.then(end, end);
     await clock.advance(0);
-    while (!isOver) {
+    while (!over.signal.aborted) {
       await clock.advance(STEP_MS);
       world.step();
     }
