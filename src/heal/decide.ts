@@ -48,6 +48,11 @@ export function decide(
   if (!first) {
     return refuse(situation, null, 'playbook', `no playbook answers ${situation.diagnosis.cause}`, 'apply one');
   }
+  const before = echoedBy(situation, first.target, now);
+  if (before) {
+    const reason = `${before.id} has just healed ${before.target}, and nothing new was seen since`;
+    return refuse(situation, first.target, 'aftermath', reason, 'wait until what was seen before it has passed');
+  }
   const fresh = candidates.find((each) => each.fresh.length > 0);
   if (fresh) return planFor(fresh, fresh.fresh, desk);
   const rolled = rolloutOver(situation.diagnosis, fleet);
@@ -62,6 +67,18 @@ export function decide(
   }
   // All of it was tried in vain: a person, where the playbook ends with one, and otherwise once more.
   return planFor(first, callsAPerson(first.playbook) ? [] : first.rungs, desk);
+}
+
+/** A repair of the same target that has just healed it, when all that is seen began before its end: an echo. */
+function echoedBy({ repairs, diagnosis }: Situation, target: string, now: number): PastRepair | undefined {
+  return repairs.find(
+    ({ target: held, outcome, endedAt }) =>
+      held === target &&
+      outcome === 'healed' &&
+      endedAt !== null &&
+      now - endedAt < AFTERMATH_MS &&
+      diagnosis.evidence.every((each) => each.since <= endedAt),
+  );
 }
 
 /**
@@ -284,13 +301,11 @@ function toPlan(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Plan {
 
 /**
  * What is to go away. A way around something does not mend it: a tenant that is held to its rate sends on, a host that was
- * left stays broken. Then only what was seen of others counts.
+ * left stays broken, and so do the instances on it. Then what the tenants feel is all that counts.
  */
-function answersOf({ evidence, subject }: Diagnosis, steps: readonly Step[]): readonly string[] {
+function answersOf({ evidence }: Diagnosis, steps: readonly Step[]): readonly string[] {
   const evades = steps.every(({ move, input }) => MOVE_TRAITS[move].evades || Array.isArray(input['avoidHosts']));
-  return evidence
-    .filter((each) => !(evades && each.subject.kind === subject.kind && each.subject.name === subject.name))
-    .map(({ name, subject: of }) => symptomKey(name, of));
+  return evades ? [] : evidence.map(({ name, subject }) => symptomKey(name, subject));
 }
 
 function refuse(situation: Situation, target: string | null, guard: string, reason: string, remedy: string): Decision {

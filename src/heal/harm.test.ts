@@ -15,12 +15,17 @@ const record = (more: Partial<RepairRecord>): RepairRecord => ({
 describe('harm', () => {
   test('is what failed beyond the rate just before the repair', () => {
     const before = { shop: { requests: 1_000, failed: 0 }, clinic: { requests: 1_000, failed: 500 } };
-    const during = { shop: { requests: 1_000, failed: 200 }, clinic: { requests: 1_000, failed: 510 } };
+    const during = { shop: { requests: 1_000, failed: 200 }, clinic: { requests: 1_000, failed: 900 } };
     const harm = harmOf(record({ before, during }));
     expect(harm.tenants).toEqual(['shop']);
     expect(harm.failed).toBeGreaterThan(190);
     expect(harm.failed).toBeLessThanOrEqual(200);
     expect(harm.minutes).toBe(2);
+  });
+
+  test('leaves out whoever was hurt before: the growth of a fault is not the harm of its repair', () => {
+    const before = { shop: { requests: 40, failed: 4 } };
+    expect(harmOf(record({ before, during: { shop: { requests: 1_000, failed: 1_000 } } })).failed).toBe(0);
   });
 
   test('is none when the fault only went on, and none for those whom the repair keeps out', () => {

@@ -33,8 +33,9 @@ const CHANCE = 3;
  * The harm of a repair against what would have been without it: the same requests, failing at the rate at which each
  * tenant's failed just before. A tenant that sent nothing before is compared with all the others. Pure.
  *
- * The estimate leans towards the repair when the fault was still growing, and against it when the fault was fading by
- * itself; both are bounded by counting per tenant and ignoring what chance explains.
+ * A repair follows its fault within seconds, while it still grows. So a tenant that was hurt already is not counted: what
+ * the fault goes on doing to it and what the repair does cannot be told apart. Those who were well and are hurt by then
+ * are counted in full, and so are instances that no longer serve.
  */
 export function harmOf({ before, during, keptOut, instancesLost, startedAt, endedAt }: RepairRecord): Harm {
   const everybody = sum(Object.values(before));
@@ -52,8 +53,12 @@ export function harmOf({ before, during, keptOut, instancesLost, startedAt, ende
   };
 }
 
+/** From this share of failed requests on, a tenant was hurt already. */
+const HURT_SHARE = 0.05;
+
 /** Most of what would have failed anyhow: the mean at the old rate and what chance adds to it. */
 function expectedOf({ requests }: Felt, before: Felt): number {
+  if (before.failed >= HURT_SHARE * before.requests && before.failed > 1) return requests;
   // One failure more than was seen: a rate of zero is never known for certain.
   const rate = Math.min(1, (before.failed + 1) / (before.requests + 2));
   return requests * rate + CHANCE * Math.sqrt(requests * rate * (1 - rate));

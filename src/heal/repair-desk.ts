@@ -14,10 +14,12 @@ import type { Outcome, Plan } from './plan.ts';
 /** A repair that was broken off goes on after this time: the keeper or the database were away for a moment. */
 const GO_ON_AFTER_MS = 1_000;
 
-/** What a repair holds: its target, and the workload whose slots it gives other occupants. */
-function targetsOf({ target, workload, steps }: Plan): readonly string[] {
-  const fills = steps.some(({ touch }) => touch.instances.length > 0);
-  return workload !== null && fills ? [target, `workload ${workload}`] : [target];
+/** What a repair holds: its target, and the workloads whose slots it gives other occupants. */
+function targetsOf({ target, steps }: Plan): readonly string[] {
+  const filled = steps.flatMap(({ touch, input }) =>
+    touch.instances.length > 0 && typeof input['workload'] === 'string' ? [`workload ${input['workload']}`] : [],
+  );
+  return [target, ...filled];
 }
 
 export interface RepairDeskOptions {

@@ -45,6 +45,8 @@ export function signalFor(options: SignalOptions): () => Reading {
     const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
     if (failing || speaksAgainst(plan, since, symptoms())) return 'bad';
     if (plan.workload === null || exceptTenant !== undefined) return felt.requests > 0 ? 'good' : 'none';
+    // What the tenants feel is what counts. Where nothing was put in place, readiness speaks only for want of requests.
+    if (successors.length === 0 && routed && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
   };
 }
