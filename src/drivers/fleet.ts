@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
-import type { Fleet, Mitigation } from '../heal/fleet.ts';
+import type { AssetOrder, Fleet, Mitigation } from '../heal/fleet.ts';
 import type { MoveContext } from '../heal/move.ts';
 import type { RecordEvent } from '../heal/record.ts';
 import type { Sample } from '../observe/sample.ts';
@@ -114,8 +114,8 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     set: (order, context) => onPart(order.setting, context, (part) => part.set(order, context)),
     unset: (order, context) => onPart(order.setting, context, (part) => part.unset(order, context)),
-    act: (order, context) => onPart(order.asset, context, (part) => part.act(order, context)),
-    unact: (order, context) => onPart(order.asset, context, (part) => part.unact(order, context)),
+    act: (order, context) => onPart(partOf(order), context, (part) => part.act(order, context)),
+    unact: (order, context) => onPart(partOf(order), context, (part) => part.unact(order, context)),
     suspend: async ({ actor }) => unknownPart(actor),
     async page(message, context) {
       context.signal.throwIfAborted();
@@ -140,6 +140,11 @@ async function underEpoch<T>(
     throw new KinError('lease.stale', `epoch ${context.epoch} is over; this process leads under ${epoch}`);
   }
   return fencedTransaction(database, lease, fn);
+}
+
+/** Programs are run for anything; everything else is done by who has it. */
+function partOf({ verb, asset }: AssetOrder): string {
+  return verb === 'run' ? `program ${asset}` : asset;
 }
 
 function unknownPart(name: string): never {

@@ -269,7 +269,9 @@ function sessionFinding(address: StoreAddress, session: HoldingSession): Finding
 
 function credentialFinding(address: StoreAddress, refused: boolean): Finding {
   const user = address.role?.user ?? '';
-  const asset = partAsset('credential', `postgresql/${address.id}/${user}`, address, []);
+  const whole = partAsset('credential', `postgresql/${address.id}/${user}`, address, []);
+  // The secret is one that Kintsugi made: what the workload holds is what is right.
+  const asset = { ...whole, detail: { restore: true } };
   const reason = `${address.id} ${refused ? 'refuses' : 'takes'} the password that ${address.workloads.join(', ')} holds for ${user}`;
-  return { asset, setting: undefined, condition: 'rejected', holds: refused, reason, detail: { restore: true } };
+  return { asset, setting: undefined, condition: 'rejected', holds: refused, reason, detail: {} };
 }

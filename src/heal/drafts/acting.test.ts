@@ -13,7 +13,7 @@ function drafted(
   const scene = sceneOf('data', { kind: 'asset', name: asset.id }, sceneFleet({ assets: [asset, ...others] }), {
     evidence,
   });
-  return move(scene, { command: 'vacuum', undo: 'nothing' });
+  return move(scene, { command: '/opt/vacuum', undoCommand: '/opt/nothing' });
 }
 const seen = (asset: AssetView, name: 'asset-blocked' | 'asset-recovering' | 'asset-holding', evidence = {}) =>
   symptomOf(name, { kind: 'asset', name: asset.id }, evidence);
@@ -80,9 +80,9 @@ describe('failover', () => {
   });
 });
 
-test('a command is run as the playbook gives it', () => {
+test('a program is run as the playbook gives it, and can be taken back only when it says how', () => {
   expect(drafted(run, assetView('store main'))[0]).toMatchObject({
-    input: { verb: 'run', input: { command: 'vacuum', undo: 'nothing' } },
+    input: { verb: 'run', asset: 'store main', input: { command: '/opt/vacuum', undoCommand: '/opt/nothing' } },
     touch: { reversible: true },
   });
 });

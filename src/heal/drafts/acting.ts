@@ -2,8 +2,19 @@
 import type { JsonObject } from '../../base/json.ts';
 import type { AssetView } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder } from '../fleet.ts';
-import { conditionsOf, type Draft, type DraftMove, factOf, keyOf, type Scene, subjectAsset } from './scene.ts';
-import { touchAsset } from './touching.ts';
+import type { Touch } from '../plan.ts';
+import {
+  conditionsOf,
+  type Draft,
+  type DraftMove,
+  factOf,
+  keyOf,
+  type Scene,
+  subjectAsset,
+  subjectInstance,
+  subjectWorkload,
+} from './scene.ts';
+import { touchAsset, touchInstances, touchRegions, touchTenants } from './touching.ts';
 
 interface Said {
   readonly effect: string;
@@ -49,7 +60,10 @@ export const terminate: DraftMove = (scene) => {
   );
 };
 
-/** A new certificate or credential beside the old one, which stays valid until the repair has ended well. */
+/**
+ * A new certificate or credential beside the old one, which stays valid until the repair has ended well. What its holders
+ * hold can be made valid again where that is ours to say (`restore`): then nobody has to learn a new one.
+ */
 export const rotate: DraftMove = (scene) => {
   const asset = subjectAsset(scene);
   if (!asset || (asset.kind !== 'certificate' && asset.kind !== 'credential')) return [];
@@ -57,13 +71,20 @@ export const rotate: DraftMove = (scene) => {
     scene,
     'rotate',
     asset,
-    { keepOld: true },
-    {
-      effect: `${asset.id} is issued anew; the old one stays valid beside it`,
-      undo: 'the old one is used again',
-    },
+    isRestorable(asset) ? { restore: true } : { keepOld: true },
+    isRestorable(asset)
+      ? { effect: `what is held for ${asset.id} is made valid again`, undo: 'none is wanted: it is what is declared' }
+      : {
+          effect: `${asset.id} is issued anew; the old one stays valid beside it`,
+          undo: 'the old one is used again',
+        },
   );
 };
+
+/** Whether the side that checks it can be told to take again what its holders hold. */
+export function isRestorable({ detail }: AssetView): boolean {
+  return detail['restore'] === true;
+}
 
 export const syncClock: DraftMove = (scene) => {
   const asset = subjectAsset(scene);
@@ -121,21 +142,35 @@ function dangerOf({ detail }: AssetView): number {
   return lagMs + (detail['fenced'] === true ? 0 : Number.MAX_SAFE_INTEGER / 2);
 }
 
-/** What the playbook gives: a command, and the command that takes it back. */
+/** Parameters of a rung that name what is run, and those that name its way back (`docs/moves.md`). */
+const PROGRAMS = ['command', 'url', 'ansiblePlaybook', 'terraformDirectory'];
+const WAYS_BACK = ['undoCommand', 'undoPlaybook', 'url'];
+
+/** What the playbook gives: a script, a webhook, an Ansible playbook or a Terraform resource, and its way back. */
 export const run: DraftMove = (scene, parameters) => {
-  const asset = subjectAsset(scene);
-  const { command, undo } = parameters;
-  if (!asset || typeof command !== 'string') return [];
-  const isReversible = typeof undo === 'string';
-  return act(
-    scene,
-    'run',
-    asset,
-    { command, ...(isReversible ? { undo } : {}) },
-    {
-      effect: `${command} is run on ${asset.id}`,
-      undo: isReversible ? `${undo} is run` : 'none is known',
-      reversible: isReversible,
-    },
-  );
+  const name = PROGRAMS.find((each) => typeof parameters[each] === 'string');
+  if (name === undefined) return [];
+  const what = `${name} ${parameters[name]}`;
+  const back = WAYS_BACK.find((each) => typeof parameters[each] === 'string');
+  const asset = subjectAsset(scene)?.id ?? `program ${scene.subject.name}`;
+  const draft: Draft = {
+    move: 'run',
+    input: { verb: 'run', asset, key: keyOf(scene, `run-${asset}`), input: parameters },
+    touch: { ...touchSubject(scene), reversible: back !== undefined },
+    effect: `${what} is run for ${scene.subject.name}`,
+    undo: back === undefined ? 'none is known' : `${back} ${parameters[back]} is run`,
+  };
+  return [draft];
 };
+
+/** A program may do anything to what it is run for. */
+function touchSubject(scene: Scene): Touch {
+  const { fleet } = scene;
+  const asset = subjectAsset(scene);
+  if (asset) return touchAsset(fleet, asset);
+  const instance = subjectInstance(scene);
+  if (instance) return touchInstances(fleet, [instance], 0);
+  const { subject } = scene;
+  if (subject.kind === 'tenant') return touchTenants(fleet.tenants.filter(({ name }) => name === subject.name));
+  return touchRegions(fleet, Object.keys(subjectWorkload(scene)?.wanted ?? {}));
+}

@@ -1,7 +1,15 @@
 /** Moves that give slots another occupant: restart, replace, and going back to an earlier version. */
 import type { JsonObject } from '../../base/json.ts';
-import { type InstanceView, type VersionView, type WorkloadView, workloadOf } from '../../diagnose/fleet-view.ts';
+import {
+  type AssetView,
+  type FleetView,
+  type InstanceView,
+  type VersionView,
+  type WorkloadView,
+  workloadOf,
+} from '../../diagnose/fleet-view.ts';
 import { isGoodVersion } from '../onset.ts';
+import { isRestorable } from './acting.ts';
 import {
   conditionsOf,
   type Draft,
@@ -84,10 +92,16 @@ function affectedInstances(scene: Scene, parameters: JsonObject): readonly Insta
     );
   }
   if (asset && isPlace(asset.kind)) return onPlace(scene);
-  if (asset && parameters['of'] === 'holders') return occupantsOf(fleet, asset.workloads);
+  if (asset && parameters['of'] === 'holders') return isRestorable(asset) ? [] : holdersOfAsset(fleet, asset);
   if (!asset || !conditionsOf(scene, asset.id).includes('stale')) return [];
-  const holders = occupantsOf(fleet, asset.workloads);
+  const holders = holdersOfAsset(fleet, asset);
   return Array.isArray(named) ? holders.filter((each) => named.includes(each.id)) : holders;
+}
+
+/** Whoever needs it, where it stands. */
+function holdersOfAsset(fleet: FleetView, asset: AssetView): readonly InstanceView[] {
+  const all = occupantsOf(fleet, asset.workloads);
+  return asset.region === null ? all : all.filter((each) => each.region === asset.region);
 }
 
 /** Who started under the present value, and who does not serve: they have to start anew to see another one. */
