@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
@@ -28,6 +28,7 @@ interface ServeOptions extends FromOptions {
   readonly port: number;
 }
 
+const PAGE = new URL('../ledger/page/verify.html', import.meta.url);
 const FROM = ['--from <log>', 'a ledger elsewhere: its folder, a URL, a socket or an export'] as const;
 
 export function declareLedgerPublish(ledger: Command, binder: Binder): void {
@@ -46,6 +47,11 @@ export function declareLedgerPublish(ledger: Command, binder: Binder): void {
     .option('-o, --out <file>', 'write it there; .tlog-proof is the usual ending')
     .option(...FROM);
   binder.bind<ReceiptOptions>(receipt, runReceipt);
+  const page = ledger
+    .command('page')
+    .description('print a page that verifies receipts and exports in any browser, from one file and offline')
+    .option('-o, --out <file>', 'write it there');
+  binder.bind<{ readonly out?: string }>(page, runPage);
   const serve = ledger
     .command('serve')
     .description('serve the public files of the ledger over HTTP, read-only, until Ctrl-C')
@@ -95,7 +101,7 @@ async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions,
     if (!receipt) throw new KinError('resource.unknown', `entry ${index} is not under a checkpoint yet`);
     if (out === undefined) invocation.print({ id, index, receipt: receipt.text }, () => receipt.text);
     else {
-      writeReceipt(out, receipt.text);
+      writeText(out, receipt.text);
       invocation.print({ id, index, file: out }, () => `receipt of entry ${index} written to ${out}\n`);
     }
   } catch (error) {
@@ -103,7 +109,17 @@ async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions,
   }
 }
 
-function writeReceipt(path: string, text: string): void {
+async function runPage(invocation: Invocation, { out }: { readonly out?: string }): Promise<void> {
+  const html = readFileSync(PAGE, 'utf8');
+  if (out === undefined) {
+    invocation.print({ html }, () => html);
+    return;
+  }
+  writeText(out, html);
+  invocation.print({ file: out }, () => `page written to ${out}\n`);
+}
+
+function writeText(path: string, text: string): void {
   try {
     writeFileSync(path, text);
   } catch (cause) {

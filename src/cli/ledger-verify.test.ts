@@ -190,6 +190,13 @@ describe('a receipt', () => {
     expect((await verify()).code).toBe(64);
   });
 
+  test('can be checked in a browser: the page is one file', async () => {
+    const path = join(root, 'verify.html');
+    expect((await run('ledger', 'page', '-o', path)).code).toBe(0);
+    expect(readFileSync(path, 'utf8')).toBe((await run('ledger', 'page')).stdout);
+    expect(readFileSync(path, 'utf8')).toMatch(/^<!doctype html>/);
+  });
+
   test('is had from an export too, and not for what is not on record', async () => {
     const { folder } = await exportTo('public');
     const { stdout } = await run('ledger', 'receipt', 'evt_299', '--from', folder);

@@ -154,7 +154,7 @@ export class Sequencer {
 
   async #commitAll(): Promise<void> {
     // All who call at this moment share the group of the first.
-    await undefined;
+    await Promise.resolve();
     while (this.#queue.length > 0) {
       await this.#commit(this.#takeGroup());
       // More wait than were answered: the disk goes on first. Otherwise those who are answered may come again and share.

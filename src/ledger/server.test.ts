@@ -207,9 +207,10 @@ describe('the ledger process', () => {
 
   it('finds damage in the frame that it read last', async () => {
     await client.append(Array.from({ length: 256 }, (_, i) => event(`e${i}`)));
+    const deadline = systemClock.deadline(10_000);
+    while ((await text('/v1/self-check')).body.includes('"rounds":0')) await systemClock.sleep(20, deadline);
     const bytes = await readFile(join(dir, FIRST));
     await writeFile(join(dir, FIRST), bytes.fill('X', 200, 201));
-    const deadline = systemClock.deadline(10_000);
     while ((await text('/readyz')).status === 200) await systemClock.sleep(20, deadline);
     expect((await text('/readyz')).body).toMatch(/^entry 0: /);
   });
