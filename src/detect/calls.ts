@@ -18,6 +18,7 @@ const TIMES_DEMAND_MAX = 1.5;
 const SURGE_WINDOW_MS = 5_000;
 const BASELINE_MIN_MS = 20_000;
 const CALLS_PER_S_MIN = 5;
+const CALM_FOR_MS = 6_000;
 
 interface Watched {
   readonly track: Track;
@@ -25,6 +26,8 @@ interface Watched {
   readonly callers: Parts;
   readonly instances: Parts;
   readonly claimed: { failing: boolean; slow: boolean; surging: boolean };
+  /** When each claim was last seen to hold. */
+  readonly seenAt: { failing: number; slow: number; surging: number };
   slowSince: number | null;
   /** When that was first seen. */
   slowSeenAt: number;
@@ -72,7 +75,17 @@ export const callsDetector: Detector<State> = {
 
 function start(): Watched {
   const claimed = { failing: false, slow: false, surging: false };
-  return { track: startTrack(), callers: {}, instances: {}, claimed, slowSince: null, slowSeenAt: 0, latencyAt: 0 };
+  const seenAt = { failing: 0, slow: 0, surging: 0 };
+  return {
+    track: startTrack(),
+    callers: {},
+    instances: {},
+    claimed,
+    seenAt,
+    slowSince: null,
+    slowSeenAt: 0,
+    latencyAt: 0,
+  };
 }
 
 /** `store`: a workload. `store main`: an asset, which has a kind in front. */
@@ -80,8 +93,14 @@ function subjectOf(callee: string): Subject {
   return { kind: callee.includes(' ') ? 'asset' : 'workload', name: callee };
 }
 
-function clear(watched: Watched, what: keyof Watched['claimed'], name: SymptomName, callee: string): readonly Change[] {
-  if (!watched.claimed[what]) return NO_CHANGES;
+/** Who calls it feels it a little longer: the claim that explains that goes last. */
+function clear(
+  watched: Watched,
+  what: keyof Watched['claimed'],
+  name: SymptomName,
+  { callee, at }: CallsSample,
+): readonly Change[] {
+  if (!watched.claimed[what] || at - watched.seenAt[what] < CALM_FOR_MS) return NO_CHANGES;
   watched.claimed[what] = false;
   return [{ clear: name, subject: subjectOf(callee) }];
 }
@@ -92,8 +111,9 @@ function judgeErrors(watched: Watched, sample: CallsSample): readonly Change[] {
   const { recent } = watched.track;
   const level = errorsLevel(watched.track, at, watched.claimed.failing);
   if (level === undefined) return NO_CHANGES;
-  if (level === 'usual') return clear(watched, 'failing', 'calls-failing', callee);
+  if (level === 'usual') return clear(watched, 'failing', 'calls-failing', sample);
   watched.claimed.failing = true;
+  watched.seenAt.failing = at;
   const callers = failingOf(watched.callers, at - SEEN_MS);
   const instances = failingOf(watched.instances, at - SEEN_MS);
   const percent = Math.max(1, Math.round(level.failedShare * 100));
@@ -125,12 +145,13 @@ function judgeLatency(watched: Watched, sample: CallsSample): readonly Change[] 
   const slow = slownessOf(watched.track, at, watched.claimed.slow);
   if (slow === undefined) {
     watched.slowSince = null;
-    return clear(watched, 'slow', 'calls-slow', callee);
+    return clear(watched, 'slow', 'calls-slow', sample);
   }
   if (watched.slowSince === null) watched.slowSeenAt = at;
   watched.slowSince ??= at - sample.spanMs / 2;
   if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
   watched.claimed.slow = true;
+  watched.seenAt.slow = at;
   const raise: Symptom = {
     name: 'calls-slow',
     subject: subjectOf(callee),
@@ -158,8 +179,9 @@ function judgeSurge(state: State, watched: Watched, sample: CallsSample): readon
   const demand = timesUsual(state.demand, at)?.times ?? 1;
   const least = watched.claimed.surging ? TIMES_CALLS_CLEAR : TIMES_CALLS;
   const surging = calls.times >= least && demand < TIMES_DEMAND_MAX && calls.perSecond >= CALLS_PER_S_MIN;
-  if (!surging) return clear(watched, 'surging', 'calls-surging', callee);
+  if (!surging) return clear(watched, 'surging', 'calls-surging', sample);
   watched.claimed.surging = true;
+  watched.seenAt.surging = at;
   const raise: Symptom = {
     name: 'calls-surging',
     subject: subjectOf(callee),

@@ -36,6 +36,9 @@ const TIES_MAX = 2;
 const DEATHS_ENOUGH = 4;
 /** A route is accused only when it would be in so many deaths by chance this seldom. */
 const CHANCE_MAX = 0.01;
+/** Many requests of one route are in progress everywhere: deaths one after the other tell more than many at once. */
+const ROUTE_DEATHS_MIN = 3;
+const APART_MS = 1_000;
 const SENT_MAX = 100_000;
 
 /**
@@ -133,8 +136,15 @@ function narrowest(watched: Watched): readonly Candidate[] {
   const prints = mostSeen(deaths, (key) => ({ ...key }));
   if (prints.length > 0)
     return prints.length <= TIES_MAX || deaths.length >= DEATHS_ENOUGH ? prints.slice(0, TIES_MAX) : [];
-  const routes = mostSeen(deaths, ({ tenant, route }) => ({ tenant, route, fingerprint: null }));
-  return routes.filter((each) => chanceOf(each, watched) * routes.length < CHANCE_MAX).slice(0, 1);
+  const routes = mostSeen(apart(deaths), ({ tenant, route }) => ({ tenant, route, fingerprint: null }));
+  return routes
+    .filter((each) => each.in.length >= ROUTE_DEATHS_MIN && chanceOf(each, watched) * routes.length < CHANCE_MAX)
+    .slice(0, 1);
+}
+
+/** Who dies at once dies of one thing, and of what all of them have in common: it counts as one death. */
+function apart(deaths: readonly Death[]): readonly Death[] {
+  return deaths.filter((each, i) => i === 0 || each.at - deaths[i - 1]!.at >= APART_MS);
 }
 
 /** The keys that were in most deaths, when that is most of the deaths. */

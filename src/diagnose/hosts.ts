@@ -1,5 +1,5 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
-import { type AssetView, type InstanceView, instanceOf } from './fleet-view.ts';
+import type { AssetView, InstanceView } from './fleet-view.ts';
 import { accuse, burning, named, occupants, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
 
 const OF_INSTANCES: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow'];
@@ -51,7 +51,7 @@ function isAt(asset: AssetView, instance: InstanceView): boolean {
 }
 
 /** What the instances of a place do, and what is felt of it. */
-export function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {
+function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {
   const ids = new Set(instances.map(({ id }) => id));
   const workloads = new Set(instances.map(({ workload }) => workload));
   const own = [...scene.left.values()].filter((symptom) => {
@@ -60,10 +60,4 @@ export function effectsOf(instances: readonly InstanceView[], scene: Scene): rea
     return place !== null && workloads.has(place) && symptom.subject.kind !== 'version';
   });
   return [...own, ...victimsOf(scene, workloads), ...burning(scene)];
-}
-
-/** The machine of an instance, as a thing. */
-export function hostOf(id: string, { fleet }: Scene): AssetView | undefined {
-  const host = instanceOf(fleet, id)?.host;
-  return fleet.assets.find((each) => each.kind === 'host' && each.host === host);
 }

@@ -102,7 +102,7 @@ function isOurs({ by }: SettingChange): boolean {
 }
 
 /** The actor of whom the same value came at least twice, with another value in between. */
-export function writerOf({ history, value }: SettingView, fleet: FleetView): string | undefined {
+function writerOf({ history, value }: SettingView, fleet: FleetView): string | undefined {
   const last = history.at(-1);
   if (!last || last.value !== value) return undefined;
   const times = history.filter((each) => each.by === last.by && each.value === value).length;
@@ -168,7 +168,7 @@ function effectiveAt(
   fleet: FleetView,
 ): number | undefined {
   const places = [...origins, ...callers].flatMap((name) => workloadOf(fleet, name)?.instances ?? []);
-  const starts = places.map((each) => each.startedAt).filter((at) => at > change.at && at <= onset + SLACK_MS);
+  const starts = places.map((each) => each.startedAt).filter((at) => at >= change.at && at <= onset + SLACK_MS);
   if (shape === 'start' || shape === 'crash') {
     // Since the change nobody has come up and stayed: the first start after it is the first that could show it.
     const stayed = places.some(

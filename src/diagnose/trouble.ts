@@ -44,6 +44,8 @@ const OF_ONE: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'insta
 /** Whoever shows this is sick itself, whatever it needs. */
 const BY_ITSELF: readonly SymptomName[] = ['crash-loop', 'start-failed', 'version-errors', 'version-slow'];
 
+const CALLERS_MIN = 3;
+
 /** The troubles that are left, each at its origin, deepest first. */
 export function troublesOf(scene: Scene): readonly Trouble[] {
   const sick = sickPlaces(scene);
@@ -55,6 +57,13 @@ function depthOf({ origins }: Trouble, { fleet }: Scene): number {
   return Math.max(...[...origins].map((name) => dependantsOf([name], fleet).size));
 }
 
+/** It fails for few of the processes that call it: then it is not what fails. */
+export function isOfFewCallers({ name, evidence }: Symptom): boolean {
+  const failing = Number(evidence['instancesFailing'] ?? 0);
+  const all = Number(evidence['instancesSeen'] ?? 0);
+  return name === 'calls-failing' && all >= CALLERS_MIN && failing >= 1 && failing * 2 < all;
+}
+
 /** Symptoms by the place that they are of: a workload, or a thing that is called. */
 function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   const sick = new Map<string, Symptom[]>();
@@ -62,7 +71,7 @@ function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   const few = fewSick(scene);
   for (const symptom of scene.left.values()) {
     const place = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
-    if (place === null || symptom.name.startsWith('asset-')) continue;
+    if (place === null || symptom.name.startsWith('asset-') || isOfFewCallers(symptom)) continue;
     if (few.has(place) && !BY_ITSELF.includes(symptom.name)) continue;
     if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && isOfMost(place, scene))) add(place, symptom);
   }

@@ -5,7 +5,7 @@ import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { lastKnownGood, type VersionView, type WorkloadView, workloadOf } from './fleet-view.ts';
 import { accuse, burning, dependantsOf, named, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
-import { type Trouble, troublesOf } from './trouble.ts';
+import { isOfFewCallers, type Trouble, troublesOf } from './trouble.ts';
 import { isOnlyConfig } from './version-suspects.ts';
 
 /** A version that is worse than the one before, or that has not soaked and of which most instances are sick. */
@@ -125,7 +125,10 @@ export function isDown(workload: string, { left }: Pick<Scene, 'left'>): boolean
   const isOfProcess = named(left, ['exited', 'hung', 'start-failed']).some(
     ({ subject }) => subject.kind === 'instance' && subject.workload === workload,
   );
-  return isOfProcess || named(left, ['calls-failing', 'calls-slow']).some(({ subject }) => subject.name === workload);
+  return (
+    isOfProcess ||
+    named(left, ['calls-failing', 'calls-slow']).some((each) => each.subject.name === workload && !isOfFewCallers(each))
+  );
 }
 
 /** What was seen while a dependency was away still stands in the windows of detectors when it is back. */
