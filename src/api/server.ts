@@ -20,13 +20,15 @@ import type { TelemetryReport } from '../gateway/telemetry.ts';
 import type { SettingView } from '../diagnose/fleet-view.ts';
 import { readIncident, readIncidents } from '../heal/incident-store.ts';
 import type { Leader } from '../heal/repair-desk.ts';
+import { pardon } from '../heal/trust-store.ts';
 import { addStop, liftStops } from '../heal/stop-store.ts';
 import type { Actor } from '../ledger/entry.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
-import { incidentSummary, incidentView, planView, repairsView, statusView } from './views.ts';
+import { policyOf } from './policy.ts';
+import { incidentSummary, incidentView, planView, repairsView, statusView, trustView } from './views.ts';
 
 const documentsSchema = z
   .array(z.object({ resource: z.unknown(), baseFolder: z.string() }))
@@ -153,6 +155,7 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
     repairs: await repairsView(database, query.limit),
   }));
+  app.get('/v1/trust', async () => ({ trust: await trustView(control) }));
   app.get('/v1/parts', async () => {
     const { settings, assets, actors } = control.world.parts;
     return { settings: settings.map(withoutValues), assets, actors };
@@ -233,6 +236,14 @@ function writes(plain: FastifyInstance, control: Control): void {
   const rejectSchema = z.object({ plan: z.string(), by: bySchema, reason: reasonSchema });
   app.post('/v1/reject', { schema: { body: rejectSchema } }, async ({ body }) => {
     await desk.reject(body.plan, body.by, body.reason, leader(control));
+    return {};
+  });
+
+  const pardonSchema = z.object({ playbook: z.string().min(1), by: bySchema, reason: reasonSchema });
+  app.post('/v1/pardon', { schema: { body: pardonSchema } }, async ({ body }) => {
+    const known = policyOf(control).playbooks.some(({ metadata }) => metadata.name === body.playbook);
+    if (!known) throw new KinError('resource.unknown', `there is no playbook ${body.playbook}`);
+    await fencedTransaction(database, lease, (tx) => pardon(tx, body.playbook, body.by, body.reason, record));
     return {};
   });
 

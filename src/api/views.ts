@@ -9,7 +9,10 @@ import { rehearse } from '../heal/rehearsal.ts';
 import { readJournal } from '../heal/repair-store.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
+import { levelOf, trustFrom } from '../heal/trust.ts';
+import { readTrackRecord } from '../heal/trust-store.ts';
 import { type Control, reasonToHold } from './control.ts';
+import { policyOf } from './policy.ts';
 
 /** Over this span rates are shown. */
 const RATES_MS = 5_000;
@@ -182,4 +185,27 @@ export async function planView(database: Database, id: string, moves: ReadonlyMa
   const missing = row.outcome === null ? Math.max(0, approvalsNeeded(plan) - approvedBy.length) : 0;
   const { hash, repair, outcome } = row;
   return { plan, hash, repair, outcome, approvedBy, missing, rehearsal: await rehearse(plan, moves) };
+}
+
+/** How far each playbook goes without a person at this moment, and why. */
+export async function trustView(control: Control) {
+  const { options } = control;
+  const policy = policyOf(control);
+  const trust = trustFrom(await readTrackRecord(options.database), policy, options.clock.now());
+  return policy.playbooks.map((playbook) => {
+    const { name } = playbook.metadata;
+    const shown = trust[name];
+    const drilledAt = shown?.drilledAt ?? null;
+    const { level, reason } = levelOf(playbook, trust, policy);
+    const isDrillDue =
+      policy.drillAgeMaxMs !== null && (drilledAt === null || options.clock.now() - drilledAt > policy.drillAgeMaxMs);
+    return {
+      playbook: name,
+      level: level === 'auto' && isDrillDue ? 'approve' : level,
+      reason: level === 'auto' && isDrillDue ? 'its drill is due' : reason,
+      drilledAt: drilledAt === null ? null : toIso(drilledAt),
+      harm: shown?.harm ?? 0,
+      harmMax: policy.harmMax,
+    };
+  });
 }

@@ -14,6 +14,7 @@ import { declareLogs } from './logs.ts';
 import { createPaint } from './paint.ts';
 import { declarePlanAndApply } from './plan-apply.ts';
 import { declareRepairs } from './repairs.ts';
+import { declareTrust } from './trust.ts';
 import { declareSchema } from './schema.ts';
 import { declareStatus } from './status.ts';
 import { declareStop } from './stop.ts';
@@ -51,6 +52,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareLogs(program, binder);
   declareIncidents(program, binder);
   declareRepairs(program, binder);
+  declareTrust(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);
   declareDrill(program, binder);
