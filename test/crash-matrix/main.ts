@@ -23,7 +23,7 @@ if (!Number.isInteger(pairsMax) || pairsMax < 1) {
   console.error('--pairs-max takes a number from 1 on');
   process.exit(64);
 }
-const results = await runMatrix({ pairsMax });
+const results = await runMatrix({ ...WHOLE, pairsMax });
 const summary = summaryOf(results);
 if (values.write && summary.holes === 0) writeFileSync(PAGE, renderPage(results));
 if (values.json) console.log(JSON.stringify({ ...summary, courses: results }, null, 2));

@@ -19,12 +19,15 @@ export interface CourseResult {
 export interface MatrixOptions {
   /** No more pairs of deaths in a row than these, spread evenly over all that there are, for one course. */
   readonly pairsMax: number;
+  /** All pairs of the plain courses of each move: it heals, and it does not heal. */
+  readonly allPairs: boolean;
 }
 
 const HOWS = ['killed', 'deposed', 'paused'] as const;
 const WHENS = ['before', 'after'] as const;
-/** All pairs of a course with up to 25 acts; the longer ones, mostly ladders that repeat them, have a part. */
-export const WHOLE: MatrixOptions = { pairsMax: 2_500 };
+/** The other courses repeat the plain ones, with one thing more in them each. */
+export const WHOLE: MatrixOptions = { pairsMax: 400, allPairs: true };
+const PLAIN: readonly string[] = ['heals', 'does not heal'];
 /** No more than these are told of one course: they mostly say the same. */
 const HOLES_MAX = 5;
 
@@ -64,7 +67,7 @@ async function runCourse(course: Course, options: MatrixOptions): Promise<Course
   const holes = trial.holes(outcome).map((hole) => `undisturbed: ${hole}`);
   const picture = trial.fleet.picture();
   let trials = 0;
-  for (const ends of deathsOf(acts, options)) {
+  for (const ends of deathsOf({ acts, what: course.what }, options)) {
     trials++;
     const found = await disturbed(course, ends, picture);
     holes.push(...found.map((hole) => `${ends.map(nameOf).join(', then ')}: ${hole}`));
@@ -86,27 +89,29 @@ async function undisturbed(course: Course) {
   return { trial, outcome, acts };
 }
 
-function* deathsOf(acts: number, { pairsMax }: MatrixOptions): Generator<readonly Moment[]> {
+type Length = Pick<CourseResult, 'acts' | 'what'>;
+
+function* deathsOf({ acts, what }: Length, options: MatrixOptions): Generator<readonly Moment[]> {
   const moments = (how: Moment['how']) =>
     Array.from({ length: acts }, (_, i) => i + 1).flatMap((nth) => WHENS.map((when) => ({ nth, when, how })));
   for (const how of HOWS) for (const moment of moments(how)) yield [moment];
-  const every = pairStep(acts, pairsMax);
+  const every = pairStep({ acts, what }, options);
   let pair = 0;
   for (const first of moments('killed')) {
     for (const second of moments('killed')) if (pair++ % every === 0) yield [first, second];
   }
 }
 
-function pairStep(acts: number, pairsMax: number): number {
+function pairStep({ acts, what }: Length, { pairsMax, allPairs }: MatrixOptions): number {
   const all = (acts * WHENS.length) ** 2;
   // Odd, so that it does not fall into step with before and after.
-  return all <= pairsMax ? 1 : Math.ceil(all / pairsMax) | 1;
+  return all <= pairsMax || (allPairs && PLAIN.includes(what)) ? 1 : Math.ceil(all / pairsMax) | 1;
 }
 
 /** How many runs with deaths a course has. */
-export function trialsOf(acts: number, { pairsMax }: MatrixOptions): number {
+export function trialsOf({ acts, what }: Length, options: MatrixOptions): number {
   const moments = acts * WHENS.length;
-  return moments * HOWS.length + Math.ceil(moments ** 2 / pairStep(acts, pairsMax));
+  return moments * HOWS.length + Math.ceil(moments ** 2 / pairStep({ acts, what }, options));
 }
 
 async function disturbed(course: Course, ends: readonly Moment[], picture: Picture): Promise<readonly string[]> {

@@ -42,11 +42,11 @@ export function renderTable(results: readonly CourseResult[]): string {
 
 /** `docs/crash-matrix.md`. The trials are those of a whole run, also when only a part of it was made to check the page. */
 export function renderPage(results: readonly CourseResult[]): string {
-  const rows = rowsOf(results, (each) => trialsOf(each.acts, WHOLE));
+  const rows = rowsOf(results, (each) => trialsOf(each, WHOLE));
   const cells = [HEAD, HEAD.map((_, i) => (i === 0 ? '---' : '--:')), ...rows];
   const table = cells.map((row) => `| ${row.join(' | ')} |`).join('\n');
   const { courses, moments, holes } = summaryOf(results);
-  const trials = results.reduce((total, each) => total + trialsOf(each.acts, WHOLE), 0);
+  const trials = results.reduce((total, each) => total + trialsOf(each, WHOLE), 0);
   return `${PREFACE}
 ${table}
 
@@ -71,8 +71,8 @@ moment of each course the leader
 - *is deposed*: it is told that it no longer leads, and lives on;
 - *stands still*, as under SIGSTOP: another replica takes over and ends the repair, and then the first one wakes up and
   goes on as if nothing had been;
-- *is killed, and the next leader is killed too*, at every pair of moments (of a course with more than 25 acts at about
-  2,500 pairs, spread evenly).
+- *is killed, and the next leader is killed too*, at every pair of moments of the plain courses of each move, and at up
+  to 400 pairs, spread evenly, of the others.
 
 **A hole** is any of these: another end than without a death; an end written twice; an effect without its intent before it;
 an effect made twice; an effect or a write of a former leader; a world that is not as before after *unwound* or *refused*,
