@@ -1,11 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
 import { verifyConsistency, verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
+import type { SegmentFile } from './segment-store.ts';
 import type { NewEntry } from './sequencer.ts';
 
 let dir = '';
@@ -24,6 +27,25 @@ afterEach(async () => {
 
 const entry = (id: string, fill = ''): NewEntry => ({ id, bytes: Buffer.from(JSON.stringify({ id, fill })) });
 const entries = (from: number, count: number) => Array.from({ length: count }, (_, i) => entry(`e${from + i}`));
+
+/** The file, whose next writes fail as `failures` says. */
+function failing(file: FileHandle, failures: boolean[]): SegmentFile {
+  return new Proxy(file, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (name === 'write' && failures.shift() === true) return () => Promise.reject(new Error('EIO'));
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  });
+}
+
+const noop = () => undefined;
+
+/** An id that was answered has the same place in every answer. */
+function agree(answered: Map<string, number>, name: string, index: number): void {
+  expect(answered.get(name) ?? index).toBe(index);
+  answered.set(name, index);
+}
 
 describe('the sequencer', () => {
   it('shares one commit among the calls that come while the disk is busy', async () => {
@@ -67,6 +89,46 @@ describe('the sequencer', () => {
       code: 'ledger.entry-too-large',
     });
     expect(ledger.store.size).toBe(1);
+  });
+
+  it('after a failing disk, or between any of its failures, gives each id one place', async () => {
+    const step = fc.record({
+      ids: fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 6 }),
+      fails: fc.boolean(),
+      waits: fc.boolean(),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
+        const place = mkdtempSync(join(tmpdir(), 'kin-seq-'));
+        const failures: boolean[] = [];
+        const openFile = async (path: string, flags: number) => failing(await open(path, flags, 0o600), failures);
+        const options = { clock: systemClock, segmentBytes: 128 * 1024, openFile };
+        const one = await openLedgerDirectory(place, options);
+        await one.sequencer.append([entry('first')]);
+        const answered = new Map<string, number>();
+        const calls: Promise<void>[] = [];
+        for (const { ids, fails, waits } of steps) {
+          if (fails) failures.push(true);
+          const names = ids.map((id) => `id${id}`);
+          const call = one.sequencer.append(names.map((name) => entry(name)));
+          calls.push(call.then((places) => names.forEach((name, at) => void agree(answered, name, places[at]!)), noop));
+          if (waits) await calls.at(-1);
+        }
+        await Promise.all(calls);
+        failures.length = 0;
+        await one.sequencer.append([entry('last')]);
+        await one.close();
+        const again = await openLedgerDirectory(place, { clock: systemClock, segmentBytes: 128 * 1024 });
+        const stored = (await again.store.read(0, 1000)).map(
+          (bytes) => (JSON.parse(String(bytes)) as { id: string }).id,
+        );
+        await again.close();
+        rmSync(place, { recursive: true });
+        expect(new Set(stored).size).toBe(stored.length);
+        for (const [name, index] of answered) expect(stored[index]).toBe(name);
+      }),
+      { numRuns: 25 },
+    );
   });
 
   it('refuses what exceeds its queue and keeps what it had taken', async () => {

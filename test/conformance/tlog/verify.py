@@ -35,7 +35,18 @@ def open_checkpoint(note, vkey):
         Ed25519PublicKey.from_public_bytes(typed[1:]).verify(signature, text.encode())
     origin, size, root = text.split("\n")[:3]
     assert origin == name, "another log"
+    check_time(name, typed[1:], text, blobs)
     return int(size), base64.b64decode(root, validate=True)
+
+
+def check_time(name, key, text, blobs):
+    """The log also says when, as a cosigner (C2SP tlog-cosignature) with the same key."""
+    key_id = hashlib.sha256(name.encode() + b"\n\x04" + key).digest()[:4]
+    timed = [blob[4:] for blob in blobs if blob[:4] == key_id]
+    assert timed, "the log does not say when"
+    time, signature = int.from_bytes(timed[0][:8], "big"), timed[0][8:]
+    assert time > 1_700_000_000, "a time before this software"
+    Ed25519PublicKey.from_public_bytes(key).verify(signature, f"cosignature/v1\ntime {time}\n{text}".encode())
 
 
 def tile_path(level, index, width):
