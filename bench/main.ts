@@ -4,10 +4,11 @@ import type { Bench } from './bench.ts';
 import { detectBench } from './detect/command.ts';
 import { DataFault } from './detect/data-fault.ts';
 import { diagnoseBench } from './diagnose/command.ts';
+import { forecastBench } from './forecast/command.ts';
 import { ledgerBench } from './ledger/command.ts';
 import { recoveryBench } from './recovery/command.ts';
 
-const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench, ledgerBench];
+const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench, forecastBench, ledgerBench];
 
 const EXIT_USAGE = 64;
 const EXIT_DATA = 2;

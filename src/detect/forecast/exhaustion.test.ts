@@ -43,7 +43,7 @@ describe('a leak', () => {
     if (found.kind !== 'exhausts') return;
     expect(Math.abs((found.slope.perMs * DAY_MS) / 50 - 1)).toBeLessThan(0.05);
     expect(found.earliestMs).toBeLessThanOrEqual(found.atMs);
-    expect(found.latestMs!).toBeGreaterThanOrEqual(found.atMs);
+    expect(found.latestMs).toBeGreaterThanOrEqual(found.atMs);
   });
 
   test('hits the limit with its teeth at the height of the day, not with its mean', () => {

@@ -14,17 +14,17 @@ export interface Resource {
 
 /** When a resource will be gone. Times are milliseconds since 1970. */
 export type Exhaustion =
-  /** Too little is known, or the growth cannot be told from a season. */
+  /** Too little is known: there are few readings, or growth that cannot be told from a season or from chance. */
   | { readonly kind: 'unknown' }
-  /** It does not grow, or it is renewed before it is gone. */
+  /** It does not grow, not so that it matters within a foreseeable time, or it is renewed before it is gone. */
   | { readonly kind: 'safe'; readonly slope: Slope }
   | { readonly kind: 'gone' }
   | {
       readonly kind: 'exhausts';
       readonly atMs: number;
+      /** Where the true time lies nine times in ten. */
       readonly earliestMs: number;
-      /** Null when the growth may be none at all. */
-      readonly latestMs: number | null;
+      readonly latestMs: number;
       /** Towards the limit. */
       readonly slope: Slope;
       /** Level of the peaks now, from which the rest is counted: what hits a limit is the tooth, not the mean. */
@@ -35,14 +35,16 @@ export type Exhaustion =
 const PEAK_Q = 0.9;
 const NEAR_MS = DAY_MS / 16;
 const NEAR_Q = 0.7;
-/** A season is only known as well as its days are alike: the latest time is that of most, not of the first time of day. */
-const LATEST_Q = 0.1;
+/** What is highest in a block is only seen in part: by so much of its height above the mean the next may be higher. */
+const LIFT = { earliest: 1, likely: 0.2, latest: -1 };
+/** What was seen says nothing about a time so many times longer. */
+const FORESEEABLE = 10;
 /** Growth over all that was seen must be so many times what neighbouring blocks differ by anyway. */
 const GROWTH_MIN = 3;
 
 /**
- * Forecasts when `resource` will be gone. Pure: equal states give equal answers. The range counts the error of the slope
- * alone: a leak that begins, ends or changes is a new slope, and takes as long to see as it takes to outweigh the past.
+ * Forecasts when `resource` will be gone. Pure: equal states give equal answers. The range counts what is not known
+ * of the slope and of the peaks, and takes for granted that the leak goes on as it is.
  */
 export function exhaustionOf(state: LevelBlocks, resource: Resource, nowMs: number): Exhaustion {
   const sign = resource.towards === 'rises' ? 1 : -1;
@@ -52,27 +54,39 @@ export function exhaustionOf(state: LevelBlocks, resource: Resource, nowMs: numb
   const peak = peakOf(points, slope.perMs, nowMs);
   const left = sign * resource.limit - peak;
   if (left <= 0) return { kind: 'gone' };
-  if (slope.low <= 0) return slope.high <= 0 || slope.isSeasonFree ? { kind: 'safe', slope } : { kind: 'unknown' };
+  if (slope.low <= 0) return isFar(points, left / slope.high) ? { kind: 'safe', slope } : { kind: 'unknown' };
   if (!isMaterial(points, slope.perMs)) return { kind: 'safe', slope };
-  const hit = (perMs: number, q: number) =>
-    slope.isSeasonFree ? hitBySeason(points, { perMs, limit: sign * resource.limit, nowMs, q }) : nowMs + left / perMs;
-  const atMs = hit(slope.perMs, 0);
+  const hit = (perMs: number, lift: number) =>
+    hitOf(points, { perMs, limit: sign * resource.limit, nowMs, lift, isSeasonFree: slope.isSeasonFree });
+  const atMs = hit(slope.perMs, LIFT.likely);
   if (resource.renewsAtMs !== undefined && atMs >= resource.renewsAtMs) return { kind: 'safe', slope };
-  const [earliestMs, latestMs] = [hit(slope.high, 0), hit(slope.low, LATEST_Q)];
+  // The hour of the day's peak is only known as well as the neighbours that it was taken from.
+  const blurMs = slope.isSeasonFree ? NEAR_MS : 0;
+  const earliestMs = Math.max(nowMs, hit(slope.high, LIFT.earliest) - blurMs);
+  const latestMs = hit(slope.low, LIFT.latest) + blurMs;
   return { kind: 'exhausts', atMs, earliestMs, latestMs, slope, peak: sign * peak };
+}
+
+/** Whether it would not be gone within a foreseeable time at the fastest that its growth may be. */
+function isFar(points: readonly LevelPoint[], leftMs: number): boolean {
+  return leftMs < 0 || leftMs > FORESEEABLE * (points.at(-1)!.atMs - points[0]!.atMs);
 }
 
 interface Course {
   readonly perMs: number;
   readonly limit: number;
   readonly nowMs: number;
-  /** Which of the hits counts, 0 the first. */
-  readonly q: number;
+  /** By which part of their height above the mean the peaks may yet be exceeded. */
+  readonly lift: number;
+  readonly isSeasonFree: boolean;
 }
 
-/** Every time of day has its own peaks, and comes near the limit day by day: when the first of them reach it. */
-function hitBySeason(points: readonly LevelPoint[], { perMs, limit, nowMs, q }: Course): number {
-  const day = lastDayOf(points);
+function hitOf(points: readonly LevelPoint[], course: Course): number {
+  const { perMs, limit, nowMs, lift, isSeasonFree } = course;
+  const lifted = points.map((point) => ({ ...point, high: point.high + lift * (point.high - point.middle) }));
+  if (!isSeasonFree) return nowMs + Math.max(0, limit - peakOf(lifted, perMs, nowMs)) / perMs;
+  // Every time of day has its own peaks, and comes near the limit day by day: when the first of them reaches it.
+  const day = lastDayOf(lifted);
   const hits = day.map(({ atMs }) => {
     // Teeth and spikes come and go from block to block; the neighbours tell what this time of day is like.
     const near = day.filter((each) => Math.abs(each.atMs - atMs) <= NEAR_MS);
@@ -80,7 +94,7 @@ function hitBySeason(points: readonly LevelPoint[], { perMs, limit, nowMs, q }: 
     const days = Math.max((limit - high) / (perMs * DAY_MS), (nowMs - atMs) / DAY_MS);
     return atMs + Math.ceil(days) * DAY_MS;
   });
-  return quantileOf(ordered(hits), q)!;
+  return Math.min(...hits);
 }
 
 function lastDayOf(points: readonly LevelPoint[]): readonly LevelPoint[] {

@@ -12,6 +12,8 @@ export interface Slope {
 const POINTS_MIN = 8;
 /** From so much past on there is a quarter of a day that can be compared with the same one a day before. */
 const SEASONAL_SPAN_MS = 1.25 * DAY_MS;
+/** So many points at most are compared all with all. */
+const THINNED_MAX = 64;
 const FRESH_MS = DAY_MS / 4;
 const FRESH_MARGIN = 0.5;
 /** The past is cut into so many parts, each of which gives an estimate of its own: how they differ is the range. */
@@ -35,7 +37,7 @@ interface PairSlope {
 export function slopeOf(points: readonly LevelPoint[]): Slope | undefined {
   if (points.length < POINTS_MIN) return undefined;
   const spanMs = points.at(-1)!.atMs - points[0]!.atMs;
-  if (spanMs < SEASONAL_SPAN_MS) return slopeWithinDay(points, spanMs);
+  if (spanMs < SEASONAL_SPAN_MS) return slopeWithinDay(points);
   let slope: Slope | undefined;
   for (let pastMs = spanMs; pastMs >= SEASONAL_SPAN_MS; pastMs /= 2) {
     slope = newerIfDifferent(slope, slopeOverDays(since(points, pastMs)));
@@ -52,19 +54,38 @@ function newerIfDifferent(older: Slope | undefined, newer: Slope | undefined): S
   return newer.low > older.high || newer.high < older.low ? newer : older;
 }
 
-function slopeWithinDay(points: readonly LevelPoint[], spanMs: number): Slope | undefined {
-  const pairs = distantPairs(points, spanMs * LAG_SHARE_MIN);
+function slopeWithinDay(points: readonly LevelPoint[]): Slope | undefined {
+  const few = thinned(points);
+  const pairs = distantPairs(few);
   if (pairs.length === 0) return undefined;
   const perMs = weightedMedian(pairs);
-  return { perMs, ...rangeOfPieces(points, perMs), isSeasonFree: false };
+  return { perMs, ...rangeOfPieces(few, perMs), isSeasonFree: false };
 }
 
 function slopeOverDays(points: readonly LevelPoint[]): Slope | undefined {
   const pairs = dailyPairs(points);
   if (pairs.length < POINTS_MIN) return undefined;
-  const error = errorOf(partsOf(pairs).map(weightedMedian));
-  const perMs = weightedMedian(pairs);
+  const daily = estimateOf(pairs);
+  // Where there is no season all pairs say more than those of equal hours. A season spreads them: then they are not used.
+  const all = estimateOf(distantPairs(thinned(points)));
+  const isSafe = Math.abs(all.perMs - daily.perMs) <= daily.error && all.error < daily.error;
+  const { perMs, error } = isSafe ? all : daily;
   return { perMs, low: perMs - error, high: perMs + error, isSeasonFree: true };
+}
+
+function estimateOf(pairs: readonly PairSlope[]): { perMs: number; error: number } {
+  return { perMs: weightedMedian(pairs), error: errorOf(partsOf(pairs).map(weightedMedian)) };
+}
+
+/** Means of neighbours, so that pairs of all with all stay few. */
+function thinned(points: readonly LevelPoint[]): readonly LevelPoint[] {
+  const size = Math.ceil(points.length / THINNED_MAX);
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  return Array.from({ length: Math.ceil(points.length / size) }, (_, group) => {
+    const members = points.slice(group * size, (group + 1) * size);
+    const of = (field: keyof LevelPoint) => mean(members.map((point) => point[field]));
+    return { atMs: of('atMs'), middle: of('middle'), high: of('high') };
+  });
 }
 
 /**
@@ -77,7 +98,7 @@ function withFreshChange(slope: Slope, points: readonly LevelPoint[]): Slope {
     const yesterday = byTime.get(atMs - DAY_MS);
     return yesterday === undefined ? [] : [{ atMs, middle: middle - yesterday, high }];
   });
-  const change = differences.length < POINTS_MIN ? undefined : slopeWithinDay(differences, FRESH_MS);
+  const change = differences.length < POINTS_MIN ? undefined : slopeWithinDay(differences);
   if (change === undefined) return slope;
   const margin = FRESH_MARGIN * (change.high - change.low);
   const [low, high] = [change.low - margin, change.high + margin];
@@ -95,7 +116,7 @@ function partsOf<Item>(items: readonly Item[]): (readonly Item[])[] {
 /** A season bends the line, growth does not: without days to compare, the slope may be that of any piece of the past. */
 function rangeOfPieces(points: readonly LevelPoint[], perMs: number): { low: number; high: number } {
   const pieces = partsOf(points).flatMap((piece) => {
-    const pairs = distantPairs(piece, 1);
+    const pairs = distantPairs(piece);
     return pairs.length > 0 ? [weightedMedian(pairs)] : [];
   });
   return { low: Math.min(perMs, ...pieces), high: Math.max(perMs, ...pieces) };
@@ -108,12 +129,13 @@ function errorOf(estimates: readonly number[]): number {
   return ERRORS * Math.sqrt(variance / estimates.length);
 }
 
-function distantPairs(points: readonly LevelPoint[], lagMsMin: number): PairSlope[] {
+function distantPairs(points: readonly LevelPoint[]): PairSlope[] {
   const pairs: PairSlope[] = [];
+  const lagMsMin = LAG_SHARE_MIN * (points.at(-1)!.atMs - points[0]!.atMs);
   points.forEach((later, at) => {
     for (let before = 0; before < at; before++) {
       const lagMs = later.atMs - points[before]!.atMs;
-      if (lagMs < lagMsMin) break;
+      if (lagMs < lagMsMin || lagMs === 0) break;
       pairs.push({ perMs: (later.middle - points[before]!.middle) / lagMs, weight: lagMs });
     }
   });
