@@ -150,7 +150,7 @@ describe('limits on a tenant', () => {
     const diagnosis = diagnosisOf('tenant', tenant);
     const evidence = [{ ...diagnosis.evidence[0]!, evidence: { usualPerSecond: 20 } }];
     const [step] = planFor({ ...diagnosis, evidence }).steps;
-    expect(step?.input).toMatchObject({ kind: 'throttle', tenant: 'shop', requestsPerSecond: 30, minutes: 10 });
+    expect(step?.input).toMatchObject({ kind: 'throttle', tenant: 'shop', requestsPerSecond: 30, minutes: 20 });
     expect(step?.touch).toMatchObject({ tenants: ['shop'], instances: [] });
   });
 

@@ -166,6 +166,14 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
     [
       { move: 'revert', ...STEADY },
       { move: 'suspend', ...STEADY },
+      // One that feeds itself needs relief at once; what comes back little by little finds more who serve.
+      {
+        move: 'shed',
+        parameters: { collapsed: true, minutes: 1.5 },
+        also: [{ move: 'scale' }],
+        soakMs: 10_000,
+        verifyWithinMs: 60_000,
+      },
       { move: 'scale', soakMs: 10_000, verifyWithinMs: 60_000 },
       { move: 'shed', ...STEADY },
       PAGE,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { AT, tenantView } from '../../../test/sim/fleet-views.ts';
 import { repairOf } from '../../../test/sim/plans.ts';
-import { actorView, assetView, sceneFleet, sceneOf, settingView } from '../../../test/sim/scenes.ts';
+import { actorView, assetView, sceneFleet, sceneOf, settingView, symptomOf } from '../../../test/sim/scenes.ts';
 import { limiting, suspend } from './limiting.ts';
 
 const requests = {
@@ -30,7 +30,7 @@ describe('a limit', () => {
   test('lets back little by little, and ends by itself', () => {
     const scene = sceneOf('tenant', { kind: 'tenant', name: 'shop' }, sceneFleet());
     const input = limiting('throttle')(scene, {})[0]?.input;
-    expect(input).toMatchObject({ minutes: 10, rampMinutes: 3 });
+    expect(input).toMatchObject({ minutes: 20, rampMinutes: 6 });
   });
 
   test('of a caller touches no tenant', () => {
@@ -55,10 +55,23 @@ describe('a limit', () => {
     expect(limiting('quarantine')(sceneOf('overload', subject, sceneFleet()), {})).toEqual([]);
   });
 
-  test('that stands already is not put on again', () => {
+  test('that stands already is not put on again before it runs out', () => {
     const shop = tenantView('shop', { mitigations: [{ id: 'm', kind: 'throttle' }] });
-    const scene = sceneOf('tenant', { kind: 'tenant', name: 'shop' }, sceneFleet({ tenants: [shop] }));
-    expect(limiting('throttle')(scene, {})).toEqual([]);
+    const put = (agoMs: number) =>
+      repairOf('tenant shop', { startedAt: AT - agoMs, endedAt: AT - agoMs, tenants: ['shop'], moves: ['throttle'] });
+    const scene = (agoMs: number) =>
+      sceneOf('tenant', { kind: 'tenant', name: 'shop' }, sceneFleet({ tenants: [shop] }), { repairs: [put(agoMs)] });
+    expect(limiting('throttle')(scene(60_000), {})).toEqual([]);
+    expect(limiting('throttle')(scene(13 * 60_000), {})).toHaveLength(1);
+  });
+
+  test('that is for an overload which feeds itself fits no other, and lets hardly anything through', () => {
+    const subject = { kind: 'workload', name: 'records' } as const;
+    const slow = (medianMs: number) => [symptomOf('overloaded', subject, { load: 2, medianMs, usualMedianMs: 20 })];
+    const shed = (medianMs: number) =>
+      limiting('shed')(sceneOf('overload', subject, sceneFleet(), { evidence: slow(medianMs) }), { collapsed: true });
+    expect(shed(60)).toEqual([]);
+    expect(shed(2_000)[0]?.input).toMatchObject({ share: 0.9 });
   });
 });
 

@@ -40,9 +40,11 @@ export const limiting =
     if (!scope) return [];
     const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
     const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
-    if (isWhole && tenant?.mitigations.some((each) => each.kind === kind)) return [];
-    const minutes = Number(parameters['minutes'] ?? (kind === 'quarantine' ? 30 : 10));
-    const rampMinutes = Math.max(1, Math.round(minutes * 0.3 * 10) / 10);
+    const minutes = Number(parameters['minutes'] ?? MINUTES[kind]);
+    const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind);
+    if (stands && !isRunningOut(scene, kind, tenant?.name ?? '', minutes)) return [];
+    if (parameters['collapsed'] === true && !hasCollapsed(scene)) return [];
+    const rampMinutes = Math.round(minutes * RAMP_SHARE[kind] * 100) / 100;
     const rates = ratesOf(scene, tenant, parameters);
     const { touch, who, ...narrowed } = scope;
     const share = Number(parameters['share'] ?? excessOf(scene));
@@ -64,11 +66,32 @@ export const limiting =
     return [draft];
   };
 
-/** What has to go for the rest to be about one and a half times the usual: between a third and nine tenths. */
+/** What has to go for the rest to be about one and a half times the usual; nearly all of it where nothing is answered. */
 function excessOf(scene: Scene): number {
+  if (hasCollapsed(scene)) return 0.9;
   const load = Number(factOf(scene, 'load') ?? 2);
   return Math.round(Math.min(0.9, Math.max(0.3, 1 - 1.5 / load)) * 100) / 100;
 }
+
+/** How long a limit stands when nobody says. */
+const MINUTES: Readonly<Record<Kind, number>> = { throttle: 20, quarantine: 30, shed: 5 };
+
+/** Share of that over which it lets more and more through. What was shed is a queue that is gone within seconds. */
+const RAMP_SHARE: Readonly<Record<Kind, number>> = { throttle: 0.3, quarantine: 0.3, shed: 0.6 };
+
+/** The limit that stands lets more and more through by now: who has not changed is limited anew. */
+function isRunningOut({ repairs, fleet }: Scene, kind: Kind, tenant: string, minutes: number): boolean {
+  const latest = repairs.find(({ tenants, moves }) => tenants.includes(tenant) && moves.includes(kind));
+  return latest !== undefined && fleet.at - latest.startedAt > 0.6 * minutes * 60_000;
+}
+
+/** Next to nothing is answered in time any more: such an overload feeds itself and outlives what began it. */
+function hasCollapsed(scene: Scene): boolean {
+  const [median, usual] = [factOf(scene, 'medianMs'), factOf(scene, 'usualMedianMs')];
+  return typeof median === 'number' && typeof usual === 'number' && median >= COLLAPSE_TIMES * Math.max(1, usual);
+}
+
+const COLLAPSE_TIMES = 10;
 
 function effectOf(kind: Kind, who: string, to: { requestsPerSecond: number; share: number; minutes: number }): string {
   const span = `for ${to.minutes} min, and let back little by little`;

@@ -1,5 +1,5 @@
 /** Guards that ask how often, how many at once, and whether somebody else is at it. */
-import { settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
+import { type FleetView, type InstanceView, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
 import { deedsOf, deny, type Guard, type Review, threshold } from './guard.ts';
 import { budgetScopes, overlaps } from './target.ts';
 
@@ -47,12 +47,12 @@ export const attempts: Guard = {
 export const onePerTarget: Guard = {
   number: 11,
   name: 'one-per-target',
-  rule: 'one repair holds a target, what it contains, and each instance and setting that it touches',
+  rule: 'one repair holds a target, what it contains, and each instance and setting that it touches; a slot that is getting another occupant is held as well',
   source: 'kubernaut ResourceBusy, Keep #1549',
   thresholds: [],
   at: 'planning',
   helps: 'time',
-  review({ plan, situation }) {
+  review({ plan, situation, fleet }) {
     const instances = new Set(plan.steps.flatMap((step) => step.touch.instances));
     const settings = new Set(plan.steps.flatMap((step) => step.touch.settings));
     const busy = situation.repairs.find(
@@ -62,9 +62,25 @@ export const onePerTarget: Guard = {
           each.instances.some((id) => instances.has(id)) ||
           each.wrote.some(({ setting }) => settings.has(setting))),
     );
-    return busy && deny(`${busy.id} is at work on ${busy.target}`, 'wait for its end');
+    if (busy) return deny(`${busy.id} is at work on ${busy.target}`, 'wait for its end');
+    const changing = changingSlot(instances, fleet);
+    return changing === undefined
+      ? undefined
+      : deny(`${changing} is getting another occupant`, 'wait until it is there');
   },
 };
+
+/** A slot of what is touched into which somebody else is bringing an occupant at this moment. */
+function changingSlot(touched: ReadonlySet<string>, fleet: FleetView): string | undefined {
+  const all = fleet.workloads.flatMap(({ instances }) => instances);
+  const slots = new Set(all.filter(({ id }) => touched.has(id)).map(slotOf));
+  const incoming = all.find((each) => each.role === 'incoming' && slots.has(slotOf(each)));
+  return incoming && slotOf(incoming);
+}
+
+function slotOf({ workload, region, ordinal }: InstanceView): string {
+  return `slot ${workload}/${region}/${ordinal}`;
+}
 
 export const planFresh: Guard = {
   number: 12,
