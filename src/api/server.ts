@@ -117,6 +117,7 @@ async function createApp(
   app.after(() => {
     reads(app, control, addresses);
     writes(app, control);
+    words(app, control);
     health(app, control);
   });
   return app;
@@ -188,9 +189,41 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/openapi.json', () => app.swagger());
 }
 
-function writes(plain: FastifyInstance, control: Control): void {
+/** What people say about plans, repairs and playbooks. */
+function words(plain: FastifyInstance, control: Control): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   const { lease, record, desk, options } = control;
+  const { database } = options;
+
+  const approveSchema = z.object({ plan: z.string(), hash: z.string(), by: bySchema });
+  app.post('/v1/approve', { schema: { body: approveSchema } }, async ({ body }) => {
+    return desk.approve(body.plan, body.hash, body.by, leader(control));
+  });
+
+  const rejectSchema = z.object({ plan: z.string(), by: bySchema, reason: reasonSchema });
+  app.post('/v1/reject', { schema: { body: rejectSchema } }, async ({ body }) => {
+    await desk.reject(body.plan, body.by, body.reason, leader(control));
+    return {};
+  });
+
+  const pardonSchema = z.object({ playbook: z.string().min(1), by: bySchema, reason: reasonSchema });
+  app.post('/v1/pardon', { schema: { body: pardonSchema } }, async ({ body }) => {
+    const known = policyOf(control).playbooks.some(({ metadata }) => metadata.name === body.playbook);
+    if (!known) throw new KinError('resource.unknown', `there is no playbook ${body.playbook}`);
+    await fencedTransaction(database, lease, (tx) => pardon(tx, body.playbook, body.by, body.reason, record));
+    return {};
+  });
+
+  const cancelSchema = z.object({ repair: z.string(), by: bySchema, reason: reasonSchema });
+  app.post('/v1/cancel', { schema: { body: cancelSchema } }, async ({ body }) => {
+    await desk.cancel(body.repair, body.by, body.reason, leader(control));
+    return {};
+  });
+}
+
+function writes(plain: FastifyInstance, control: Control): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+  const { lease, record, options } = control;
   const { database, random, clock } = options;
   const operator = (name: string): Actor => ({ kind: 'operator', name });
   const refreshed = async <T>(result: T): Promise<T> => {
@@ -226,31 +259,6 @@ function writes(plain: FastifyInstance, control: Control): void {
       return done;
     });
     return refreshed({ applied });
-  });
-
-  const approveSchema = z.object({ plan: z.string(), hash: z.string(), by: bySchema });
-  app.post('/v1/approve', { schema: { body: approveSchema } }, async ({ body }) => {
-    return desk.approve(body.plan, body.hash, body.by, leader(control));
-  });
-
-  const rejectSchema = z.object({ plan: z.string(), by: bySchema, reason: reasonSchema });
-  app.post('/v1/reject', { schema: { body: rejectSchema } }, async ({ body }) => {
-    await desk.reject(body.plan, body.by, body.reason, leader(control));
-    return {};
-  });
-
-  const pardonSchema = z.object({ playbook: z.string().min(1), by: bySchema, reason: reasonSchema });
-  app.post('/v1/pardon', { schema: { body: pardonSchema } }, async ({ body }) => {
-    const known = policyOf(control).playbooks.some(({ metadata }) => metadata.name === body.playbook);
-    if (!known) throw new KinError('resource.unknown', `there is no playbook ${body.playbook}`);
-    await fencedTransaction(database, lease, (tx) => pardon(tx, body.playbook, body.by, body.reason, record));
-    return {};
-  });
-
-  const cancelSchema = z.object({ repair: z.string(), by: bySchema, reason: reasonSchema });
-  app.post('/v1/cancel', { schema: { body: cancelSchema } }, async ({ body }) => {
-    await desk.cancel(body.repair, body.by, body.reason, leader(control));
-    return {};
   });
 
   const stopSchema = z.object({

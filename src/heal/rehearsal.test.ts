@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest';
 import { planOf, stepOf } from '../../test/sim/plans.ts';
-import { MOVES } from '../builtin.ts';
+import type { Move } from './move.ts';
+import { page } from './moves/page.ts';
+import { revert, rollback } from './moves/rollback.ts';
 import { rehearse } from './rehearsal.ts';
+
+const MOVES = new Map([revert, rollback, page].map((move: Move) => [move.name, move]));
 
 test('a rehearsal tells every call of every step, with its order, and makes none', async () => {
   const setting = { setting: 'tenant/shop/SIZE', value: '10', oldValue: 'many', expectedRevision: 2, key: 'k' };
