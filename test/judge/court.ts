@@ -38,7 +38,7 @@ async function onThread(
   try {
     await work((file) => {
       settle = Promise.withResolvers();
-      worker.postMessage({ file, options });
+      worker.postMessage({ file, options }, []);
       return settle.promise;
     });
   } finally {

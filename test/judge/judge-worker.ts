@@ -4,5 +4,5 @@ import type { ScenarioFile } from '../scenarios/load.ts';
 import { judge, type JudgeOptions } from './judge.ts';
 
 parentPort?.on('message', async ({ file, options }: { file: ScenarioFile; options: JudgeOptions }) => {
-  parentPort?.postMessage(await judge(file, options));
+  parentPort?.postMessage(await judge(file, options), []);
 });

@@ -1,6 +1,8 @@
 /** `npm run judge`: runs scenario files against the whole healer and counts what it did, also the harm. */
+import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describeError, KinError } from '../../src/base/errors.ts';
+import { SCENARIO_DOCS, withFieldTables } from '../scenarios/docs.ts';
 import { readScenarios, type ScenarioFile } from '../scenarios/load.ts';
 import { judgeAll } from './court.ts';
 import { trialOf } from './judge.ts';
@@ -16,6 +18,8 @@ const EXIT_MISSED = 1;
 const EXIT_FAULT = 2;
 
 async function main(options: Options): Promise<void> {
+  if (options.help) return void process.stdout.write(USAGE);
+  if (options.writeDocs) return writeFileSync(SCENARIO_DOCS, withFieldTables(readFileSync(SCENARIO_DOCS, 'utf8')));
   const files = chosen(await readScenarios(options.files.length > 0 ? options.files : [PACKS]), options);
   if (options.story) return await tell(files, options);
   if (options.real) return await drill(files, options);

@@ -15,6 +15,8 @@ export interface Options {
   readonly aims: boolean;
   readonly baseline: boolean;
   readonly threads: number;
+  readonly writeDocs: boolean;
+  readonly help: boolean;
 }
 
 const HEALERS: readonly HealerName[] = ['kintsugi', 'baseline', 'none'];
@@ -33,9 +35,10 @@ export const USAGE = `usage: npm run judge -- [options]
   --threads N        1 (default) or 2
   --no-aims          report only: exit code 0 also when an aim is missed
   --json             one JSON document instead of the tables
+  --write-docs       write the table of fields in docs/scenarios.md anew
 `;
 
-/** Throws \`usage.invalid\` for what it does not know. */
+/** Throws `usage.invalid`, or the fault of `parseArgs`, for what it does not know. */
 export function parseOptions(args: readonly string[]): Options {
   const { values } = parseArgs({
     args: [...args],
@@ -53,12 +56,15 @@ export function parseOptions(args: readonly string[]): Options {
       aims: { type: 'boolean', default: true },
       baseline: { type: 'boolean', default: true },
       threads: { type: 'string', default: '1' },
+      'write-docs': { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
   const healer = HEALERS.find((each) => each === values.healer);
   if (!healer) throw new KinError('usage.invalid', `there is no healer ${values.healer}: ${HEALERS.join(', ')}`);
   return {
     ...values,
+    writeDocs: values['write-docs'],
     packs: values.pack,
     scenarios: values.scenario,
     healer,

@@ -136,7 +136,7 @@ function harmOf({ expect, fleet }: Scenario, trial: Trial, felt: Felt): Harm {
     return { tenant, minutes: missed.reduce((all, { at, until }) => all + (until - at) / 60_000, 0) };
   });
   const tenantMinutes = round(below.reduce((all, { minutes }) => all + minutes, 0));
-  const slots = Object.entries(fleet.workloads).map(([name]) => new RegExp(`^${escape(name)}/[^/]+/\\d+$`));
+  const slots = Object.entries(fleet.workloads).map(([name]) => new RegExp(`^${literal(name)}/[^/]+/\\d+$`));
   const instances = changesOf(trial).reduce(
     (all, act) => all + act.subjects.filter((each) => slots.some((slot) => slot.test(each))).length,
     0,
@@ -256,6 +256,7 @@ function round(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function escape(text: string): string {
+/** A text as a part of an expression. */
+function literal(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 }

@@ -3,7 +3,7 @@ import { CONDITIONS } from '../../../src/observe/condition.ts';
 import { CAUSES, MOVES } from '../../../src/resources/playbook.ts';
 import { duration, name, value } from './words.ts';
 
-export const deed = z.strictObject({
+const deed = z.strictObject({
   move: z.enum([...MOVES, 'any']).describe('any: whatever the move is called, but no call for a person'),
   subject: name.optional().describe('Part of what it touched: an instance, workload, tenant, setting, asset or actor'),
   value: value.optional().describe('Value that it wrote, or version that it went to'),

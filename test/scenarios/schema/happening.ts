@@ -4,8 +4,6 @@ import { asset } from './fleet.ts';
 import { when } from './when.ts';
 import { detail, duration, name, share, value } from './words.ts';
 
-export type { When } from './when.ts';
-
 export const effect = z.strictObject({
   when: when.optional().describe('Always, when left out'),
   after: duration
