@@ -34,36 +34,62 @@ const SPIKE_MINUTES_MAX = 10;
  * to 60 minutes whose lengths vary by 30 %, spikes of 20 to 120 % of it for up to ten minutes, noise of 1 % of it.
  */
 export function leakWorld(kind: LeakKind, random: Random): LeakWorld {
-  const between = (low: number, high: number) => low + (high - low) * random.next();
-  const growth = between(100, 1_000);
-  const base = between(300, 700);
-  const slope = growth / (kind.days * DAY);
-  const wave = kind.season ? between(0.1, 0.4) * growth : 0;
-  const phase = between(0, 2 * Math.PI);
-  const tooth = kind.teeth ? between(0.1, 0.4) * growth : 0;
-  const toothMinutes = between(10, 60);
-  const limit = base + 0.9 * growth + 1.2 * wave + tooth;
-  const smooth = (minute: number) => {
-    const angle = (2 * Math.PI * minute) / DAY;
-    return base + slope * minute + wave * (Math.sin(angle + phase) + 0.4 * Math.sin(2 * (angle + phase)));
-  };
+  const shape = drawShape(kind, random);
+  const limit = shape.base + 0.9 * shape.growth + 1.2 * shape.wave + shape.tooth;
   let rise = 0;
-  let length = toothMinutes;
+  let length = shape.toothMinutes;
   let spikeMinutes = 0;
   let spike = 0;
   const levels: number[] = [];
   for (let minute = 0; minute <= 2 * kind.days * DAY; minute++) {
     rise += 1 / length;
-    if (rise >= 1) [rise, length] = [0, toothMinutes * between(0.7, 1.3)];
+    if (rise >= 1) {
+      rise = 0;
+      length = shape.toothMinutes * between(0.7, 1.3, random);
+    }
     if (spikeMinutes > 0) spikeMinutes--;
     else if (kind.spikes && random.next() < SPIKES_PER_MINUTE) {
-      [spikeMinutes, spike] = [Math.ceil(between(0, SPIKE_MINUTES_MAX)), between(0.2, 1.2) * growth];
+      spikeMinutes = Math.ceil(between(0, SPIKE_MINUTES_MAX, random));
+      spike = between(0.2, 1.2, random) * shape.growth;
     }
-    const level = smooth(minute) + tooth * rise + 0.01 * growth * normal(random);
+    const level = smooth(shape, minute) + shape.tooth * rise + 0.01 * shape.growth * normal(random);
     if (level >= limit) break;
     levels.push(level + (spikeMinutes > 0 ? spike : 0));
   }
-  return { levels, slope, limit };
+  return { levels, slope: shape.slope, limit };
+}
+
+interface Shape {
+  readonly base: number;
+  readonly growth: number;
+  readonly slope: number;
+  readonly wave: number;
+  readonly phase: number;
+  readonly tooth: number;
+  readonly toothMinutes: number;
+}
+
+function drawShape(kind: LeakKind, random: Random): Shape {
+  const growth = between(100, 1_000, random);
+  return {
+    base: between(300, 700, random),
+    growth,
+    slope: growth / (kind.days * DAY),
+    wave: kind.season ? between(0.1, 0.4, random) * growth : 0,
+    phase: between(0, 2 * Math.PI, random),
+    tooth: kind.teeth ? between(0.1, 0.4, random) * growth : 0,
+    toothMinutes: between(10, 60, random),
+  };
+}
+
+function between(low: number, high: number, random: Random): number {
+  return low + (high - low) * random.next();
+}
+
+/** The level without teeth, spikes and noise. */
+function smooth({ base, slope, wave, phase }: Shape, minute: number): number {
+  const angle = (2 * Math.PI * minute) / DAY;
+  return base + slope * minute + wave * (Math.sin(angle + phase) + 0.4 * Math.sin(2 * (angle + phase)));
 }
 
 /** The same without the leak: nothing will ever be gone. */
