@@ -133,9 +133,12 @@ describe('the segment store', () => {
 });
 
 describe('a failing disk', () => {
-  /** Real files whose writes fail half way, or when all is written and is to be synced, while `fault` is set. */
+  /**
+   * Real files whose first write fails half way, or when all is written and is to be synced, while `fault` is set. Later
+   * ones write nothing.
+   */
   function brokenDisk() {
-    const disk = { fault: undefined as undefined | 'write' | 'sync', lasts: true };
+    const disk = { fault: undefined as undefined | 'write' | 'sync', lasts: true, isTorn: false };
     const openFile = async (path: string, flags: number): Promise<SegmentFile> => {
       const file = await open(path, flags, 0o600);
       const failing = (call: string) => Object.assign(new Error(call), { code: 'ENOSPC' });
@@ -144,7 +147,9 @@ describe('a failing disk', () => {
           if (name === 'write' && disk.fault !== undefined) {
             const { fault } = disk;
             return async (bytes: Buffer, from: number, length: number, at: number) => {
-              await target.write(bytes, from, fault === 'write' ? Math.ceil(length / 2) : length, at);
+              const written = disk.isTorn ? 0 : fault === 'write' ? Math.ceil(length / 2) : length;
+              if (written > 0) await target.write(bytes, from, written, at);
+              disk.isTorn = disk.lasts;
               if (!disk.lasts) disk.fault = undefined;
               throw failing(fault);
             };

@@ -1,9 +1,10 @@
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { LedgerDirectory } from './ledger-directory.ts';
+import type { SegmentStore } from './segment-store.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
+import type { TreeNodes } from './tree-nodes.ts';
 
 /** Tiles that one step reads again: about a megabyte, some milliseconds. */
 const TILES_PER_STEP = 16;
@@ -20,7 +21,10 @@ export interface SelfCheckState {
   readonly fault?: { readonly reason: string; readonly index: number };
 }
 
-type Checked = Pick<LedgerDirectory, 'nodes' | 'store'>;
+interface Checked {
+  readonly nodes: TreeNodes;
+  readonly store: Pick<SegmentStore, 'read' | 'forgetRead'>;
+}
 
 /**
  * Reads the whole ledger again in the background, round after round, and compares it with the tree: a disk that forgets, or
@@ -52,33 +56,26 @@ export class SelfCheck {
         this.#endRound(size);
         return;
       }
-      try {
-        await this.#checkTile(checked);
-        this.#state = { ...this.#state, checked: checked + TILE_WIDTH, size };
-      } catch (error) {
-        this.#found(describeError(error), indexOf(error) ?? checked);
-      }
+      const fault = await this.#checkTile(checked);
+      if (fault) this.#log.error(fault, 'the ledger on disk is not what was written');
+      this.#state = fault ? { ...this.#state, fault } : { ...this.#state, checked: checked + TILE_WIDTH, size };
     }
   }
 
-  async #checkTile(first: number): Promise<void> {
+  async #checkTile(first: number): Promise<SelfCheckState['fault']> {
     const { nodes, store } = this.#ledger;
     const part = new MerkleTree();
-    while (part.size < TILE_WIDTH) {
-      const entries = await store.read(first + part.size, TILE_WIDTH - part.size);
-      if (entries.length === 0) {
-        this.#found('it can no longer be read', first + part.size);
-        return;
+    try {
+      while (part.size < TILE_WIDTH) {
+        const entries = await store.read(first + part.size, TILE_WIDTH - part.size);
+        if (entries.length === 0) return { reason: 'it can no longer be read', index: first + part.size };
+        for (const entry of entries) part.add(leafHash(entry));
       }
-      for (const entry of entries) part.add(leafHash(entry));
+    } catch (error) {
+      return { reason: describeError(error), index: indexOf(error) ?? first };
     }
-    if (part.root().equals(nodes.kept(TILE_HEIGHT, first / TILE_WIDTH, 1))) return;
-    this.#found(`one of ${TILE_WIDTH} entries from here on is not what it was`, first);
-  }
-
-  #found(reason: string, index: number): void {
-    this.#state = { ...this.#state, fault: { reason, index } };
-    this.#log.error({ reason, index }, 'the ledger on disk is not what was written');
+    if (part.root().equals(nodes.kept(TILE_HEIGHT, first / TILE_WIDTH, 1))) return undefined;
+    return { reason: `one of ${TILE_WIDTH} entries from here on is not what it was`, index: first };
   }
 
   #endRound(size: number): void {

@@ -68,6 +68,12 @@ describe('the page for browsers', () => {
     }
   });
 
+  it('finds a ledger that was written again with all that hangs on it, but could not be signed', async () => {
+    const forged = publicFiles(entries.with(3, Buffer.from('forged')), log);
+    const files = new Map([...forged, ['checkpoint', filesOf().get('checkpoint')!]]);
+    await expect(verify(files)).rejects.toThrow('not the ones that were signed');
+  });
+
   it('proves a receipt of its entry, and nothing else', async () => {
     const text = (await receiptOf(sourceOf(filesOf()), 300))!.text;
     expect(await page.verifyReceipt(text, key)).toMatchObject({
