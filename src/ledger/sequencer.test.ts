@@ -99,7 +99,7 @@ describe('the sequencer', () => {
     const step = fc.record({
       ids: fc.array(fc.integer({ min: 0, max: 40 }), { minLength: 1, maxLength: 6 }),
       fails: fc.boolean(),
-      then: fc.constantFrom('next', 'tick', 'wait'),
+      pause: fc.constantFrom('none', 'tick', 'wait'),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), async (steps) => {
@@ -111,14 +111,14 @@ describe('the sequencer', () => {
         await one.sequencer.append([entry('first')]);
         const answered = new Map<string, number>();
         const calls: Promise<void>[] = [];
-        for (const { ids, fails, then } of steps) {
+        for (const { ids, fails, pause } of steps) {
           if (fails) failures.push(true);
           const names = ids.map((id) => `id${id}`);
           // Some fill segments, so that failures meet the change from one to the next.
           const call = one.sequencer.append(names.map((name) => entry(name, 'x'.repeat(name.length * 5000))));
           calls.push(call.then((places) => agree(answered, names, places), noop));
-          if (then === 'tick') await new Promise((resolve) => setImmediate(resolve));
-          if (then === 'wait') await calls.at(-1);
+          if (pause === 'tick') await new Promise((resolve) => setImmediate(resolve));
+          if (pause === 'wait') await calls.at(-1);
         }
         await Promise.all(calls);
         failures.length = 0;

@@ -189,7 +189,6 @@ export class Sequencer {
         for (let n = 0; n < bytes.length; n += 1) leafHashInto(bytes[n]!, leaves, n * HASH_BYTES);
       });
     } catch (error) {
-      this.#settle();
       this.#fail(group, error);
       return;
     }
@@ -224,7 +223,8 @@ export class Sequencer {
     this.fault = describeError(error);
     this.#writing = [];
     for (const { id } of group) this.#recent.forget(id);
-    for (const [offset, { id }] of this.#queue.entries()) this.#recent.move(id, this.#settled + offset);
+    const next = this.#settled + this.#written.length;
+    for (const [offset, { id }] of this.#queue.entries()) this.#recent.move(id, next + offset);
     for (const { call, also } of group) {
       call.reject(error);
       for (const place of also ?? []) place.call.reject(error);
