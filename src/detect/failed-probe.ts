@@ -18,7 +18,15 @@ interface Watched {
 /** Whoever answered a request so shortly before is there, whatever a probe says. */
 const ANSWER_MS = 3_000;
 
-type State = Record<string, Watched>;
+/** A prober that so many instances contradicted within this time is doubted in what else it says. */
+const DOUBTS_MIN = 3;
+const DOUBT_MS = 60_000;
+
+interface State {
+  readonly instances: Record<string, Watched>;
+  /** By vantage: which instances answered requests while it said that they are down, and when last. */
+  readonly doubts: Record<string, Record<string, number>>;
+}
 
 /**
  * Probes with fall and rise. Not ready is one claim (`probe-failed`); not ready and not alive, or not answering at all,
@@ -26,10 +34,10 @@ type State = Record<string, Watched>;
  */
 export const failedProbeDetector: Detector<State> = {
   name: 'failed-probe',
-  start: () => ({}),
-  step(state, sample) {
-    if (sample.kind === 'retired' || (sample.kind === 'exit' && state[sample.instance] !== undefined)) {
-      delete state[sample.instance];
+  start: () => ({ instances: {}, doubts: {} }),
+  step({ instances, doubts }, sample) {
+    if (sample.kind === 'retired' || (sample.kind === 'exit' && instances[sample.instance] !== undefined)) {
+      delete instances[sample.instance];
       const subject = instanceSubject(sample);
       return [
         { clear: 'probe-failed', subject },
@@ -38,7 +46,7 @@ export const failedProbeDetector: Detector<State> = {
     }
     if (sample.kind === 'tries') {
       // Whoever answers requests is alive, whatever a probe says: the gateways are another vantage.
-      const watched = state[sample.instance];
+      const watched = instances[sample.instance];
       if (watched && sample.ok > 0) watched.answered = { from: sample.at - sample.spanMs, at: sample.at };
       if (watched && sample.ok > 0 && (!watched.liveness.up || watched.liveness.against > 0)) {
         watched.liveness = { ...watched.liveness, up: true, against: 0 };
@@ -46,11 +54,12 @@ export const failedProbeDetector: Detector<State> = {
       return NO_CHANGES;
     }
     if (sample.kind !== 'probe') return NO_CHANGES;
-    const watched = entryOf(state, sample.instance, () => startWatching(sample.at));
+    const watched = entryOf(instances, sample.instance, () => startWatching(sample.at));
     const gapMs = sample.at - watched[sample.probe].lastAt;
     watched[sample.probe] = stepFallRise(watched[sample.probe], sample);
     watched.wasReady ||= sample.probe === 'readiness' && watched.readiness.up;
-    return changesOf(watched, sample, gapMs);
+    const answers = isAnswering(watched, sample.at - ANSWER_MS - gapMs);
+    return changesOf(watched, sample, gapMs, answers, isDoubted(doubts, sample, answers && !watched.readiness.up));
   },
 };
 
@@ -60,11 +69,26 @@ function startWatching(at: number): Watched {
 }
 
 /** It answered since it looks down, and lately. */
-function isAnswering({ answered }: Watched, level: FallRise, lately: number): boolean {
-  return answered !== null && answered.from >= level.since && answered.at > lately;
+function isAnswering({ answered, readiness }: Watched, lately: number): boolean {
+  return answered !== null && answered.from >= readiness.since && answered.at > lately;
 }
 
-function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readonly Change[] {
+function isDoubted(doubts: State['doubts'], { vantage, instance, at }: ProbeSample, isContradicted: boolean): boolean {
+  const known = doubts[vantage];
+  if (known === undefined && !isContradicted) return false;
+  const times = entryOf(doubts, vantage, (): Record<string, number> => ({}));
+  if (isContradicted) times[instance] = at;
+  for (const each in times) if (times[each]! <= at - DOUBT_MS) delete times[each];
+  return Object.keys(times).length >= DOUBTS_MIN;
+}
+
+function changesOf(
+  watched: Watched,
+  sample: ProbeSample,
+  gapMs: number,
+  answers: boolean,
+  doubted: boolean,
+): readonly Change[] {
   const { readiness, liveness } = watched;
   const hung = watched.wasReady && !readiness.up && !liveness.up;
   const failed = watched.wasReady && !readiness.up;
@@ -91,7 +115,8 @@ function changesOf(watched: Watched, sample: ProbeSample, gapMs: number): readon
         probe: sample.probe,
         lastReason: level.lastReason,
         failing: level.against,
-        answers: isAnswering(watched, level, sample.at - ANSWER_MS - gapMs),
+        answers,
+        doubted,
       },
       staysMs: staysMsOf(gapMs),
     };

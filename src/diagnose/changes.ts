@@ -11,13 +11,14 @@ import { versionSuspects } from './version-suspects.ts';
 const SCORE_MIN = 0.35;
 /** What fails is looked at for so long before anything is suspected of it: its extent must show first. */
 const RIPE_AFTER_MS = 2_500;
+/** Slowness shows later the deeper it is: who is slow first need not be who is slow by itself. */
+const SLOW_RIPE_AFTER_MS = 8_000;
 const SUSPECTS_MAX = 5;
 
 /** What fails together, and who of those that changed or use the most is most likely behind it. */
 export const changes: Rule = (scene) => {
   for (const trouble of troublesOf(scene)) {
-    if (scene.fleet.at - trouble.onset < RIPE_AFTER_MS && trouble.shape !== 'crash' && trouble.shape !== 'start')
-      continue;
+    if (!isRipe(trouble, scene)) continue;
     const suspects = suspectsOf(trouble, scene);
     const [first] = suspects;
     const found = first && first.score >= SCORE_MIN ? accusationOf(first, suspects, trouble, scene) : undefined;
@@ -25,6 +26,12 @@ export const changes: Rule = (scene) => {
   }
   return undefined;
 };
+
+/** A process that ended or does not start says all that there is to be said at once. */
+function isRipe({ shape, onset }: Trouble, { fleet }: Scene): boolean {
+  if (shape === 'crash' || shape === 'start') return true;
+  return fleet.at - onset >= (shape === 'slow' ? SLOW_RIPE_AFTER_MS : RIPE_AFTER_MS);
+}
 
 /** Everybody who may be behind a trouble, best first. */
 export function suspectsOf(trouble: Trouble, { fleet }: Scene): readonly Suspect[] {

@@ -17,9 +17,11 @@ export const observers: Rule = (scene) => {
     const said = down.filter((each) => each.vantages.length === 1 && each.vantages[0] === vantage);
     const instances = instancesOf(said);
     const contradicted = instancesOf(said.filter((each) => isContradicted(each, scene)));
-    if (contradicted < CONTRADICTED_MIN || contradicted < SHARE_MIN * instances) continue;
+    const isDoubted = said.length > 0 && said.every(({ evidence }) => evidence['doubted'] === true);
+    if (!isDoubted && (contradicted < CONTRADICTED_MIN || contradicted < SHARE_MIN * instances)) continue;
     const all = occupants(scene.fleet).length;
-    const summary = `${vantage} says that ${instances} of ${all} instances are down, and ${contradicted} of these answer requests`;
+    const but = isDoubted ? 'others that it said that of answered' : `${contradicted} of these answer`;
+    const summary = `${vantage} says that ${instances} of ${all} instances are down, and ${but} requests`;
     return accuse({ cause: 'observer', subject: { kind: 'actor', name: vantage }, workload: null, summary }, said, []);
   }
   return undefined;

@@ -14,6 +14,9 @@ const AT_ONCE_MS = 120_000;
 const HALF_LIFE_MS = 900_000;
 /** After our own write, what it ends takes so long to be over. */
 const SETTLING_MS = 90_000;
+/** What begins so shortly after it is still of what it ended. */
+const AFTERMATH_MS = 10_000;
+const AWAITED = 0.9;
 /** What we put back once in vain, is less suspect than it was. */
 const IN_VAIN = 0.3;
 /** Shorter names are in many texts. */
@@ -55,13 +58,14 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
         returnOf(setting, change),
     ) / Math.max(1, loadOf(setting, trouble));
   if (score < 0.02) return [];
+  const weight = isAwaited(setting, trouble, fleet) ? Math.max(score, AWAITED) : score;
   const repeated = writerOf(setting, fleet);
   const why = `${setting.id} became ${shown(change.value)} ${agoOf(trouble.onset - change.at)}, by ${change.by}`;
-  const own: Suspect = { cause: 'configuration', subject: { kind: 'setting', name: setting.id }, score, why };
+  const own: Suspect = { cause: 'configuration', subject: { kind: 'setting', name: setting.id }, score: weight, why };
   if (repeated === undefined) return [own];
   const again = `${repeated} writes ${shown(setting.value)} into ${setting.id} again and again`;
   return [
-    { cause: 'actor', subject: { kind: 'actor', name: repeated }, score: Math.min(1, score * 1.1), why: again },
+    { cause: 'actor', subject: { kind: 'actor', name: repeated }, score: Math.min(1, weight * 1.1), why: again },
     own,
   ];
 }
@@ -89,6 +93,13 @@ export function isPutBack({ history, value }: SettingView): boolean {
   const last = history.at(-1);
   const before = history.findLast((each) => !isOurs(each));
   return last !== undefined && isOurs(last) && before !== undefined && before.value !== value;
+}
+
+/** We put it back since the trouble began, and a little time is left for that to show. */
+function isAwaited(setting: SettingView, { onset }: Trouble, { at }: FleetView): boolean {
+  const last = setting.history.at(-1);
+  if (last === undefined || !isPutBack(setting)) return false;
+  return at - last.at <= SETTLING_MS && onset <= last.at + AFTERMATH_MS;
 }
 
 /** We wrote another value over it and took that back: then it was not this. */
@@ -183,7 +194,7 @@ function effectiveAt(
 
 function driftOf({ declared }: SettingView, { value }: SettingChange): number {
   if (declared === undefined) return 1;
-  return declared === value ? 0.4 : 1.25;
+  return declared === value ? 0.4 : 1.4;
 }
 
 /** What a process said when it ended may name what it ended of. */
