@@ -54,6 +54,16 @@ test('a tenant that fails while others are served is a claim of its own', () => 
   expect(all).toEqual(['workload-errors records']);
 });
 
+test('a tenant of whom one route fails is a claim of its own once it is no chance', () => {
+  const some = every(500, 0, 80_000, (at) =>
+    TENANTS.map((tenant) => {
+      const failed = tenant === 'bank' && at > 60_000 && at % 2_000 === 0 ? 3 : 0;
+      return requestsAt(at, tenant, 10 - failed, failed);
+    }),
+  );
+  expect(standingAfter(workloadDetector, some)).toEqual(['tenant-errors bank']);
+});
+
 test('it clears when requests are served again, and not before', () => {
   const sick = traffic(() => 5);
   const some = every(500, 70_000, 80_000, (at) => TENANTS.map((tenant) => requestsAt(at, tenant, 9, 1)));

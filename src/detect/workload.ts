@@ -15,10 +15,9 @@ const JUST_MS = 1_000;
 const SLOW_FOR_MS = 4_000;
 /** A part that was not heard of for so long is not there. */
 const SEEN_MS = 60_000;
-const TENANT_SHARE_MIN = 0.1;
-const TENANT_REQUESTS_MIN = 10;
-/** A tenant is worse off than the others by so much. */
-const TENANT_TIMES_WORSE = 3;
+/** Alone in its trouble: much of what it sends fails, or so many that it is no chance, and not so with the others. */
+const TENANT_MUCH = { share: 0.1, failed: 1, requests: 10, timesWorse: 3 };
+const TENANT_MANY = { share: 0.04, failed: 8, requests: 40, timesWorse: 5 };
 const TENANT_WINDOW_MS = 15_000;
 
 interface Watched {
@@ -164,10 +163,13 @@ function judgeTenant(watched: Watched, part: Part, sample: RequestsSample): read
   const all = totalOf(watched.track.recent, until - TENANT_WINDOW_MS, until);
   const others = all.count - own.count;
   const othersShare = others < 1 ? 1 : Math.max(0, all.failed - own.failed) / others;
-  const isAlone =
-    own.count >= TENANT_REQUESTS_MIN &&
-    own.failedShare >= (wasClaimed ? TENANT_SHARE_MIN / 3 : TENANT_SHARE_MIN) &&
-    own.failedShare >= TENANT_TIMES_WORSE * othersShare;
+  const isAlone = [TENANT_MUCH, TENANT_MANY].some(
+    (least) =>
+      own.count >= least.requests &&
+      own.failedShare * own.count >= least.failed &&
+      own.failedShare >= (wasClaimed ? least.share / 3 : least.share) &&
+      own.failedShare >= least.timesWorse * othersShare,
+  );
   const subject: Subject = { kind: 'tenant', name: tenant };
   if (!isAlone) {
     delete watched.claimed[tenant];
