@@ -259,11 +259,12 @@ function portsOf(control: Control, fleet: Fleet): HealerOptions {
   };
 }
 
-/** What a new leader does first: look at everything, then go on with what the former one left. */
+/** What a new leader does first: shut out the former one, look at everything, then go on with what the former one left. */
 async function takeOver(control: Control, epoch: number, signal: AbortSignal): Promise<void> {
   const { options, world, desk } = control;
   while (!signal.aborted) {
     try {
+      await options.driver.raiseFence(epoch, signal);
       world.setChildren(await options.driver.list(signal));
       await control.refresh();
       await noteLeadership(options.database, epoch, options.holder);

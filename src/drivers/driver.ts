@@ -10,7 +10,7 @@ export type InstanceStart = StartCommand & { readonly id: string };
  * - **At most once.** An id is started at most once in its life. `start` with an id that was used answers with its present
  *   status (which may be `exited`) and starts nothing, also after a crash of either side. A start that is refused before
  *   a process exists does not use the id up.
- * - **Fencing.** `start` and `stop` carry the leader's epoch. A lower epoch than the highest ever seen is refused with
+ * - **Fencing.** `start`, `stop` and `raiseFence` carry the leader's epoch. A lower epoch than the highest ever seen is refused with
  *   `keeper.refused` and has no effect; the highest is remembered across restarts.
  * - **No will of its own.** An instance that ends is reported and not started again. What to do is decided elsewhere.
  * - **Level and edge.** `list` is the truth at the time of the answer and contains instances that ended recently. `events`
@@ -31,6 +31,11 @@ export interface Driver {
   readonly name: string;
   start(instance: InstanceStart, signal?: AbortSignal): Promise<ChildStatus>;
   stop(id: string, command: StopCommand, signal?: AbortSignal): Promise<ChildStatus>;
+  /**
+   * A new leader says that it leads, before it does anything else: from then on commands of an earlier epoch are refused,
+   * also if this one has nothing to do. Rejects with `keeper.refused` when a later one leads.
+   */
+  raiseFence(epoch: number, signal?: AbortSignal): Promise<void>;
   /** For drills; rejects with `keeper.refused` when the process does not run. */
   signal(id: string, command: SignalCommand, signal?: AbortSignal): Promise<ChildStatus>;
   list(signal?: AbortSignal): Promise<readonly ChildStatus[]>;

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { KinError } from '../../base/errors.ts';
-import type { SignalCommand, StartCommand, StopCommand, StopOrder } from './protocol.ts';
+import type { EpochCommand, SignalCommand, StartCommand, StopCommand, StopOrder } from './protocol.ts';
 
 const epochSchema = z.int().min(0);
 const reasonSchema = z.string().max(1_000);
@@ -31,6 +31,8 @@ export const stopCommandSchema = z.strictObject({
   killAfterMs: z.number().min(0).max(86_400_000),
   reason: reasonSchema,
 }) satisfies z.ZodType<StopCommand>;
+
+export const epochCommandSchema = z.strictObject({ epoch: epochSchema }) satisfies z.ZodType<EpochCommand>;
 
 export const signalCommandSchema = z.strictObject({
   signal: z.enum(['SIGSTOP', 'SIGCONT', 'SIGKILL', 'SIGTERM']),

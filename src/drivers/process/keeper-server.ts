@@ -6,6 +6,7 @@ import type { LocalKeeper } from './keeper.ts';
 import {
   checked,
   checkedId,
+  epochCommandSchema,
   signalCommandSchema,
   startCommandSchema,
   stopCommandSchema,
@@ -48,6 +49,10 @@ const ROUTES: Readonly<Record<string, Handler>> = {
     keeper.stopInstance(id, checked(stopCommandSchema, await bodyOf(request))),
   'POST /v1/children/:id/signal': async ({ keeper, request, id }) =>
     keeper.signalChild(id, checked(signalCommandSchema, await bodyOf(request))),
+  'PUT /v1/epoch': async ({ keeper, request, response }) => {
+    keeper.raiseFence(checked(epochCommandSchema, await bodyOf(request)));
+    response.writeHead(204).end();
+  },
   'PUT /v1/order': async ({ keeper, request, response }) => {
     keeper.setStopOrder(checked(stopOrderSchema, await bodyOf(request)));
     response.writeHead(204).end();

@@ -155,6 +155,16 @@ test('an id is started once: twice at a time, again later, and again after its e
   expect(readFileSync(join(state.logs, 'ins_1.log'), 'utf8').match(/begun/g)).toHaveLength(1);
 });
 
+test('a leader that has only said that it leads shuts out the former one', async () => {
+  await keep();
+  await driver.start(instance('ins_1', ['sleep', '60'], { epoch: 5 }));
+  await driver.raiseFence(6);
+  await expect(driver.stop('ins_1', { ...STOP, epoch: 5 })).rejects.toMatchObject({ code: 'keeper.refused' });
+  await expect(driver.raiseFence(5)).rejects.toMatchObject({ code: 'keeper.refused' });
+  expect(await driver.list()).toMatchObject([{ id: 'ins_1', state: 'running' }]);
+  await driver.stop('ins_1', { ...STOP, epoch: 6 });
+});
+
 test('a former leader is refused, also by the next keeper', async () => {
   const first = await keep();
   await driver.start(instance('ins_1', ['sleep', '60'], { epoch: 5 }));

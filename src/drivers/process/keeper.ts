@@ -14,7 +14,15 @@ import { type ChildRecord, KeeperFile, type KeeperRecord, readKeeperRecord } fro
 import { type KeeperServer, serveKeeper } from './keeper-server.ts';
 import { PortAllocator } from './port-allocator.ts';
 import { findMarked, isAlive, type MarkedProcess, type ProcessIdentity } from './process-identity.ts';
-import type { ChildStatus, KeeperEvent, SignalCommand, StartCommand, StopCommand, StopOrder } from './protocol.ts';
+import type {
+  ChildStatus,
+  EpochCommand,
+  KeeperEvent,
+  SignalCommand,
+  StartCommand,
+  StopCommand,
+  StopOrder,
+} from './protocol.ts';
 import { shutdownOrder } from './shutdown-order.ts';
 import { SystemKeeper, type SystemProcess } from './system-process.ts';
 
@@ -178,6 +186,11 @@ export class LocalKeeper implements Keeper {
     this.#admit(epoch);
     this.log.info({ id, reason, epoch }, 'stop');
     return await this.#instances.stop(id, signal, killAfterMs);
+  }
+
+  /** A leader says that it leads. Throws `keeper.refused` when a later one has. */
+  raiseFence({ epoch }: EpochCommand): void {
+    this.#admit(epoch);
   }
 
   signalChild(id: string, { signal, reason }: SignalCommand): ChildStatus {

@@ -36,6 +36,7 @@ export function processDriver(socketPath: string, clock: Clock): ProcessDriver {
       for await (const line of lines) if (line) yield JSON.parse(line) as KeeperEvent;
       if (!signal.aborted) throw new KinError('keeper.unreachable', 'the keeper ended the stream of events');
     },
+    raiseFence: (epoch, signal) => again(signal, () => client.call('PUT', '/v1/epoch', { epoch }, signal)),
     setStopOrder: (order, signal) => again(signal, () => client.call('PUT', '/v1/order', order, signal)),
     down: (signal) => client.call('POST', '/v1/down', undefined, signal),
     logs: (id, { lines, follow }, signal) =>

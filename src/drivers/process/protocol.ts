@@ -9,12 +9,13 @@
  *   Kintsugi's own processes, whose ids are `postgres`, `ledger`, `control`, `gateway-1`...
  * - `GET  /v1/events?after=SEQUENCE` -> NDJSON stream of `KeeperEvent`: those after the number that are still kept (the
  *   last 10,000), then each new one at once, and an empty line every second so that a silent keeper is noticed.
+ * - `PUT  /v1/epoch` `EpochCommand` -> 204; a new leader says that it leads, before it does anything else.
  * - `POST /v1/down` -> 202; stops everything in order: gateways, control, instances (dependants first), ledger, postgres.
  * - `PUT  /v1/order` `StopOrder` -> 204; which instances stop first on the way down. Kept until the next one.
  * - `GET  /v1/logs/:id?lines=100&follow=true` -> text; the newest lines of a child's log, then each new one.
  * - `GET  /metrics`, `/livez`, `/readyz`.
  *
- * `PUT` and `stop` carry the leader's epoch. The keeper remembers the highest it has seen (on disk) and refuses lower
+ * `PUT`, `stop` and `epoch` carry the leader's epoch. The keeper remembers the highest it has seen (on disk) and refuses lower
  * ones with `keeper.refused`: a former leader that wakes up cannot act.
  */
 
@@ -48,6 +49,11 @@ export interface StopCommand {
   /** From the signal to SIGKILL. 0 kills at once. */
   readonly killAfterMs: number;
   readonly reason: string;
+}
+
+/** From then on commands of an earlier epoch are refused. */
+export interface EpochCommand {
+  readonly epoch: number;
 }
 
 /** Rank by workload: instances of a lower rank stop first (those that depend on others); without a rank it is 0. */
