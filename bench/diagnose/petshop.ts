@@ -65,7 +65,7 @@ function readIssue(folder: string, scenario: Omit<Scenario, 'issues'>): Issue {
 }
 
 /** The graph with its readings before and during an issue. */
-export function toCallNodes(
+function toCallNodes(
   graph: ReadonlyMap<string, readonly string[]>,
   normal: MetricsFile,
   present: MetricsFile,

@@ -45,7 +45,7 @@ describe(`leaks (seed ${SEED})`, () => {
 describe('M4', () => {
   let folder: string;
   const train = () => join(folder, 'Train', 'Hourly-train.csv');
-  const test_ = () => join(folder, 'Test', 'Hourly-test.csv');
+  const truth = () => join(folder, 'Test', 'Hourly-test.csv');
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), 'm4-'));
     mkdirSync(join(folder, 'Train'));
@@ -62,7 +62,7 @@ describe('M4', () => {
       ),
     );
     writeFileSync(
-      test_(),
+      truth(),
       csv(
         [
           ['H1', ...daily(HOURS, 48)],
@@ -152,7 +152,7 @@ describe('M4', () => {
 
   test('is refused when tests differ in length or belong to no series', () => {
     writeFileSync(
-      test_(),
+      truth(),
       csv(
         [
           ['H1', ...daily(HOURS, 48)],
@@ -163,7 +163,7 @@ describe('M4', () => {
     );
     expect(() => readM4(folder)).toThrow(/test\.csv:3: H2 has 3 values, others have 48/);
     writeFileSync(
-      test_(),
+      truth(),
       csv(
         [
           ['H1', ...daily(HOURS, 48)],
@@ -173,7 +173,7 @@ describe('M4', () => {
       ),
     );
     expect(() => readM4(folder)).toThrow(/test\.csv:3: H9 has no series in Hourly-train\.csv/);
-    rmSync(test_());
+    rmSync(truth());
     expect(() => readM4(folder)).toThrow(/there is no Hourly-test\.csv below it/);
     expect(() => readM4(join(folder, 'none'))).toThrow(/there is no such folder/);
   });
@@ -194,7 +194,7 @@ describe('M4', () => {
 describe('Naive2', () => {
   test('repeats the season around the last level', () => {
     const values = Array.from({ length: 240 }, (_, hour) => 100 + 50 * Math.sin((2 * Math.PI * hour) / 24));
-    naive2(values, 24).forEach((value, ahead) => expect(value).toBeCloseTo(values[ahead]!, 6));
+    for (const [ahead, value] of naive2(values, 24).entries()) expect(value).toBeCloseTo(values[ahead]!, 6);
   });
 
   test('is the last value where there is no season', () => {

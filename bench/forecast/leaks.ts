@@ -50,7 +50,7 @@ function seasonalSen(levels: readonly number[]): number | undefined {
 
 function levelsAfter(levels: readonly number[]) {
   const state = startLevels();
-  levels.forEach((level, minute) => addLevel(state, minute * MINUTE_MS, level));
+  for (const [minute, level] of levels.entries()) addLevel(state, minute * MINUTE_MS, level);
   return state;
 }
 

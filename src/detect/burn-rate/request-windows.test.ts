@@ -41,7 +41,10 @@ test('a copy by JSON goes on exactly as the original, and asking changes nothing
     fc.property(fc.array(batch, { maxLength: 60 }), fc.nat({ max: 60 }), (batches, cut) => {
       const run = (state: RequestWindows, from: number, to: number) => {
         let atMs = batches.slice(0, from).reduce((sum, { stepMs }) => sum + stepMs, START);
-        for (const { stepMs, ...counts } of batches.slice(from, to)) addRequests(state, (atMs += stepMs), counts);
+        for (const { stepMs, ...counts } of batches.slice(from, to)) {
+          atMs += stepMs;
+          addRequests(state, atMs, counts);
+        }
         return state;
       };
       const resumed = JSON.parse(JSON.stringify(run(startWindows(WIDTHS), 0, cut))) as RequestWindows;

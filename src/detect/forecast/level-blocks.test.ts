@@ -68,7 +68,10 @@ test('a copy by JSON goes on exactly as the original, at any point', () => {
   fc.assert(
     fc.property(fc.array(reading, { minLength: 1, maxLength: 600 }), fc.nat({ max: 600 }), (steps, cut) => {
       let at = START;
-      const readings = steps.map(([minutes, level]) => [(at += minutes * MINUTE), level] as const);
+      const readings = steps.map(([minutes, level]) => {
+        at += minutes * MINUTE;
+        return [at, level] as const;
+      });
       const whole = filled(readings);
       const resumed = JSON.parse(JSON.stringify(filled(readings.slice(0, cut)))) as LevelBlocks;
       for (const [time, level] of readings.slice(cut)) addLevel(resumed, time, level);

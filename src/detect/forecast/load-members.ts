@@ -8,8 +8,8 @@ export interface Seasons {
 /** A simple forecaster: from the past, oldest first, the next `horizon` values. The past has at least one value. */
 type Member = (past: readonly number[], seasons: Seasons) => readonly number[];
 
-function eachStep({ horizon }: Seasons, valueOf: (ahead: number) => number): readonly number[] {
-  return Array.from({ length: horizon }, (_, ahead) => valueOf(ahead));
+function eachStep({ horizon }: Seasons, valueAt: (ahead: number) => number): readonly number[] {
+  return Array.from({ length: horizon }, (_, ahead) => valueAt(ahead));
 }
 
 function meanOf(values: readonly number[]): number {

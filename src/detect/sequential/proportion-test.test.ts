@@ -65,7 +65,7 @@ describe(`looked at after every batch, the error stays below ${ALPHA} (seed ${SE
       const sums = [0, 0, 0, 0];
       for (let batch = 0; batch < 200; batch++) {
         const [a, b] = [failuresOf(10, 0.05, random), failuresOf(40, 0.05, random)];
-        [a.total, a.failed, b.total, b.failed].forEach((value, at) => (sums[at]! += value));
+        for (const [at, value] of [a.total, a.failed, b.total, b.failed].entries()) sums[at]! += value;
         const [n, x, m, y] = sums as [number, number, number, number];
         const pooled = (x + y) / (n + m);
         const z = (x / n - y / m) / Math.sqrt(Math.max(1e-12, pooled * (1 - pooled) * (1 / n + 1 / m)));
