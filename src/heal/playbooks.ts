@@ -169,7 +169,7 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       // One that feeds itself needs relief at once; what comes back little by little finds more who serve.
       {
         move: 'shed',
-        parameters: { collapsed: true, minutes: 1.5 },
+        parameters: { collapsed: true, minutes: 2.5 },
         also: [{ move: 'scale' }],
         soakMs: 10_000,
         verifyWithinMs: 60_000,

@@ -57,9 +57,11 @@ export function callsAPerson(playbook: Playbook): boolean {
 
 /**
  * Whether the steps of a rung may follow those of others in one plan: what an earlier rung changed, even if it was taken
- * back, has another revision and other occupants by then, and has to be looked at anew.
+ * back, has another revision and other occupants by then, and has to be looked at anew. So has what is limited, and how
+ * far: load moves within seconds.
  */
 export function isIndependent(rung: Rung, others: readonly Rung[]): boolean {
+  if (rung.steps.some(({ move }) => MOVE_TRAITS[move].limits)) return false;
   const touched = new Set(
     others.flatMap(({ steps }) => steps.flatMap(({ touch }) => [...touch.instances, ...touch.settings])),
   );

@@ -194,7 +194,7 @@ export const scaleOut: DraftMove = (scene, parameters) => {
     const hold = held.length === 0 ? '' : `; held where they are: ${held.map((each) => each.name).join(', ')}`;
     const draft: Draft = {
       move: 'scale',
-      input: { workload: name, regions, by, key: `${planId}-${rung}-${name}` },
+      input: { workload: name, regions, by, key: `${name}-${rung}-${planId}` },
       touch,
       undo: 'as many as before',
       effect: `${by === 1 ? 'one more instance' : `${by} more instances`} of ${name} in ${regions.join(' and ')}${hold}`,
