@@ -32,7 +32,11 @@ export async function judge({ file, scenario }: ScenarioFile, options: JudgeOpti
   };
 }
 
-/** One trial, for its story. */
-export function trialOf({ scenario }: ScenarioFile, { seed, healer }: JudgeOptions): Promise<Trial> {
-  return runTrial(scenario, { seed, healer });
+/** One trial, for its story; without the guards that the scenario takes out, if that is asked for. */
+export function trialOf(
+  { scenario }: ScenarioFile,
+  options: JudgeOptions & { readonly unguarded: boolean },
+): Promise<Trial> {
+  const { seed, healer, unguarded } = options;
+  return runTrial(scenario, { seed, healer, withoutGuards: unguarded ? scenario.withoutGuards : [] });
 }

@@ -11,6 +11,7 @@ export interface Options {
   readonly seed: number;
   readonly healer: HealerName;
   readonly story: boolean;
+  readonly unguarded: boolean;
   readonly real: boolean;
   readonly aims: boolean;
   readonly baseline: boolean;
@@ -30,7 +31,8 @@ export const USAGE = `usage: npm run judge -- [options]
   --seed N           seed of the worlds (default 1); equal seeds give equal results
   --healer NAME      kintsugi (default), baseline (restarts whatever is unhealthy) or none
   --no-baseline      do not run the baseline healer beside it
-  --story            tell what happened, minute by minute
+  --story            tell what happened, moment by moment
+  --unguarded        tell the story of the run without the guards that the scenario takes out
   --real             run the scenarios that name a drill on real processes (on this machine, loopback)
   --threads N        1 (default) or 2
   --no-aims          report only: exit code 0 also when an aim is missed
@@ -52,6 +54,7 @@ export function parseOptions(args: readonly string[]): Options {
       seed: { type: 'string', default: '1' },
       healer: { type: 'string', default: 'kintsugi' },
       story: { type: 'boolean', default: false },
+      unguarded: { type: 'boolean', default: false },
       real: { type: 'boolean', default: false },
       aims: { type: 'boolean', default: true },
       baseline: { type: 'boolean', default: true },

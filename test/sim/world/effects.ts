@@ -56,6 +56,16 @@ interface Rule {
   /** Since when `when` holds; of the whole world, or of each instance. */
   since: number | undefined;
   readonly sinceOf: Map<string, number>;
+  /** In how many places it has held for as long as it takes to show. */
+  shows: number;
+}
+
+/** Whether it has come to show somewhere, or ceased to. */
+function ripens(rule: Rule, now: number): boolean {
+  const { since, sinceOf, words, shows } = rule;
+  const began = rule.ofEach ? [...sinceOf.values()] : since === undefined ? [] : [since];
+  rule.shows = began.filter((at) => now - at >= words.after).length;
+  return rule.shows !== shows;
 }
 
 /** The physics of a scenario: what follows from what. */
@@ -79,10 +89,11 @@ export class Effects {
       ofEach: settingsIn(each.when).some(needsRestart),
       since: undefined,
       sinceOf: new Map(),
+      shows: 0,
     }));
   }
 
-  /** Looks at each condition again. True when a rule began or ceased to hold. */
+  /** Looks at each condition again. True when a rule began or ceased to hold, or to show. */
   renew(now: number, instances: Iterable<Instance>): boolean {
     let changed = false;
     for (const rule of this.#rules) {
@@ -90,6 +101,7 @@ export class Effects {
       if (!this.#holds(rule, now, undefined)) rule.since = undefined;
       else rule.since ??= now;
       changed ||= before !== (rule.since !== undefined);
+      changed = ripens(rule, now) || changed;
       if (!rule.ofEach) continue;
       for (const instance of instances) {
         if ((rule.words.workload ?? instance.workload) !== instance.workload) continue;

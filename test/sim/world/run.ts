@@ -118,7 +118,13 @@ function repairsOf({ memory }: ControlPlane, at: At): readonly TrialRepair[] {
 /** What was refused for an incident, and what was denied before a step of a repair. */
 function refusalsOf({ memory }: ControlPlane, at: At): readonly TrialRefusal[] {
   const ofRepair = new Map(memory.repairs.map((each) => [each.id, each.plan.incident]));
-  return memory.recorded.flatMap(({ at: time, type, subject, data }) => {
+  // A plan that a guard denied and that became a call for a person says so in its verdicts.
+  const turned = memory.repairs.flatMap(({ plan, startedAt }) =>
+    plan.verdicts
+      .filter(({ kind }) => kind === 'deny')
+      .map(({ guard, reason }) => ({ at: at(startedAt), incident: plan.incident, guard, reason })),
+  );
+  const refused = memory.recorded.flatMap(({ at: time, type, subject, data }) => {
     if (type === 'repair.refused') {
       const guards = (data['guards'] ?? []) as unknown as readonly { guard: string; reason: string }[];
       return guards.map(({ guard, reason }) => ({ at: at(time), incident: subject, guard, reason }));
@@ -127,4 +133,5 @@ function refusalsOf({ memory }: ControlPlane, at: At): readonly TrialRefusal[] {
     const incident = ofRepair.get(subject) ?? '';
     return [{ at: at(time), incident, guard: String(data['guard']), reason: String(data['reason']) }];
   });
+  return [...refused, ...turned].sort((a, b) => a.at - b.at);
 }
