@@ -13,6 +13,8 @@ import { batched, type Contestant } from './contestant.ts';
 const PROGRAM = join(import.meta.dirname, '../../test/fixtures/ledger-process.ts');
 const CHECKPOINT_MS = 1000;
 const EVENTS_PER_REQUEST = 400;
+/** Several gateways send at a time. */
+const REQUESTS_AT_ONCE = 8;
 
 /** Ours in the process of the caller, with its checkpoint of each second. */
 export function ledgerInProcess(inFlight: number): Contestant {
@@ -48,16 +50,17 @@ export function ledgerOverSocket(inFlight: number): Contestant {
         stdio: ['ignore', 'pipe', 'inherit'],
       });
       await once(child.stdout, 'data');
-      const clients = [ledgerClient(socketPath), ledgerClient(socketPath)];
-      const senders = clients.map((client) => async (events: readonly LedgerEvent[]) => {
+      const client = ledgerClient(socketPath);
+      const send = async (events: readonly LedgerEvent[]) => {
         await client.append(events);
-      });
+      };
+      const senders = Array.from({ length: REQUESTS_AT_ONCE }, () => send);
       const append = batched(senders, EVENTS_PER_REQUEST);
       return {
         append: (_, entry) => append(JSON.parse(entry) as LedgerEvent),
         bytesPerEntry: async () => undefined,
         async close() {
-          await Promise.all(clients.map((client) => client.close()));
+          await client.close();
           await end(child);
           await rm(root, { recursive: true, force: true });
         },
