@@ -1,4 +1,3 @@
-import type { ConditionName } from '../observe/condition.ts';
 import type { ConditionSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
@@ -27,8 +26,8 @@ const VANTAGES = 2;
 const STAYS_TIMES = 4;
 const STAYS_MS_MIN = 30_000;
 const EVERY_MS_AT_FIRST = 60_000;
-/** What healed itself is felt a little longer than it lasts. */
-const AFTERMATH_MS: Readonly<Partial<Record<ConditionName, number>>> = { recovering: 10_000 };
+/** What a condition did to others is felt a little longer than it lasts: the claim that explains that stays as long. */
+const AFTERMATH_MS = 16_000;
 
 /** Conditions that are measured of assets, each with fall and rise, and with freshness: silence is no data. */
 export const conditionDetector: Detector<Record<string, Record<string, Watched>>> = {
@@ -68,7 +67,7 @@ function judge(watched: Watched, sample: ConditionSample): readonly Change[] {
   const subject: Subject = { kind: 'asset', name: sample.asset };
   const isBelieved = isFirm(words, holding) || (watched.isClaimed && !isFirm(words, denying));
   if (!isBelieved || holding.length === 0) {
-    const isOver = denying.some((each) => sample.at - words[each]!.since >= (AFTERMATH_MS[sample.condition] ?? 0));
+    const isOver = denying.some((each) => sample.at - words[each]!.since >= AFTERMATH_MS);
     if (!watched.isClaimed || !isFirm(words, denying) || !isOver) return NO_CHANGES;
     watched.isClaimed = false;
     return [{ clear: name, subject }];

@@ -98,6 +98,26 @@ describe('failed-probe', () => {
     expect(standing(failedProbeDetector, [...ready, live(4, false), live(5, false)])).toEqual([]);
   });
 
+  test('who answers requests meanwhile contradicts it, and of many a prober is doubted', () => {
+    const down = (id: string, at: number) => [
+      probeAt(at, true, refOf(id)),
+      ...[1, 2, 3].map((i) => probeAt(at + 500 * i, false, refOf(id))),
+    ];
+    const answered = (id: string, at: number) => triesAt(at, 5, 0, refOf(id));
+    const of = (...ids: readonly string[]) =>
+      claims(
+        failedProbeDetector,
+        ids.flatMap((id, i) => [
+          ...down(id, 10_000 * i),
+          answered(id, 10_000 * i + 2_000),
+          probeAt(10_000 * i + 2_100, false, refOf(id)),
+        ]),
+      ).at(-1);
+    expect(of('a')?.evidence).toMatchObject({ answers: true, doubted: false });
+    expect(of('a', 'b', 'c')?.evidence).toMatchObject({ doubted: true });
+    expect(claims(failedProbeDetector, down('a', 0))[0]?.evidence).toMatchObject({ answers: false, doubted: false });
+  });
+
   test('it clears when the instance answers again, ends or is retired', () => {
     const hung = [...ready, ...each(2, 6, 1, (at) => [probeAt(at, false), live(at, false)])];
     expect(standing(failedProbeDetector, hung)).toHaveLength(2);
@@ -356,6 +376,16 @@ describe('leak', () => {
       ),
     ).toEqual([]);
     expect(standing(leakDetector, [memoryAt(0, 100)])).toEqual([]);
+  });
+
+  test('a slow one is seen over minutes; what fills ever more slowly is a cache', () => {
+    const grown = (mibAfter: (seconds: number) => number) =>
+      standing(
+        leakDetector,
+        each(0, 240_000, 1_000, (at, i) => memoryAt(at, mibAfter(i))),
+      );
+    expect(grown((seconds) => 100 + seconds)).toEqual(['leak records-1']);
+    expect(grown((seconds) => 100 + 300 * (1 - Math.exp(-seconds / 20)))).toEqual([]);
   });
 
   test('it clears when the growth has stopped, and when the instance is gone', () => {

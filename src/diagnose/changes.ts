@@ -1,7 +1,7 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
-import { instanceOf, settingOf } from './fleet-view.ts';
+import { instanceOf, settingOf, workloadOf } from './fleet-view.ts';
 import { accuse, burning, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
 import { isPutBack, settingSuspects } from './setting-suspects.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
@@ -11,6 +11,7 @@ import { versionSuspects } from './version-suspects.ts';
 const SCORE_MIN = 0.35;
 /** What fails is looked at for so long before anything is suspected of it: its extent must show first. */
 const RIPE_AFTER_MS = 2_500;
+const FELT_RIPE_AFTER_MS = 5_000;
 /** Slowness shows later the deeper it is: who is slow first need not be who is slow by itself. */
 const SLOW_RIPE_AFTER_MS = 8_000;
 const SUSPECTS_MAX = 5;
@@ -28,9 +29,13 @@ export const changes: Rule = (scene) => {
 };
 
 /** A process that ended or does not start says all that there is to be said at once. */
-function isRipe({ shape, onset }: Trouble, { fleet }: Scene): boolean {
+function isRipe({ shape, onset, symptoms, origins }: Trouble, { fleet }: Scene): boolean {
   if (shape === 'crash' || shape === 'start') return true;
-  return fleet.at - onset >= (shape === 'slow' ? SLOW_RIPE_AFTER_MS : RIPE_AFTER_MS);
+  if (shape === 'slow') return fleet.at - onset >= SLOW_RIPE_AFTER_MS;
+  // Who calls others may fail by them: what it saw of its calls is told a little later.
+  const mayBeBelow = [...origins].some((name) => (workloadOf(fleet, name)?.dependsOn.length ?? 0) > 0);
+  const isFelt = mayBeBelow && symptoms.every(({ name }) => name === 'workload-errors' || name === 'tenant-errors');
+  return fleet.at - onset >= (isFelt ? FELT_RIPE_AFTER_MS : RIPE_AFTER_MS);
 }
 
 /** Everybody who may be behind a trouble, best first. */

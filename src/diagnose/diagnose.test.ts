@@ -139,6 +139,12 @@ describe('a version', () => {
     expect(causes(fleetView([unproven, store]), ...sick(2))).toEqual(['version: records@2']);
   });
 
+  test('that has not soaked is accused of a leak in any of its instances, one that has soaked is not', () => {
+    const leak = claim('leak', of('records-0', 2));
+    expect(causes(fleetView([unproven, store]), leak)).toEqual(['version: records@2']);
+    expect(causes(fleetView([proven, store]), leak)).toEqual(['resource: records-0']);
+  });
+
   test('is not accused when there is nothing to go back to', () => {
     const only = { ...unproven, versions: [versionView(2, { promotedAt: null })] };
     expect(causes(fleetView([only, store]), ...deaths)).toEqual(

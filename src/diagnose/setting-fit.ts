@@ -38,13 +38,19 @@ const FITS: Readonly<Record<SettingKind, Fits | number>> = {
 };
 
 /** How well a kind explains a trouble: by its shape, and for failures by their classes in their shares. */
-export function fitOf(kind: SettingKind, { shape, errors }: Pick<Trouble, 'shape' | 'errors'>): number {
+export function fitOf(
+  kind: SettingKind,
+  { shape, errors, symptoms }: Pick<Trouble, 'shape' | 'errors' | 'symptoms'>,
+): number {
   const fits = FITS[kind];
   if (typeof fits === 'number') return fits;
   const ofShape = fits[shape] ?? OTHERWISE;
   const classes = Object.entries(errors) as [ErrorClass, number][];
+  // What is too slow fails in the end: then what makes slow is as good an explanation.
+  const isSlow = symptoms.some(({ name }) => name.endsWith('-slow'));
+  const ofSlow = isSlow ? (fits.slow ?? 0) : 0;
   if (shape !== 'errors') return classes.length === 0 ? ofShape : Math.max(ofShape, weighed(fits, classes));
-  return classes.length === 0 ? 0.7 : weighed(fits, classes);
+  return Math.max(ofSlow, classes.length === 0 ? 0.7 : weighed(fits, classes));
 }
 
 function weighed(fits: Fits, classes: readonly (readonly [ErrorClass, number])[]): number {

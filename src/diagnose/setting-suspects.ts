@@ -127,13 +127,15 @@ function scopeOf(setting: SettingView, trouble: Trouble, fleet: FleetView): numb
   return place * tenantWeight(setting, trouble) * hostWeight(setting, trouble, fleet);
 }
 
-function placeWeight({ workloads, id }: SettingView, trouble: Trouble, fleet: FleetView): number {
-  const { origins, callers } = trouble;
+function placeWeight({ workloads, id, kind }: SettingView, trouble: Trouble, fleet: FleetView): number {
+  const { origins, callers, symptoms } = trouble;
   const governs = (names: Iterable<string>) => [...names].some((name) => workloads.includes(name));
   // When a callee fails for some of its callers only, it is something between these and it.
   const isOfCallers = callers.size > 0 && callers.size < callersOf(origins, fleet);
   if (governs(origins)) return isOfCallers && !governs(callers) ? 0.6 : 1;
-  if (governs(callers)) return isOfCallers ? 1.05 : 0.9;
+  // Who is slow itself is seldom so by what its callers were told, unless that is how they call.
+  const isSlow = symptoms.some(({ name }) => name === 'calls-slow') && (kind === 'config' || kind === 'flag');
+  if (governs(callers)) return isOfCallers ? 1.05 : isSlow ? 0.45 : 0.9;
   const isNamed = (names: Iterable<string>) =>
     [...names].some((name) => id.startsWith(`${name}/`) || id.includes(`/${name}`));
   if (workloads.length === 0) return isNamed(origins) ? 0.95 : isNamed(callers) ? 0.85 : 0.7;

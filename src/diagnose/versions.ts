@@ -111,7 +111,9 @@ function claimsAgainst(scene: Scene, workload: WorkloadView, version: VersionVie
   const sick = ofWorkload(scene, workload, version).filter(({ name }) => counts.includes(name));
   const instances = workload.instances.filter((each) => each.version === version.version);
   const affected = new Set(sick.map(({ subject }) => subject.name));
-  return affected.size * 2 >= Math.max(1, instances.length) ? sick : [];
+  if (affected.size * 2 >= Math.max(1, instances.length)) return sick;
+  // A leak is in the code: where one instance has it, the others will.
+  return ofWorkload(scene, workload, version).filter(({ name }) => name === 'leak');
 }
 
 /** What counts against a version that has not soaked. A single death does not: that is what crash-loop counts. */
