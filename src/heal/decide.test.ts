@@ -293,7 +293,7 @@ describe('what was tried in vain', () => {
   const settings = [settingView('records/POOL', { history })];
   const known = { ...fleet, settings };
   const purse = { global: 9, 'setting records/POOL': 9, 'workload records': 9 };
-  const after = (repairs: Situation['repairs'], more: Partial<Diagnosis> = {}, seen: FleetView = known) =>
+  const decided = (repairs: Situation['repairs'], more: Partial<Diagnosis> = {}, seen: FleetView = known) =>
     decide(situationOf(diagnosisOf('configuration', pool, more), repairs), seen, purse, policyOf(), AT);
   const vain = (value: string, endedAt = AT - 1) =>
     repairOf('setting records/POOL', {
@@ -307,23 +307,23 @@ describe('what was tried in vain', () => {
     decision.kind === 'plan' ? decision.steps.map(({ move, input }) => `${move} ${String(input['value'] ?? '')}`) : [];
 
   test('gives way to the next older value, then to the next rung, and then to a person', () => {
-    expect(done(after([]))).toEqual(['revert 8']);
-    expect(done(after([vain('8')]))).toEqual(['revert 5']);
-    expect(done(after([vain('8'), vain('5')]))).toEqual(['page ']);
+    expect(done(decided([]))).toEqual(['revert 8']);
+    expect(done(decided([vain('8')]))).toEqual(['revert 5']);
+    expect(done(decided([vain('8'), vain('5')]))).toEqual(['page ']);
   });
 
   test('counts for nothing when somebody else wrote meanwhile', () => {
     const meddled = [...history.slice(0, 2), { value: '1', at: AT - 1_200, by: 'person bo', soakedAt: null }];
     const seen = { ...fleet, settings: [settingView('records/POOL', { history: meddled })] };
-    expect(done(after([vain('8')], {}, seen))).toEqual(['revert 8']);
+    expect(done(decided([vain('8')], {}, seen))).toEqual(['revert 8']);
     const only = { ...fleet, settings: [settingView('records/POOL', { history: meddled.slice(1) })] };
-    expect(done(after([vain('8')], {}, only))).toEqual(['revert 8']);
+    expect(done(decided([vain('8')], {}, only))).toEqual(['revert 8']);
   });
 
   test('lets the next suspect have its turn, unless it is far less likely', () => {
     const suspect = { cause: 'version', subject: version, score: 0.8, why: 'it is new' } as const;
     const suspects = [suspect, { ...suspect, cause: 'overload', subject: workload, score: 0.1 }] as const;
-    const next = after([vain('8'), vain('5')], { suspects });
+    const next = decided([vain('8'), vain('5')], { suspects });
     expect(done(next)).toEqual(['rollback ']);
     expect(next).toMatchObject({ cause: 'version', playbook: 'roll-back', target: 'workload records' });
   });
@@ -378,4 +378,19 @@ describe('a person', () => {
     expect(decision.kind === 'plan' && movesOf(decision)).toEqual(['page']);
     expect(denials(decision)).toEqual(['independence']);
   });
+});
+
+test('a rung that only differs in more moves is not in vain because a part of it was', () => {
+  const pool = { kind: 'setting', name: 'records/POOL' } as const;
+  const known = { ...fleet, settings: [settingView('records/POOL')] };
+  const vain = repairOf('setting records/POOL', {
+    startedAt: AT - 1_500,
+    endedAt: AT - 1,
+    outcome: 'unwound',
+    moves: ['reroute'],
+    wrote: [{ setting: 'records/POOL', value: 'eu' }],
+  });
+  const purse = { global: 9, 'setting records/POOL': 9 };
+  const decision = decide(situationOf(diagnosisOf('configuration', pool), [vain]), known, purse, policyOf(), AT);
+  expect(decision.kind === 'plan' && movesOf(decision)).toEqual(['revert']);
 });

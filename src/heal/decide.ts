@@ -159,7 +159,7 @@ function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
 function wasInVain(rung: Rung, target: string, playbook: Playbook, { situation, fleet, now }: Desk): boolean {
   const since = now - playbook.spec.limits.windowMs;
   const values = rung.steps.flatMap(({ input }) =>
-    'setting' in input ? [`${input['setting']}=${input['value']}`] : [],
+    'setting' in input ? [canonicalJson([input['setting'], input['value']])] : [],
   );
   const moves = rung.steps.map(({ move }) => move);
   return situation.repairs.some((repair) => {

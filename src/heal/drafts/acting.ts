@@ -150,7 +150,7 @@ const WAYS_BACK = ['undoCommand', 'undoPlaybook', 'url'];
 export const run: DraftMove = (scene, parameters) => {
   const name = PROGRAMS.find((each) => typeof parameters[each] === 'string');
   if (name === undefined) return [];
-  const what = `${name} ${parameters[name]}`;
+  const what = `${name} ${String(parameters[name])}`;
   const back = WAYS_BACK.find((each) => typeof parameters[each] === 'string');
   const asset = subjectAsset(scene)?.id ?? `program ${scene.subject.name}`;
   const draft: Draft = {
@@ -158,7 +158,7 @@ export const run: DraftMove = (scene, parameters) => {
     input: { verb: 'run', asset, key: keyOf(scene, `run-${asset}`), input: parameters },
     touch: { ...touchSubject(scene), reversible: back !== undefined },
     effect: `${what} is run for ${scene.subject.name}`,
-    undo: back === undefined ? 'none is known' : `${back} ${parameters[back]} is run`,
+    undo: back === undefined ? 'none is known' : `${back} ${String(parameters[back])} is run`,
   };
   return [draft];
 };

@@ -20,7 +20,7 @@ function drafted(move: DraftMove, more: Partial<SettingView>, repairs: readonly 
   const fleet = sceneFleet({ settings: [settingView('records/POOL', more)], actors: [actorView('nightly')] });
   return move(sceneOf('configuration', subject, fleet, { repairs }), {});
 }
-const valueOf = (...given: Parameters<typeof drafted>) => drafted(...given)[0]?.input['value'];
+const wroteBack = (...given: Parameters<typeof drafted>) => drafted(...given)[0]?.input['value'];
 const history = (...changes: readonly SettingChange[]) => ({ history: changes, value: changes.at(-1)!.value });
 const bad = was('1', AT - 2_000, { by: 'person bo', soakedAt: null });
 
@@ -38,22 +38,22 @@ describe('revert of a setting', () => {
   });
 
   test('goes to the newest value that had soaked before the trouble began', () => {
-    expect(valueOf(revert, history(was('5', 0), was('8', 50), bad))).toBe('8');
-    expect(valueOf(revert, history(was('5', 0), was('8', 50, { soakedAt: null }), bad))).toBe('5');
+    expect(wroteBack(revert, history(was('5', 0), was('8', 50), bad))).toBe('8');
+    expect(wroteBack(revert, history(was('5', 0), was('8', 50, { soakedAt: null }), bad))).toBe('5');
   });
 
   test('never goes to what was written or had soaked only inside the window of the incident', () => {
-    expect(valueOf(revert, history(was('5', 0), was('8', 50, { soakedAt: AT - 500 }), bad))).toBe('5');
+    expect(wroteBack(revert, history(was('5', 0), was('8', 50, { soakedAt: AT - 500 }), bad))).toBe('5');
     expect(drafted(revert, history(was('8', AT - 900, { soakedAt: AT - 800 }), bad))).toEqual([]);
   });
 
   test('goes to what was declared when nothing had soaked', () => {
-    expect(valueOf(revert, { ...history(bad), declared: '12' })).toBe('12');
+    expect(wroteBack(revert, { ...history(bad), declared: '12' })).toBe('12');
     expect(drafted(revert, { ...history(bad), declared: '1' })).toEqual([]);
   });
 
   test('removes what was absent before', () => {
-    expect(valueOf(revert, history(was(null, 0), bad))).toBeNull();
+    expect(wroteBack(revert, history(was(null, 0), bad))).toBeNull();
   });
 
   test('does not try again what was tried in vain', () => {
@@ -63,12 +63,12 @@ describe('revert of a setting', () => {
       outcome: 'unwound',
       wrote: [{ setting: 'records/POOL', value: '8' }],
     });
-    expect(valueOf(revert, history(was('5', 0), was('8', 50), bad), [vain])).toBe('5');
+    expect(wroteBack(revert, history(was('5', 0), was('8', 50), bad), [vain])).toBe('5');
   });
 
   test('does not go to an earlier value of the same restless hand', () => {
     const job = { by: 'job nightly' };
-    expect(valueOf(revert, history(was('512', 0), was('256', 50, job), was('128', AT - 2_000, job)))).toBe('512');
+    expect(wroteBack(revert, history(was('512', 0), was('256', 50, job), was('128', AT - 2_000, job)))).toBe('512');
   });
 
   test('starts those anew that read it only at their start, and no others', () => {
@@ -103,7 +103,7 @@ describe('settings that have to do with what is sick', () => {
 
 describe('other ways to restore', () => {
   test('recreate writes what is absent, and only that', () => {
-    expect(valueOf(recreate, history(was('{}', 0), was(null, AT - 2_000, { soakedAt: null })))).toBe('{}');
+    expect(wroteBack(recreate, history(was('{}', 0), was(null, AT - 2_000, { soakedAt: null })))).toBe('{}');
     expect(drafted(recreate, {})).toEqual([]);
   });
   test('reenable writes what protects, and only that', () => {

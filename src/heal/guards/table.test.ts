@@ -230,7 +230,7 @@ describe('a fight', () => {
     outcome: 'healed',
     wrote: [{ setting: 'records/POOL', value: '10' }],
   });
-  const after = (values: readonly string[], plan = writing()) => {
+  const fought = (values: readonly string[], plan = writing()) => {
     const base = [
       { value: '10', at: 0, by: 'person ada', soakedAt: 10 },
       { value: '1', at: AT - 4_000, by: 'job nightly', soakedAt: null },
@@ -241,11 +241,11 @@ describe('a fight', () => {
     return refusersOf(reviewOf({ fleet: known, plan, situation: { ...situation, repairs: [ours] } }));
   };
   test('is a write of ours that was taken back, or written over twice', () => {
-    expect(after(['1'])).toEqual(['fight']);
-    expect(after(['7', '8'])).toEqual(['fight']);
+    expect(fought(['1'])).toEqual(['fight']);
+    expect(fought(['7', '8'])).toEqual(['fight']);
   });
   test('is not another value once: that is a new change', () => {
-    expect(after(['7'])).toEqual([]);
+    expect(fought(['7'])).toEqual([]);
   });
   test('is over when the plan stops that hand first', () => {
     const stopping = soundStep(
@@ -253,7 +253,7 @@ describe('a fight', () => {
       { instances: [], actors: ['nightly'] },
     );
     const plan = writing();
-    expect(after(['1'], { ...plan, steps: [stopping, ...plan.steps] })).not.toContain('fight');
+    expect(fought(['1'], { ...plan, steps: [stopping, ...plan.steps] })).not.toContain('fight');
   });
 });
 
