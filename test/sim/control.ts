@@ -23,8 +23,8 @@ export interface Notes {
   fault(what: string): void;
 }
 
-/** What a replica that does not lead keeps of the readings: longer than any detector looks back at full detail. */
-const FOLLOWED_MS = 180_000;
+/** What a replica that does not lead keeps of the readings: as far back as detectors look in full detail. */
+const FOLLOWED_MS = 60_000;
 const SAMPLES_MIN = 10_000;
 const TAKEOVERS_MS = 600_000;
 

@@ -26,6 +26,8 @@ interface Tried {
 export class Answers {
   readonly #world: TrafficWorld;
   #step = 0;
+  /** Failed share of the tries of the last step, by workload. */
+  readonly #meanFailed = new Map<string, number>();
 
   constructor(world: TrafficWorld) {
     this.#world = world;
@@ -50,7 +52,6 @@ export class Answers {
       failed += lost;
     }
     this.#eject(tried);
-    for (const [instance, { tries, failed: bad }] of tried) instance.last.failedShare = tries === 0 ? 0 : bad / tries;
     return failed > 3 && failed > 0.02 * requests;
   }
 
@@ -60,8 +61,8 @@ export class Answers {
     const tries = flow.parts.map((part) => this.#try(flow, part.instance, part.count, chances));
     let failed = flow.parts.length === 0 ? flow.admitted : tries.reduce((sum, each) => sum + each.failed, 0);
     // What failed goes elsewhere once, within the budget of retries; it fares there as the others do.
-    const meanFailed = flow.admitted === 0 ? 0 : failed / flow.admitted;
-    if (flow.parts.length > 1 && failed > 0) {
+    const meanFailed = this.#meanFailed.get(flow.workload.name) ?? 0;
+    if (flow.servers > 1 && failed > 0) {
       const free = (RETRIES_FREE_PER_S * dtMs) / 1_000;
       const budget = Math.round(Math.max(RETRY_SHARE * flow.admitted, free));
       const again = Math.min(failed, budget);
@@ -115,7 +116,9 @@ export class Answers {
       const sum = sums.get(workload) ?? { tries: 0, failed: 0 };
       sums.set(workload, { tries: sum.tries + tries, failed: sum.failed + failed });
     }
+    for (const [workload, { tries, failed }] of sums) this.#meanFailed.set(workload, tries === 0 ? 0 : failed / tries);
     for (const [instance, { tries, failed }] of tried) {
+      instance.last.failedShare = tries === 0 ? 0 : failed / tries;
       if (tries < EJECT_TRIES_MIN) continue;
       if (failed < EJECT_SHARE * tries) {
         if (now - instance.ejectedUntil > EJECT_CAP_MS) instance.ejections = 0;

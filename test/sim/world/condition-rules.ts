@@ -55,6 +55,3 @@ export const ENDS: Readonly<Record<AssetOrder['verb'], readonly ConditionName[]>
   failover: ['failing', 'recovering', 'exhausted'],
   run: [],
 };
-
-/** What a write of its setting back to what was declared ends. */
-export const ENDS_WITH_SETTING: readonly ConditionName[] = ['missing', 'disabled', 'revoked', 'failing', 'exhausted'];

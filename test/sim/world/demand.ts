@@ -14,6 +14,8 @@ export interface Flow {
   readonly admitted: number;
   readonly limited: number;
   readonly refused: number;
+  /** How many could have served it: what fails at one of them can go to another. */
+  readonly servers: number;
   /** Those who get some of it, with how much. Empty when nobody may or can serve it. */
   readonly parts: readonly { readonly instance: Instance; readonly count: number }[];
 }
@@ -26,12 +28,13 @@ interface Pair {
 
 type LoadWords = NonNullable<EventWords['load']>;
 
+/** What a tenant is entitled to when its contract does not say: this many times what it sends. */
+const ENTITLED_TIMES = 10;
+const BURST_S = 0.5;
+
 /** Tenants times instances up to which every tenant meets every instance in every step. */
 const EVERYBODY_MAX = 80;
-/** Above that, a tenant's requests of one step go to this many instances, other ones in each step. */
-const PARTS_MAX = 3;
-/** While nothing changes, one is as good as three. */
-const QUIET_PARTS_MAX = 1;
+const EVERYBODY_IN_LARGE_MAX = 12;
 
 /** What the tenants ask for, and how the gateways spread it. */
 export class Demand {
@@ -76,8 +79,15 @@ export class Demand {
     const times = this.#world.loadTimes(tenant, workload.name) * again * wander;
     const requests = noise.count((words.perSecond * times * dtMs) / 1_000);
     const route = workload.words.route ?? null;
-    const passed = mitigations.pass({ tenant, workload: workload.name, route }, requests, dtMs, now, noise);
-    return { tenant, words, workload, requests, ...passed };
+    const entitled = this.#entitled(words, requests, dtMs);
+    const passed = mitigations.pass({ tenant, workload: workload.name, route }, entitled, dtMs, now, noise);
+    return { tenant, words, workload, requests, ...passed, limited: passed.limited + requests - entitled };
+  }
+
+  /** As many as its contract lets through, whatever else holds; the burst of a short step is not held against it. */
+  #entitled({ limits, perSecond }: TenantWords, requests: number, dtMs: number): number {
+    const rate = limits?.requestsPerSecond ?? Math.max(10, perSecond * ENTITLED_TIMES);
+    return Math.min(requests, Math.ceil(rate * (dtMs / 1_000 + BURST_S)));
   }
 
   /** Where its requests are to go; by itself only to where it may be. */
@@ -99,9 +109,10 @@ export class Demand {
   }
 
   #spread(flows: readonly Asking[], instances: readonly Instance[]): readonly Flow[] {
-    if (instances.length === 0) return flows.map((each) => ({ ...each, parts: [] }));
+    if (instances.length === 0) return flows.map((each) => ({ ...each, servers: 0, parts: [] }));
     const weights = instances.map(weightOf);
-    const everybody = flows.length * instances.length <= EVERYBODY_MAX;
+    const max = this.#world.rhythm.isLarge ? EVERYBODY_IN_LARGE_MAX : EVERYBODY_MAX;
+    const everybody = flows.length * instances.length <= max;
     const spread = everybody ? this.#toAll(flows, instances, weights) : this.#inSlices(flows, instances, weights);
     for (const { parts } of spread) for (const { instance, count } of parts) instance.last.arrivals += count;
     return spread;
@@ -119,37 +130,33 @@ export class Demand {
         left -= count;
         weight -= weights[i]!;
       }
-      return { ...flow, parts };
+      return { ...flow, servers: instances.length, parts };
     });
   }
 
-  /** Tenants' flows laid end to end over instances' shares laid end to end, from another place in each step. */
+  /**
+   * Tenants' flows laid end to end over instances' shares laid end to end, from another place in each step: a tenant meets
+   * one instance in a step and all of them in time.
+   */
   #inSlices(flows: readonly Asking[], instances: readonly Instance[], weights: readonly number[]): readonly Flow[] {
+    const servers = instances.length;
     const total = flows.reduce((sum, each) => sum + each.admitted, 0);
     const weight = weights.reduce((sum, each) => sum + each, 0);
-    const start = this.#turn % instances.length;
-    let at = start;
+    let at = this.#turn % servers;
     let room = (total * weights[at]!) / weight;
-    const partsMax = this.#world.rhythm.isQuiet ? QUIET_PARTS_MAX : PARTS_MAX;
     return rotated(flows, this.#turn).map((flow) => {
-      const parts: { instance: Instance; count: number }[] = [];
-      let left = flow.admitted;
-      while (left > 0) {
-        const isLast = parts.length === partsMax - 1 || (at + 1) % instances.length === start;
-        const count = isLast ? left : Math.min(left, Math.max(1, Math.round(room)));
-        parts.push({ instance: instances[at]!, count });
-        left -= count;
-        room -= count;
-        if (room >= 0.5 || (at + 1) % instances.length === start) continue;
-        at = (at + 1) % instances.length;
+      const parts = flow.admitted > 0 ? [{ instance: instances[at]!, count: flow.admitted }] : [];
+      room -= flow.admitted;
+      for (let passed = 0; room < 0.5 && passed < servers; passed++) {
+        at = (at + 1) % servers;
         room += (total * weights[at]!) / weight;
       }
-      return { ...flow, parts };
+      return { ...flow, servers, parts };
     });
   }
 }
 
-type Asking = Omit<Flow, 'parts'>;
+type Asking = Omit<Flow, 'parts' | 'servers'>;
 
 /** The routing follows the probes: for a moment it still sends to who is not ready any more. */
 const ROUTING_LAG_MS = 500;

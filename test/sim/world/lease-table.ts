@@ -1,5 +1,5 @@
 /** How long a leader may be silent before another may lead; as control has it. */
-export const LEASE_TTL_MS = 2_000;
+const LEASE_TTL_MS = 2_000;
 
 /** The lease as the database has it, on the database's clock. */
 export class LeaseTable {

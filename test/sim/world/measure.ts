@@ -141,7 +141,7 @@ function full(asset: Asset, around: Around): Found {
   return [['exhausted', { reason, detail: { used, limit, by: Object.fromEntries(by) }, share }]];
 }
 
-export function limitOf(asset: Asset, around: Pick<Around, 'settings'>): number | undefined {
+function limitOf(asset: Asset, around: Pick<Around, 'settings'>): number | undefined {
   const setting = asset.words.settings[0];
   const set = setting === undefined ? undefined : around.settings.number(setting);
   return set ?? asset.words.limit;

@@ -44,7 +44,7 @@ const FALL = 2;
 const RISE = 1;
 /** A stale observer tells what was so this long ago. */
 const STALE_MS = 60_000;
-const LARGE = { probeMs: 2_000, memoryMs: 10_000, callsMs: 5_000, conditionMs: 10_000 };
+const LARGE = { probeMs: 5_000, memoryMs: 10_000, callsMs: 5_000, conditionMs: 10_000 };
 /** While nothing changes anywhere. */
 const QUIET = { probeMs: 300_000, memoryMs: 300_000, callsMs: 300_000, conditionMs: 600_000 };
 const SMALL = { probeMs: 1_000, memoryMs: 1_000, callsMs: 1_000, conditionMs: 2_000 };

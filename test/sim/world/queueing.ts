@@ -9,7 +9,7 @@ export interface Station {
 }
 
 /** As much as the instance does in this time may wait; what comes on top is turned away. */
-export const QUEUE_S = 5;
+const QUEUE_S = 5;
 /** Below the limit of capacity the queue alone makes nothing slower than this many times. */
 const QUEUEING_TIMES_MAX = 8;
 

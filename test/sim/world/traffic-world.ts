@@ -13,7 +13,7 @@ export interface TrafficWorld extends Habitat {
   readonly felt: FeltBook;
   readonly observers: Observers;
   readonly invariants: Invariants;
-  readonly rhythm: { readonly isQuiet: boolean };
+  readonly rhythm: { readonly isLarge: boolean };
   /** Assets whose effect on requests the scenario tells itself. */
   readonly spokenFor: ReadonlySet<string>;
   /** How many times its usual a tenant sends to a workload now. */
