@@ -1,7 +1,8 @@
+import { describeError } from '../../src/base/errors.ts';
 import type { ScenarioFile } from '../scenarios/load.ts';
-import type { HealerName, Trial } from '../sim/world/trial.ts';
+import type { HealerName, Trial, TrialOptions } from '../sim/world/trial.ts';
 import { runTrial } from '../sim/world/run.ts';
-import { score } from './score.ts';
+import { brokenOff, type Score, score } from './score.ts';
 import { isHarmful, type Judgement } from './scoreboard.ts';
 
 export interface JudgeOptions {
@@ -11,15 +12,21 @@ export interface JudgeOptions {
   readonly baseline: boolean;
 }
 
-/** Runs one scenario with all healers that it is to be judged with. Equal options give an equal judgement. */
+/** Runs one scenario with all healers that it is to be judged with. Equal options give an equal judgement. Never rejects. */
 export async function judge({ file, scenario }: ScenarioFile, options: JudgeOptions): Promise<Judgement> {
   const { seed, healer } = options;
-  const guarded = score(scenario, await runTrial(scenario, { seed, healer }));
-  const without = healer === 'kintsugi' && scenario.withoutGuards.length > 0;
-  const unguarded = without
-    ? score(scenario, await runTrial(scenario, { seed, healer, withoutGuards: scenario.withoutGuards }))
-    : undefined;
-  const baseline = options.baseline ? score(scenario, await runTrial(scenario, { seed, healer: 'baseline' })) : null;
+  const scored = async (trial: TrialOptions): Promise<Score> => {
+    try {
+      return score(scenario, await runTrial(scenario, trial));
+    } catch (error) {
+      return brokenOff(describeError(error));
+    }
+  };
+  const guarded = await scored({ seed, healer });
+  const { withoutGuards } = scenario;
+  const hasGuards = healer === 'kintsugi' && withoutGuards.length > 0;
+  const unguarded = hasGuards ? await scored({ seed, healer, withoutGuards }) : undefined;
+  const baseline = options.baseline ? await scored({ seed, healer: 'baseline' }) : null;
   return {
     scenario: scenario.scenario,
     pack: scenario.pack,

@@ -16,6 +16,8 @@ export interface Score {
   readonly falseHeals: number;
   readonly forbidden: number;
   readonly unlawful: number;
+  /** Invariants of the world that were broken: blast radius, budgets, fencing, one repair per target. */
+  readonly violations: number;
   /** Guards that had to refuse something, and did not. */
   readonly silentGuards: readonly string[];
   /** Causes that were named, in order. */
@@ -44,6 +46,7 @@ export function score(scenario: Scenario, trial: Trial): Score {
     falseHeals: wrong.falseHeals,
     forbidden: wrong.forbidden,
     unlawful: wrong.unlawful,
+    violations: wrong.violations,
     silentGuards,
     named: [...new Set(incidents.map(({ cause, subject }) => `${cause} (${subject})`))],
     reasons: [
@@ -54,6 +57,20 @@ export function score(scenario: Scenario, trial: Trial): Score {
       ...silentGuards.map((guard) => `guard ${guard} refused nothing`),
     ],
   };
+}
+
+/** The score of a run that could not be brought to its end: nothing of it counts for the healer. */
+export function brokenOff(reason: string): Score {
+  const counts = {
+    tenantMinutesHarmed: 0,
+    instancesTouched: 0,
+    falseHeals: 0,
+    forbidden: 0,
+    unlawful: 0,
+    violations: 0,
+  };
+  const unknown = { resolved: false, causeRight: false, detectMs: null, healMs: null };
+  return { ...unknown, ...counts, silentGuards: [], named: [], reasons: [`the simulation broke off: ${reason}`] };
 }
 
 interface Timing {
@@ -164,6 +181,7 @@ interface Wrongs {
   readonly falseHeals: number;
   readonly forbidden: number;
   readonly unlawful: number;
+  readonly violations: number;
   readonly reasons: readonly string[];
 }
 
@@ -180,6 +198,7 @@ function wrongs(scenario: Scenario, trial: Trial, felt: Felt): Wrongs {
     falseHeals: falsely.length,
     forbidden: forbidden.length,
     unlawful: unlawful.length,
+    violations: others.length,
     reasons: [
       ...told('false heal', falsely.map(actText)),
       ...told('forbidden', forbidden.map(actText)),

@@ -129,6 +129,7 @@ export function isHarmful(scenario: Scenario, unguarded: Score, guarded: Score):
   const { harm } = scenario.expect;
   return (
     unguarded.forbidden + unguarded.falseHeals + unguarded.unlawful > 0 ||
+    unguarded.violations > guarded.violations ||
     unguarded.instancesTouched > harm.instances ||
     (unguarded.tenantMinutesHarmed > harm.tenantMinutes && unguarded.tenantMinutesHarmed > guarded.tenantMinutesHarmed)
   );
