@@ -100,7 +100,8 @@ function clear(
   name: SymptomName,
   { callee, at }: CallsSample,
 ): readonly Change[] {
-  if (!watched.claimed[what] || at - watched.seenAt[what] < CALM_FOR_MS) return NO_CHANGES;
+  if (!watched.claimed[what]) return NO_CHANGES;
+  if (at - watched.seenAt[what] < CALM_FOR_MS) return [{ over: name, subject: subjectOf(callee) }];
   watched.claimed[what] = false;
   return [{ clear: name, subject: subjectOf(callee) }];
 }

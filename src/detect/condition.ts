@@ -68,7 +68,8 @@ function judge(watched: Watched, sample: ConditionSample): readonly Change[] {
   const isBelieved = isFirm(words, holding) || (watched.isClaimed && !isFirm(words, denying));
   if (!isBelieved || holding.length === 0) {
     const isOver = denying.some((each) => sample.at - words[each]!.since >= AFTERMATH_MS);
-    if (!watched.isClaimed || !isFirm(words, denying) || !isOver) return NO_CHANGES;
+    if (!watched.isClaimed || !isFirm(words, denying)) return NO_CHANGES;
+    if (!isOver) return [{ over: name, subject }];
     watched.isClaimed = false;
     return [{ clear: name, subject }];
   }

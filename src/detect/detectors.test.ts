@@ -385,7 +385,7 @@ describe('leak', () => {
         each(0, 240_000, 1_000, (at, i) => memoryAt(at, mibAfter(i))),
       );
     expect(grown((seconds) => 100 + seconds)).toEqual(['leak records-1']);
-    expect(grown((seconds) => 100 + 300 * (1 - Math.exp(-seconds / 20)))).toEqual([]);
+    expect(grown((seconds) => 100 + 300 * (1 - Math.exp(-seconds / 60)))).toEqual([]);
   });
 
   test('it clears when the growth has stopped, and when the instance is gone', () => {

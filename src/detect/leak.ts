@@ -47,7 +47,7 @@ export const leakDetector: Detector<Record<string, Watched>> = {
     const leaking = [watched.fine, watched.coarse].find(isLeak);
     const subject = instanceSubject(sample);
     if (!leaking) {
-      if (!watched.isLeaking || growthOf(watched.fine) > 0) return NO_CHANGES;
+      if (!watched.isLeaking || growthOf(watched.fine) >= GROWTH_MIB_MIN / 2) return NO_CHANGES;
       watched.isLeaking = false;
       return [{ clear: 'leak', subject }];
     }

@@ -60,7 +60,9 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   const { at, tenant, spanMs } = sample;
   const subject: Subject = { kind: 'tenant', name: tenant };
   const calm = (): readonly Change[] => {
-    if (at - (state.noisy[tenant] ?? at) < CALM_FOR_MS) return NO_CHANGES;
+    const seenAt = state.noisy[tenant];
+    if (seenAt === undefined) return NO_CHANGES;
+    if (at - seenAt < CALM_FOR_MS) return [{ over: 'noisy-tenant', subject }];
     delete state.noisy[tenant];
     return [{ clear: 'noisy-tenant', subject }];
   };

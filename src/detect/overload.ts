@@ -39,7 +39,8 @@ export const overloadDetector: Detector<Record<string, Watched>> = {
     const slow = load >= TIMES_LOAD || watched.isOverloaded ? slownessOf(track, at, watched.isOverloaded) : undefined;
     const subject: Subject = { kind: 'workload', name: workload };
     if (slow === undefined) {
-      if (!watched.isOverloaded || at - watched.seenAt < CALM_FOR_MS) return NO_CHANGES;
+      if (!watched.isOverloaded) return NO_CHANGES;
+      if (at - watched.seenAt < CALM_FOR_MS) return [{ over: 'overloaded', subject }];
       watched.isOverloaded = false;
       return [{ clear: 'overloaded', subject }];
     }

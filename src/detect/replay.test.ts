@@ -248,3 +248,12 @@ test.each(DETECTORS.map((detector) => [detector.name, detector] as const))(
     expect(standingAt(60_000, detector)).toEqual(often);
   },
 );
+
+test('a claim that is over says so until it is raised again or cleared, and one that does not stand is not', () => {
+  const { subject } = claim('overloaded', 5);
+  const once = applyChanges(new Map(), [{ raise: claim('overloaded', 5) }]);
+  const over = applyChanges(once, [{ over: 'overloaded', subject }]);
+  expect([...over.values()]).toEqual([{ ...claim('overloaded', 5), over: true }]);
+  expect([...applyChanges(over, [{ raise: claim('overloaded', 9) }]).values()]).toEqual([claim('overloaded', 9, 5)]);
+  expect(applyChanges(new Map(), [{ over: 'overloaded', subject }]).size).toBe(0);
+});

@@ -70,9 +70,15 @@ export interface Symptom {
    * them: no data is neither good nor bad.
    */
   readonly staysMs?: number;
+  /** It has ended, and what it did is still felt: it explains that, and accuses nobody any more. */
+  readonly over?: true;
 }
 
-export type Change = { readonly raise: Symptom } | { readonly clear: SymptomName; readonly subject: Subject };
+export type Change =
+  | { readonly raise: Symptom }
+  /** It has ended; raising it again takes that back. */
+  | { readonly over: SymptomName; readonly subject: Subject }
+  | { readonly clear: SymptomName; readonly subject: Subject };
 
 /** `exited instance ins_x`: two claims with the same key are one. */
 export function symptomKey(name: SymptomName, subject: Subject): string {

@@ -62,6 +62,8 @@ export function diagnose(symptoms: Symptoms, fleet: FleetView): readonly Diagnos
       const before = left.size;
       for (const key of diagnosis.explains) left.delete(key);
       assert(left.size < before, `what ${diagnosis.key} is accused of was left`);
+      // What has ended explains what is still felt of it, and is no incident any more.
+      if (diagnosis.evidence.every(({ over }) => over)) continue;
       const known = found.get(diagnosis.key);
       found.set(diagnosis.key, known ? together(known, diagnosis) : diagnosis);
     }

@@ -228,3 +228,17 @@ test('what is seen in a workload that has nothing to do with it changes no diagn
     { numRuns: 200 },
   );
 });
+
+test('what has ended explains what is still felt of it, and is no incident', () => {
+  const over = { over: true } as const;
+  const felt = [seen('workload-errors', workloadNamed('records')), seen('objective-burning', tenantNamed('bank'))];
+  expect(found(base, seen('noisy-tenant', tenantNamed('shop'), {}, over), ...felt)).toEqual([]);
+  const fleet = { ...base, assets: [assetView('store main', { workloads: ['store'] })] };
+  const ended = seen('asset-failing', assetNamed('store main'), {}, over);
+  expect(found(fleet, ended, seen('calls-failing', workloadNamed('store'), { callers: ['records'] }), ...felt)).toEqual(
+    [],
+  );
+  const failing = seen('calls-failing', workloadNamed('store'), { callers: ['records'] }, over);
+  expect(found(base, failing, ...felt)).toEqual([]);
+  expect(found(base, seen('exited', instanceNamed('records-0')), failing)).toEqual(['instance-died: records-0']);
+});

@@ -170,7 +170,8 @@ function recencyOf(setting: SettingView, change: SettingChange, trouble: Trouble
   const at = effectiveAt(setting, change, trouble, fleet);
   if (at === undefined) return 0;
   const passedMs = Math.max(0, trouble.onset - at);
-  const fading = 0.5 ** (Math.max(0, passedMs - AT_ONCE_MS) / HALF_LIFE_MS);
+  const atOnce = 1 - 0.15 * Math.min(1, passedMs / AT_ONCE_MS);
+  const fading = atOnce * 0.5 ** (Math.max(0, passedMs - AT_ONCE_MS) / HALF_LIFE_MS);
   return setting.declared !== undefined && setting.declared !== setting.value ? Math.max(DRIFT_MIN, fading) : fading;
 }
 
