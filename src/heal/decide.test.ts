@@ -345,6 +345,20 @@ describe('rungs', () => {
     expect(movesOf(plan)).toEqual(['replace']);
   });
 
+  test('that ask for a person wait for their turn behind those that do not', () => {
+    const both = playbook('both', ['version'], ['scale', 'rollback']);
+    const known = fleetView([records], [tenantView('shop', { profiles: ['gdpr'] })]);
+    const rules = [{ profile: 'gdpr', residency: 'strict' as const, needsApproval: ['rollback'] }];
+    const plan = planFor(diagnosisOf('version', version), {
+      fleet: known,
+      policy: policyOf({ playbooks: [both], rules }),
+    });
+    expect(movesOf(plan)).toEqual(['scale']);
+    expect(plan.needsApproval).toBe(false);
+    const free = planFor(diagnosisOf('version', version), { policy: policyOf({ playbooks: [both] }) });
+    expect(movesOf(free)).toEqual(['scale', 'rollback']);
+  });
+
   test('say what they are expected to bring, cost and risk', () => {
     const plan = planFor(diagnosisOf('version', version));
     expect(plan.predicted).toMatchObject({ clears: 'version', withinMs: 60_000 });

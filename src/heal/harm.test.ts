@@ -31,7 +31,8 @@ describe('harm', () => {
   test('is none when the fault only went on, and none for those whom the repair keeps out', () => {
     const before = { shop: { requests: 400, failed: 100 } };
     expect(harmOf(record({ before, during: { shop: { requests: 800, failed: 205 } } })).failed).toBe(0);
-    const out = record({ before, during: { shop: { requests: 800, failed: 800 } }, keptOut: ['shop'] });
+    const well = { shop: { requests: 400, failed: 0 } };
+    const out = record({ before: well, during: { shop: { requests: 800, failed: 800 } }, keptOut: ['shop'] });
     expect(harmOf(out)).toMatchObject({ failed: 0, tenants: [], minutes: 0 });
   });
 

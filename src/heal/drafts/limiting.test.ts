@@ -42,6 +42,17 @@ describe('a limit', () => {
     });
   });
 
+  test('is for a caller that still runs', () => {
+    const pool = assetView('pool db');
+    const uses = [{ of: pool.id, share: 0.9, timesUsual: 9 }];
+    const limited = (running: boolean) => {
+      const fleet = sceneFleet({ assets: [pool], actors: [actorView('reports', { uses, running })] });
+      return limiting('throttle')(sceneOf('resource', { kind: 'asset', name: pool.id }, fleet), {});
+    };
+    expect(limited(true)).toHaveLength(1);
+    expect(limited(false)).toEqual([]);
+  });
+
   test('sheds a share of everybody at an overloaded workload', () => {
     const scene = sceneOf('overload', { kind: 'workload', name: 'records' }, sceneFleet());
     const [step] = limiting('shed')(scene, { share: 0.3 });
