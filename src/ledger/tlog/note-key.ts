@@ -41,6 +41,13 @@ export interface NoteKey {
 
 /** Whether this Node knows ML-DSA-44. Where it does not, such keys do not parse and are passed over as unknown. */
 export function hasMlDsa(): boolean {
+  isMlDsaKnown ??= triesMlDsa();
+  return isMlDsaKnown;
+}
+
+let isMlDsaKnown: boolean | undefined;
+
+function triesMlDsa(): boolean {
   try {
     generateKeyPairSync('ml-dsa-44');
     return true;
