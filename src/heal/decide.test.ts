@@ -347,7 +347,8 @@ describe('rungs', () => {
 
   test('that ask for a person wait for their turn behind those that do not', () => {
     const both = playbook('both', ['version'], ['scale', 'rollback']);
-    const known = fleetView([records], [tenantView('shop', { profiles: ['gdpr'] })]);
+    const tenants = [tenantView('shop', { profiles: ['gdpr'] }), tenantView('far', { regions: ['us'] })];
+    const known = fleetView([records], tenants);
     const rules = [{ profile: 'gdpr', residency: 'strict' as const, needsApproval: ['rollback'] }];
     const plan = planFor(diagnosisOf('version', version), {
       fleet: known,
