@@ -4,9 +4,8 @@ import type { Act, Trial } from '../sim/world/trial.ts';
 /** What a scenario asks for or forbids: a move, what it touched, what it wrote. */
 export type Deed = Scenario['expect']['forbidden'][number];
 
-/** Whether an act is the deed. A call for a person is no deed unless it is asked for by name. */
+/** Whether an act that was applied is the deed. A call for a person is no deed unless it is asked for by name. */
 export function isDeed(act: Act, deed: Deed): boolean {
-  if (act.verb !== 'apply') return false;
   if (deed.move === 'any' ? act.move === 'page' : act.move !== deed.move) return false;
   const { subject } = deed;
   if (subject !== undefined && !act.subjects.some((each) => each.includes(subject))) return false;
