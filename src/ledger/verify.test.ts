@@ -105,7 +105,7 @@ describe('the verifier', () => {
       }
     }
     expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact' });
-  });
+  }, 120_000);
 
   it('finds a log that was written again with sound frames', async () => {
     await closedLedger();
