@@ -92,7 +92,7 @@ export function settingsOf(scene: Scene): readonly SettingView[] {
 }
 
 /** What one hand changed about the same workloads in one go was one change, and goes back as one. */
-const ONE_CHANGE_MS = 30_000;
+const ONE_CHANGE_MS = 2_000;
 
 function isOfOneChange(other: SettingView, accused: SettingView): boolean {
   const [mine, theirs] = [accused.history.at(-1), other.history.at(-1)];
