@@ -53,4 +53,9 @@ if (values.json) {
     console.log(`  ${(at / 3_600_000).toFixed(4)} h  ${invariant}: ${what}`);
   }
 }
-if (board.violations.length > 0) process.exitCode = 1;
+if (board.violations.length > 0) {
+  const { seed, instances, tenants } = options;
+  const line = [seed, hours, instances, tenants, gapMinutes].join(' ');
+  console.error(`keep this seed: add the line '${line}' to test/sim/seeds.txt`);
+  process.exitCode = 1;
+}
