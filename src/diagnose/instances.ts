@@ -1,6 +1,7 @@
 import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
 import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
+import { conditionsIn } from './condition-effects.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { instanceOf, workloadOf } from './fleet-view.ts';
 import { accuse, burning, needsOf, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
@@ -40,6 +41,7 @@ const OF_CALLS: readonly SymptomName[] = [
   'workload-slow',
   'tenant-errors',
 ];
+const CONDITION_BEGAN_MS = 10_000;
 /** So much of a machine somebody must use, to be accused of what an instance on it does. */
 const ACTOR_SCORE_MIN = 0.6;
 
@@ -109,7 +111,11 @@ function isContradicted({ name, evidence }: Symptom): boolean {
 function isExcused(workload: string, scene: Scene): boolean {
   const needs = [...needsOf(workload, scene.fleet)];
   // What explains the dependency took its symptoms with it: all that stand are asked.
-  return needs.some((each) => isDown(each, { left: scene.all }) || hasJustStarted(each, scene));
+  if (needs.some((each) => isDown(each, { left: scene.all }) || hasJustStarted(each, scene))) return true;
+  // A condition of what it needs, that has only begun, may still turn out to be behind it.
+  return conditionsIn({ ...scene, left: scene.all }).some(
+    ({ claim, workloads }) => workloads.has(workload) && scene.fleet.at - claim.since < CONDITION_BEGAN_MS,
+  );
 }
 
 /** What the workload shows as a whole, when this is one of few of its instances that are sick. */

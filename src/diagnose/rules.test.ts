@@ -229,6 +229,15 @@ test('what is seen in a workload that has nothing to do with it changes no diagn
   );
 });
 
+test('an instance is not accused while what it needs has just begun to be in a condition', () => {
+  const fleet = { ...base, assets: [assetView('disk store', { workloads: ['store'] })] };
+  const errors = seen('instance-errors', instanceNamed('store-0'));
+  const full = (since: number) => seen('asset-exhausted', assetNamed('disk store'), {}, { since });
+  expect(found(fleet, errors, full(AT - 2_000))).toEqual([]);
+  expect(found(fleet, errors, full(AT - 20_000))).toEqual(['resource: disk store']);
+  expect(found(fleet, errors)).toEqual(['instance-degraded: store-0']);
+});
+
 test('what has ended explains what is still felt of it, and is no incident', () => {
   const over = { over: true } as const;
   const felt = [seen('workload-errors', workloadNamed('records')), seen('objective-burning', tenantNamed('bank'))];

@@ -46,17 +46,16 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
   if (scope === 0) return [];
   const recency = recencyOf(setting, change, trouble, fleet);
   const fit = isKnown ? Math.max(0.8, fitOf(setting.kind, trouble)) : fitOf(setting.kind, trouble);
-  const score =
-    Math.min(
-      1,
-      scope *
-        recency *
-        fit *
-        driftOf(setting, change) *
-        vainOf(setting, change) *
-        mentionOf(setting, trouble) *
-        returnOf(setting, change),
-    ) / Math.max(1, loadOf(setting, trouble));
+  const product =
+    (scope *
+      recency *
+      fit *
+      driftOf(setting, change) *
+      vainOf(setting, change) *
+      mentionOf(setting, trouble) *
+      returnOf(setting, change)) /
+    Math.max(1, loadOf(setting, trouble));
+  const score = squash(product);
   if (score < 0.02) return [];
   const weight = isAwaited(setting, trouble, fleet) ? Math.max(score, AWAITED) : score;
   const repeated = writerOf(setting, fleet);
@@ -68,6 +67,11 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
     { cause: 'actor', subject: { kind: 'actor', name: repeated }, score: Math.min(1, weight * 1.1), why: again },
     own,
   ];
+}
+
+/** Into 0 to 1: strong suspects are still told apart by what makes them stronger. */
+function squash(product: number): number {
+  return product <= 0.5 ? product : 1 - 0.5 * Math.exp(1 - 2 * product);
 }
 
 /** The change that made the present value bad: the last one before the onset, unless it was taken back since. */
@@ -170,7 +174,9 @@ function recencyOf(setting: SettingView, change: SettingChange, trouble: Trouble
   const at = effectiveAt(setting, change, trouble, fleet);
   if (at === undefined) return 0;
   const passedMs = Math.max(0, trouble.onset - at);
-  const atOnce = 1 - 0.15 * Math.min(1, passedMs / AT_ONCE_MS);
+  // Who ends or does not start may have been told so minutes ago; what only fails is more likely of the last thing.
+  const isOfStart = trouble.shape === 'crash' || trouble.shape === 'start';
+  const atOnce = isOfStart ? 1 : 1 - 0.15 * Math.min(1, passedMs / AT_ONCE_MS);
   const fading = atOnce * 0.5 ** (Math.max(0, passedMs - AT_ONCE_MS) / HALF_LIFE_MS);
   return setting.declared !== undefined && setting.declared !== setting.value ? Math.max(DRIFT_MIN, fading) : fading;
 }
@@ -204,8 +210,8 @@ function driftOf({ declared }: SettingView, { value }: SettingChange): number {
 function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble): number {
   const said = symptoms.flatMap(({ evidence }) => textsOf(evidence['lastLines'])).join('\n');
   const key = id.slice(id.lastIndexOf('/') + 1);
-  const names = [key, tenant ?? ''].filter(({ length }) => length >= NAME_LENGTH_MIN);
-  return names.some((name) => said.includes(name)) ? 1.3 : 1;
+  const name = tenant ?? key;
+  return name.length >= NAME_LENGTH_MIN && said.includes(name) ? 1.3 : 1;
 }
 
 /** More load than usual explains much by itself, unless the setting is about load. */
