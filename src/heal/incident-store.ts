@@ -82,6 +82,25 @@ export async function openIncident(
   return toIncident(open);
 }
 
+/** Keeps a better explanation of the same trouble, under its own key. */
+export async function rediagnoseIncident(
+  tx: DatabaseTransaction,
+  incident: Incident,
+  diagnosis: Diagnosis,
+  record: RecordEvent,
+): Promise<Incident> {
+  const body: IncidentBody = { ...incident.body, diagnosis, refusal: null };
+  const row = await tx
+    .updateTable('incident')
+    .set({ key: diagnosis.key, outcome: null, body: JSON.stringify(body) })
+    .where('id', '=', incident.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const { cause, subject, summary } = diagnosis;
+  await record(tx, 'incident.rediagnosed', incident.id, { cause, subject: `${subject.kind} ${subject.name}`, summary });
+  return toIncident(row);
+}
+
 /** Notes why nothing is done. The same reasons again are not a new refusal. */
 export async function refuseIncident(
   tx: DatabaseTransaction,

@@ -48,7 +48,8 @@ const memoryUnder = (lease: LeaderLease): Memory =>
 
 async function start(clock = new VirtualClock(AT)) {
   const lease = await holdLease(database);
-  return { clock, tracker: new IncidentTracker({ memory: memoryUnder(lease), clock }) };
+  const memory = memoryUnder(lease);
+  return { clock, memory, tracker: new IncidentTracker({ memory, clock }) };
 }
 
 const never = () => false;
@@ -92,6 +93,50 @@ test('a new leader takes over what is open and gives it its time', async () => {
   await clock.advance(5_000);
   await tracker.track([], never);
   expect(await states()).toEqual([['closed', 'recovered']]);
+});
+
+const burning = { name: 'workload-errors' as const, subject: { kind: 'workload', name: 'records' } as const };
+const seen = { since: AT - 500, at: AT, vantages: ['gateway-0'], reason: 'requests fail', evidence: {} };
+const unknown = diagnosisOf('unknown', burning.subject, { evidence: [{ ...burning, ...seen }] });
+const setting = diagnosisOf(
+  'configuration',
+  { kind: 'setting', name: 'records/SIZE' },
+  { evidence: unknown.evidence, explains: unknown.explains },
+);
+
+test('a better explanation of the same trouble is the same incident under another name', async () => {
+  const { tracker } = await start();
+  const [first] = await tracker.track([unknown], never);
+  const [second] = await tracker.track([setting], never);
+  expect(second).toMatchObject({ id: first?.id, key: setting.key, body: { diagnosis: { cause: 'configuration' } } });
+  expect(await states()).toEqual([['open', null]]);
+});
+
+test('while a repair is at work on it the incident keeps its name, and no other is opened beside it', async () => {
+  const { tracker } = await start();
+  const [first] = await tracker.track([unknown], never);
+  await tracker.track([setting], () => true);
+  expect(tracker.open.map(({ id, key }) => [id, key])).toEqual([[first?.id, unknown.key]]);
+});
+
+test('what detectors still hold of a trouble that was healed opens nothing, and what is new does', async () => {
+  const { clock, tracker, memory } = await start();
+  const [first] = await tracker.track([setting], never);
+  await memory.closeIncident(first!.id, 'healed');
+  tracker.invalidate();
+  expect(await tracker.track([unknown], never)).toEqual([]);
+  await clock.advance(5_000);
+  const again = { ...unknown, evidence: [{ ...burning, ...seen, since: AT + 1_000 }] };
+  expect(await tracker.track([again], never)).toHaveLength(1);
+});
+
+test('a process that ended is not an echo of what ended it', async () => {
+  const { tracker, memory } = await start();
+  const dead = diagnosisOf('instance-died', sick.subject, { evidence: [{ ...sick.evidence[0]!, name: 'exited' }] });
+  const [first] = await tracker.track([dead], never);
+  await memory.closeIncident(first!.id, 'healed');
+  tracker.invalidate();
+  expect(await tracker.track([dead], never)).toHaveLength(1);
 });
 
 test('a former leader opens nothing', async () => {

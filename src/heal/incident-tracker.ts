@@ -1,9 +1,12 @@
 import type { Clock } from '../base/clock.ts';
+import { type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Incident, Memory } from './memory.ts';
 
 /** An incident whose symptoms are gone for this long, with no repair at work, is over. */
 const QUIET_MS = 5_000;
+/** Detectors look back for so long: what is claimed within this time of the end may be of before it. */
+const ECHO_MS = 15_000;
 
 /** Keeps incidents in step with diagnoses: one open incident per subject, opened at first sight, closed when quiet. */
 export class IncidentTracker {
@@ -11,6 +14,8 @@ export class IncidentTracker {
   readonly #clock: Clock;
   readonly #lastSeen = new Map<string, number>();
   #open: readonly Incident[] = [];
+  /** What was explained by incidents that a repair closed, and when that was heard of. */
+  #healed: { readonly at: number; readonly keys: ReadonlySet<string> }[] = [];
   #stale = true;
 
   constructor(options: { readonly memory: Memory; readonly clock: Clock }) {
@@ -41,7 +46,11 @@ export class IncidentTracker {
     await this.#readAgain();
     for (const diagnosis of diagnoses) {
       this.#lastSeen.set(diagnosis.key, now);
-      if (!this.#open.some((each) => each.key === diagnosis.key)) await this.#openNew(diagnosis, now);
+      if (this.#open.some((each) => each.key === diagnosis.key) || this.#isEcho(diagnosis, now)) continue;
+      const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
+      if (!same) await this.#openNew(diagnosis, now);
+      else if (isRepairing(same.id)) this.#lastSeen.set(same.key, now);
+      else await this.#rediagnose(same, diagnosis);
     }
     await this.#closeQuiet(now, isRepairing);
     return this.#open.flatMap((incident) => {
@@ -50,12 +59,30 @@ export class IncidentTracker {
     });
   }
 
+  /** What was healed a moment ago still stands in the windows of detectors: nothing of it is news. */
+  #isEcho({ evidence }: Diagnosis, now: number): boolean {
+    this.#healed = this.#healed.filter(({ at }) => now - at < ECHO_MS);
+    if (evidence.length === 0 || !evidence.every(({ name }) => isWindowed(name))) return false;
+    return this.#healed.some(({ at, keys }) =>
+      evidence.every((each) => each.since <= at && keys.has(symptomKey(each.name, each.subject))),
+    );
+  }
+
+  async #rediagnose(incident: Incident, diagnosis: Diagnosis): Promise<void> {
+    const next = await this.#memory.rediagnoseIncident(incident, diagnosis);
+    this.#open = this.#open.map((each) => (each.id === incident.id ? next : each));
+  }
+
   /** What changes while it is read makes it stale again. */
   async #readAgain(): Promise<void> {
     if (!this.#stale) return;
     this.#stale = false;
     try {
-      this.#open = await this.#memory.readOpenIncidents();
+      const open = await this.#memory.readOpenIncidents();
+      const gone = this.#open.filter(({ id }) => open.every((each) => each.id !== id));
+      const at = this.#clock.now();
+      this.#healed.push(...gone.map(({ body }) => ({ at, keys: keysOf(body.diagnosis) })));
+      this.#open = open;
     } catch (error) {
       this.#stale = true;
       throw error;
@@ -77,4 +104,23 @@ export class IncidentTracker {
       this.#open = this.#open.filter((each) => each.id !== incident.id);
     }
   }
+}
+
+/** A claim over a span of time. What ended stays ended, and what is measured of a thing is so at this moment. */
+function isWindowed(name: SymptomName): boolean {
+  return !name.startsWith('asset-') && !ENDED.has(name);
+}
+
+const ENDED: ReadonlySet<SymptomName> = new Set(['exited', 'hung', 'start-failed', 'crash-loop', 'probe-failed']);
+
+/** The evidence of the incident is explained by this diagnosis now, and by no other that goes under its old name. */
+function isBetterSaid(incident: Incident, diagnosis: Diagnosis, all: readonly Diagnosis[]): boolean {
+  if (all.some(({ key }) => key === incident.key)) return false;
+  const explained = keysOf(diagnosis);
+  const { evidence } = incident.body.diagnosis;
+  return evidence.length > 0 && evidence.every((each) => explained.has(symptomKey(each.name, each.subject)));
+}
+
+function keysOf({ evidence, explains }: Diagnosis): ReadonlySet<string> {
+  return new Set([...explains, ...evidence.map((each) => symptomKey(each.name, each.subject))]);
 }

@@ -46,6 +46,11 @@ export interface Memory extends RepairStore {
   readOpenIncidents(): Promise<readonly Incident[]>;
   /** Opens an incident, or answers with the one that is open under the same key. */
   openIncident(diagnosis: Diagnosis, detectedAt: number): Promise<Incident>;
+  /**
+   * More was seen, and the same trouble is explained better: the incident goes on under the key of this diagnosis, and what
+   * came of it under the old one no longer stands.
+   */
+  rediagnoseIncident(incident: Incident, diagnosis: Diagnosis): Promise<Incident>;
   /** Notes why nothing is done about it. */
   refuseIncident(incident: Incident, refusal: JsonObject): Promise<void>;
   /** Closes it if it is open. A call for a person, or a refusal, stays its outcome when it went away by itself. */

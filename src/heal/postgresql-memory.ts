@@ -5,7 +5,13 @@ import type { Random } from '../base/random.ts';
 import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 import { readBudgets, spendBudgets } from './budgets.ts';
-import { closeIncident, openIncident, readOpenIncidents, refuseIncident } from './incident-store.ts';
+import {
+  closeIncident,
+  openIncident,
+  readOpenIncidents,
+  rediagnoseIncident,
+  refuseIncident,
+} from './incident-store.ts';
 import type { Memory } from './memory.ts';
 import type { RecordEvent } from './record.ts';
 import { noteHarm, readLearned, readTrackRecord } from './trust-store.ts';
@@ -26,6 +32,8 @@ export function createPostgresqlMemory(options: {
     readOpenIncidents: () => readOpenIncidents(database),
     openIncident: (diagnosis, detectedAt) =>
       fencedTransaction(database, lease, (tx) => openIncident(tx, diagnosis, toIso(detectedAt), random, record)),
+    rediagnoseIncident: (incident, diagnosis) =>
+      fencedTransaction(database, lease, (tx) => rediagnoseIncident(tx, incident, diagnosis, record)),
     refuseIncident: (incident, refusal) =>
       fencedTransaction(database, lease, (tx) => refuseIncident(tx, incident, refusal, record)),
     closeIncident: (id, outcome) => fencedTransaction(database, lease, (tx) => closeIncident(tx, id, outcome, record)),

@@ -91,6 +91,7 @@ export class MemoryInMemory {
       end: (repair, plan, outcome, reason) => write(() => this.#end(repair, plan, outcome, reason)),
       readOpenIncidents: () => read(() => this.incidents.filter((each) => each.state === 'open')),
       openIncident: (diagnosis, detectedAt) => write(() => this.#openIncident(diagnosis, detectedAt)),
+      rediagnoseIncident: (incident, diagnosis) => write(() => this.#rediagnose(incident, diagnosis)),
       refuseIncident: (incident, refusal) => write(() => this.#refuse(incident, refusal)),
       closeIncident: (id, outcome) => write(() => this.#close(id, outcome)),
       readRelapses: (key) => read(() => this.#relapses(key)),
@@ -162,6 +163,14 @@ export class MemoryInMemory {
     this.#incidents.set(incident.id, incident);
     this.#record('incident.opened', incident.id, { cause: diagnosis.cause, summary: diagnosis.summary });
     return incident;
+  }
+
+  #rediagnose(incident: Incident, diagnosis: Diagnosis): Incident {
+    const body = { ...incident.body, diagnosis, refusal: null };
+    const next: Incident = { ...incident, key: diagnosis.key, outcome: null, body };
+    this.#incidents.set(incident.id, next);
+    this.#record('incident.rediagnosed', incident.id, { cause: diagnosis.cause, summary: diagnosis.summary });
+    return next;
   }
 
   #refuse(incident: Incident, refusal: JsonObject): void {
