@@ -63,7 +63,7 @@ function byInstance({ left }: Scene): ReadonlyMap<string, readonly Symptom[]> {
 }
 
 /** The instance that it is about, or the few whose calls fail where those of others do not. */
-export function instancesIn(symptom: Symptom): readonly string[] {
+function instancesIn(symptom: Symptom): readonly string[] {
   if (symptom.subject.kind === 'instance') return [symptom.subject.name];
   return isOfFewCallers(symptom) ? textsOf(symptom.evidence['instances']) : [];
 }
