@@ -38,11 +38,13 @@ async function incidentsSince(control: SocketClient, known: ReadonlySet<string>)
 /** Resolves with the first repair of an incident that was not known, once its journal holds the event. */
 function untilWritten(event: string, known: ReadonlySet<string>): Promise<IncidentSummary> {
   return until(`a repair has ${event} in its journal`, async () => {
+    const seen: string[] = [];
     for (const incident of await incidentsSince(stack.control, known)) {
       const repairs = await storiesOf(stack.control, incident.id);
       if (repairs.some(({ journal }) => journal.some((entry) => entry.event === event))) return incident;
+      seen.push(`${incident.cause} ${incident.subject}: ${JSON.stringify(incident.refusal)}`);
     }
-    return undefined;
+    throw new Error(`there is ${seen.join('; ') || 'no incident'}`);
   });
 }
 
