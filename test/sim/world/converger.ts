@@ -4,7 +4,9 @@ import type { Fleet } from '../../../src/heal/fleet.ts';
 import type { WorkloadState } from './platform.ts';
 import type { World } from './world.ts';
 
+/** After a step failed it is not tried again for this long; twice as long each time in a large fleet, which has time. */
 const RETRY_MS = 3_000;
+const RETRY_IN_LARGE_MAX_MS = 300_000;
 
 export interface Convergence {
   readonly world: World;
@@ -20,6 +22,7 @@ export class SimulatedConverger {
   readonly #given: Convergence;
   readonly #busy = new Set<string>();
   readonly #notBefore = new Map<string, number>();
+  readonly #failures = new Map<string, number>();
 
   constructor(given: Convergence) {
     this.#given = given;
@@ -63,7 +66,11 @@ export class SimulatedConverger {
   async #take(state: WorkloadState, steps: readonly RolloutStep[], epoch: number, signal: AbortSignal): Promise<void> {
     const { world } = this.#given;
     const results = await Promise.allSettled(steps.map((each) => this.#step(state, each, epoch, signal)));
-    if (results.some((each) => each.status === 'rejected')) this.#notBefore.set(state.name, world.now() + RETRY_MS);
+    const hasFailed = results.some((each) => each.status === 'rejected');
+    const failures = hasFailed ? (this.#failures.get(state.name) ?? 0) + 1 : 0;
+    this.#failures.set(state.name, failures);
+    const waitMs = world.rhythm.isLarge ? Math.min(RETRY_IN_LARGE_MAX_MS, RETRY_MS * 2 ** failures) : RETRY_MS;
+    if (hasFailed) this.#notBefore.set(state.name, world.now() + waitMs);
     this.#busy.delete(state.name);
     world.wake();
   }

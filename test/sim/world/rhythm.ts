@@ -48,7 +48,8 @@ export class Rhythm {
     const sinceMs = this.#world.now() - this.#stirredAt;
     const fineMs = this.isLarge ? LARGE_FINE_MS : FINE_MS;
     if (sinceMs < FINE_FOR_MS || this.isBusy()) return fineMs;
-    if (sinceMs < CLOSE_MS) return CLOSE_STEP_MS;
+    // A large fleet is looked at closely for a shorter time: a second of it costs as much as a minute of a small one.
+    if (sinceMs < CLOSE_MS && !this.isLarge) return CLOSE_STEP_MS;
     if (sinceMs < CALMER_MS) return CALMER_STEP_MS;
     return QUIET_STEP_MS;
   }
