@@ -26,8 +26,8 @@ const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
  * replacement waits.
  */
 const RIPE_AFTER_MS: Readonly<Partial<Record<SymptomName, number>>> = {
-  'probe-failed': 3_000,
-  hung: 2_000,
+  'probe-failed': 5_000,
+  hung: 1_500,
   'instance-slow': 3_000,
   'instance-errors': 1_500,
   'calls-failing': 5_000,
