@@ -29,6 +29,7 @@ test('a route is accused when no single fingerprint explains the deaths and it i
     route: '/x',
     fingerprint: null,
   });
+  expect(standingAfter(poisonDetector, [...traffic, ...route.slice(0, 2)])).toEqual([]);
   const atOnce = route.map((each) => ({ ...each, at: 1 }));
   expect(standingAfter(poisonDetector, [...traffic, ...atOnce])).toEqual([]);
   const tenant = [died(1, 'a', 'shop /x 1'), died(9_000, 'b', 'shop /y 2'), died(18_000, 'c', 'shop /z 3')];

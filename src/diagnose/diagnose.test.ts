@@ -61,6 +61,13 @@ describe('an instance explains itself', () => {
     expect(causes(fleet, ...both)).toEqual(['instance-died: store-1', 'instance-died: store-2']);
   });
 
+  test('while it shows whether it hangs, it is not accused of less', () => {
+    const failing = [claim('probe-failed', of('store-1')), claim('instance-errors', of('store-1'))];
+    expect(causes(fleet, ...failing, claim('hung', of('store-1'), AT - 500))).toEqual([]);
+    expect(causes(fleet, ...failing, claim('hung', of('store-1')))).toEqual(['instance-hung: store-1']);
+    expect(causes(fleet, ...failing)).toEqual(['instance-degraded: store-1']);
+  });
+
   test('not ready for a moment is no cause yet, and one that is no longer there is none', () => {
     expect(causes(fleet, claim('probe-failed', of('store-1'), AT - 1_000))).toEqual([]);
     expect(causes(fleet, claim('exited', of('store-9')))).toEqual([]);

@@ -81,7 +81,8 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
       !(isShared && each.name === 'instance-errors'),
   );
   const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];
-  if (!name || !cause || (!CERTAIN.includes(name) && isExcused(workload, scene))) return undefined;
+  if (!name || !cause) return undefined;
+  if (!CERTAIN.includes(name) && (isUndecided(symptoms, ripe) || isExcused(workload, scene))) return undefined;
   const main = symptoms.filter((each) => each.name === name);
   const victims = [...symptoms, ...whole(workload, scene), ...victimsOf(scene, [workload]), ...burning(scene)];
   const changed = startedInto(instance, main, new Set(byInstance(scene).keys()), scene.fleet);
@@ -101,6 +102,13 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
     return accuse(accused, main, victims, [{ cause, subject, score: 0.3, why: main[0]!.reason }]);
   }
   return accuse({ cause, subject, workload, summary: main[0]!.reason }, main, victims);
+}
+
+/** Probes have begun to fail: whether it only fails or hangs shows a moment later, and they ask for different remedies. */
+function isUndecided(symptoms: readonly Symptom[], ripe: readonly Symptom[]): boolean {
+  return symptoms.some(
+    (each) => (each.name === 'hung' || each.name === 'probe-failed') && !ripe.includes(each) && !isContradicted(each),
+  );
 }
 
 /** A probe says that it is down, and it answers requests: two vantages that contradict each other accuse nobody. */
