@@ -54,7 +54,7 @@ export class TenantParts implements Parts {
       this.#publish(bySetting);
     }
     return {
-      settings: [...bySetting.values()].map((changes) => this.#view(changes)),
+      settings: [...bySetting.values()].map(viewOf),
       assets: [],
       actors: [],
       samples: [],
@@ -136,24 +136,24 @@ export class TenantParts implements Parts {
     writeDurably(this.#options.file, text);
     this.#published = text;
   }
-
-  #view(changes: readonly SettingRow[]): SettingView {
-    const last = changes.at(-1)!;
-    const tenant = this.#options.tenants().find(({ metadata }) => metadata.name === tenantOf(last.setting));
-    return {
-      id: last.setting,
-      kind: 'config',
-      workloads: [],
-      tenant: tenantOf(last.setting),
-      revision: last.revision,
-      value: last.value,
-      declared: tenant?.spec.config[last.setting.split('/')[2] ?? ''] ?? null,
-      needsRestart: false,
-      history: changes.map(({ value, at, by, soakedAt }) => ({ value, at, by, soakedAt })),
-    };
-  }
 }
 
 function tenantOf(setting: string): string {
   return setting.split('/')[1] ?? '';
+}
+
+function viewOf(changes: readonly SettingRow[]): SettingView {
+  const last = changes.at(-1)!;
+  return {
+    id: last.setting,
+    kind: 'config',
+    workloads: [],
+    tenant: tenantOf(last.setting),
+    revision: last.revision,
+    value: last.value,
+    // The manifest is where a bad value comes from: it says nothing for or against one beyond its history.
+    declared: undefined,
+    needsRestart: false,
+    history: changes.map(({ value, at, by, soakedAt }) => ({ value, at, by, soakedAt })),
+  };
 }
