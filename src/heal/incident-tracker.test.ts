@@ -112,6 +112,17 @@ test('a better explanation of the same trouble is the same incident under anothe
   expect(await states()).toEqual([['open', null]]);
 });
 
+test('a cause that was named stays named when it can no longer be told, and replaces one that could not', async () => {
+  const { tracker } = await start();
+  const hung = { ...sick, cause: 'instance-hung' as const };
+  await tracker.track([{ ...sick, cause: 'unknown' }], never);
+  const [named] = await tracker.track([hung], never);
+  expect(named?.body.diagnosis.cause).toBe('instance-hung');
+  const [still] = await tracker.track([{ ...sick, cause: 'unknown' }], never);
+  expect(still?.body.diagnosis.cause).toBe('instance-hung');
+  expect((await readIncidents(database, 1))[0]?.body.diagnosis.cause).toBe('instance-hung');
+});
+
 test('while a repair is at work on it the incident keeps its name, and no other is opened beside it', async () => {
   const { tracker } = await start();
   const [first] = await tracker.track([unknown], never);

@@ -1,6 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import type { Cause } from '../resources/playbook.ts';
 import type { Incident, Memory } from './memory.ts';
 
 /** An incident whose symptoms are gone for this long, with no repair at work, is over. */
@@ -46,7 +47,9 @@ export class IncidentTracker {
     await this.#readAgain();
     for (const diagnosis of diagnoses) {
       this.#lastSeen.set(diagnosis.key, now);
-      if (this.#open.some((each) => each.key === diagnosis.key) || this.#isEcho(diagnosis, now)) continue;
+      const known = this.#open.find((each) => each.key === diagnosis.key);
+      if (known && isFirmer(diagnosis, known) && !isRepairing(known.id)) await this.#rediagnose(known, diagnosis);
+      if (known || this.#isEcho(diagnosis, now)) continue;
       const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
       if (!same) await this.#openNew(diagnosis, now);
       else if (isRepairing(same.id)) this.#lastSeen.set(same.key, now);
@@ -55,7 +58,7 @@ export class IncidentTracker {
     await this.#closeQuiet(now, isRepairing);
     return this.#open.flatMap((incident) => {
       const diagnosis = diagnoses.find((each) => each.key === incident.key);
-      return diagnosis ? [{ ...incident, body: { ...incident.body, diagnosis } }] : [];
+      return diagnosis ? [{ ...incident, body: { ...incident.body, diagnosis: namedAs(diagnosis, incident) } }] : [];
     });
   }
 
@@ -112,6 +115,20 @@ function isWindowed(name: SymptomName): boolean {
 }
 
 const ENDED: ReadonlySet<SymptomName> = new Set(['exited', 'hung', 'start-failed', 'crash-loop', 'probe-failed']);
+
+/** What is said when nothing better can be. */
+const WEAK: ReadonlySet<Cause> = new Set(['unknown', 'instance-degraded']);
+
+/** A cause is named where there was none to speak of. */
+function isFirmer({ cause }: Diagnosis, { body }: Incident): boolean {
+  return WEAK.has(body.diagnosis.cause) && !WEAK.has(cause);
+}
+
+/** A cause that was named stays named while the same trouble lasts, though it cannot be told from what is left of it. */
+function namedAs(diagnosis: Diagnosis, { body }: Incident): Diagnosis {
+  if (diagnosis.cause !== 'unknown' || body.diagnosis.cause === 'unknown') return diagnosis;
+  return { ...body.diagnosis, evidence: diagnosis.evidence, explains: diagnosis.explains };
+}
 
 /** The evidence of the incident is explained by this diagnosis now, and by no other that goes under its old name. */
 function isBetterSaid(incident: Incident, diagnosis: Diagnosis, all: readonly Diagnosis[]): boolean {
