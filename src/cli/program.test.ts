@@ -11,6 +11,7 @@ import { listenOnSocket } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import { processDriver } from '../drivers/process/process-driver.ts';
 import type { CliContext } from './context.ts';
+import { KINDS } from '../resources/resource.ts';
 import { runCli } from './program.ts';
 
 const STATUS = JSON.parse(readFileSync(join(import.meta.dirname, '../../test/golden/cli/status.json'), 'utf8'));
@@ -229,7 +230,7 @@ test('a new key is random, and its hash is that of the key', async () => {
 });
 
 test('the schema is a JSON document', async () => {
-  expect(JSON.parse((await run('schema')).stdout).oneOf).toHaveLength(5);
+  expect(JSON.parse((await run('schema')).stdout).oneOf).toHaveLength(KINDS.length);
 });
 
 test('docs writes its pages where it is told', async () => {
