@@ -88,7 +88,8 @@ export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step
   const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
   const touched = [
     touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : 'no instance',
-    touch.tenants.length > 0 ? `tenants ${touch.tenants.join(', ')}` : '',
+    ...(['settings', 'assets', 'actors', 'tenants'] as const).map((kind) => listed(kind, touch[kind])),
+    listed('data', touch.dataClasses),
     touch.regions.length > 0 ? `in ${touch.regions.join(', ')}` : '',
     touch.reversible ? 'can be undone' : 'cannot be undone',
   ];
@@ -101,6 +102,11 @@ export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step
     `   touches ${touched.filter((text) => text !== '').join('; ')}`,
     `   ${proof}`,
   ];
+}
+
+/** `tenants clinic-de, shop`. Plans that were kept by an earlier Kintsugi do not name everything. */
+function listed(kind: string, names: readonly string[] | undefined): string {
+  return names && names.length > 0 ? `${kind} ${names.join(', ')}` : '';
 }
 
 /** Guards that agree are named; those that do not are quoted. */

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { IncidentAnswer, Status } from '../../../src/cli/answers.ts';
+import type { IncidentAnswer, PlanAnswer, Status } from '../../../src/cli/answers.ts';
 import { renderBlock } from '../../../src/cli/live-status.ts';
 import { createPrintTime } from '../../../src/cli/moment.ts';
 import { renderNextSteps } from '../../../src/cli/next-steps.ts';
 import { plain } from '../../../src/cli/paint.ts';
+import { renderPlanShow } from '../../../src/cli/plan-show.ts';
 import { renderStatus } from '../../../src/cli/status.ts';
 import { renderStory } from '../../../src/cli/story.ts';
 import { renderTop } from '../../../src/cli/top.ts';
@@ -24,6 +25,11 @@ test.each(['healed', 'climbed', 'refused'])(
     await expect(story).toMatchFileSnapshot(expected(`story-${name}.txt`));
   },
 );
+
+test('a plan is laid before the person who has to say yes or no', async () => {
+  const text = renderPlanShow(given<PlanAnswer>('plan.json'), telling, 1_795_225_660_000);
+  await expect(text).toMatchFileSnapshot(expected('plan.txt'));
+});
 
 test('the status of a stack is shown as expected', async () => {
   await expect(renderStatus(given<Status>('status.json'), board)).toMatchFileSnapshot(expected('status.txt'));
