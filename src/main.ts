@@ -78,11 +78,19 @@ async function databaseConnection(state: StateDirectory, signal: AbortSignal): P
   return readJsonFile(file) as DatabaseConnection;
 }
 
+/** A leader that stands still in a transaction holds the next one off for so long, and not longer. */
+const IDLE_IN_TRANSACTION_MS = 2_000;
+
 async function control({ state, port, apiPort, internalPort, gateways }: RoleSettings): Promise<void> {
   const log = createLog('control');
   const stopping = new AbortController();
   const connection = await databaseConnection(state, stopping.signal);
-  const waiting = { clock, signal: stopping.signal, applicationName: 'kintsugi-control' };
+  const waiting = {
+    clock,
+    signal: stopping.signal,
+    applicationName: 'kintsugi-control',
+    idleInTransactionTimeoutMs: IDLE_IN_TRANSACTION_MS,
+  };
   const database = await waitForDatabase(connection, waiting);
   await migrate(connection);
   const ledger = ledgerClient(state.socket('ledger'));

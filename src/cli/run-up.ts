@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { describeError, KinError } from '../base/errors.ts';
+import { describeError, isFault, KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import type { Redacted } from '../base/redacted.ts';
 import { regionAddress } from '../base/region-address.ts';
@@ -33,6 +33,8 @@ export interface UpParts {
 
 const STATUS_MS = 500;
 const READY_MS = 120_000;
+const APPLY_TRIES = 10;
+const APPLY_AGAIN_MS = 500;
 
 /**
  * Runs a stack in the foreground: becomes the keeper, waits for control, applies the manifests, shows what happens, and
@@ -92,7 +94,7 @@ async function bringUp(up: {
 }): Promise<void> {
   const { context, options, control, live, resources, startedMs, signal } = up;
   await untilControl(context, control, signal);
-  const applied = await apply(context, control, resources);
+  const applied = await applyUnderLead(context, control, resources, signal);
   for (const { key, change, version } of applied.filter((each) => each.change !== 'unchanged')) {
     live.line(`${change} ${key}${version === undefined ? '' : ` version ${version}`}`);
   }
@@ -229,6 +231,24 @@ async function untilControl(context: CliContext, control: SocketClient, signal: 
     await context.clock.sleep(50, deadline).catch(() => {
       throw new KinError('control.unreachable', `control did not lead within ${READY_MS / 1000} s`);
     });
+  }
+}
+
+/** On a busy machine the lead may be lost for a moment. Applying is idempotent, so it is asked of whoever leads next. */
+async function applyUnderLead(
+  context: CliContext,
+  control: SocketClient,
+  resources: readonly LoadedResource[],
+  signal: AbortSignal,
+): Promise<readonly Applied[]> {
+  for (let left = APPLY_TRIES; ; left -= 1) {
+    try {
+      return await apply(context, control, resources);
+    } catch (error) {
+      const isPassing = isFault(error, 'lease.lost') || isFault(error, 'lease.stale');
+      if (!isPassing || left <= 1) throw error;
+      await context.clock.sleep(APPLY_AGAIN_MS, signal);
+    }
   }
 }
 
