@@ -1,4 +1,5 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import { type FailureDomain, failureDomains } from './failure-domains.ts';
 import type { AssetView, InstanceView } from './fleet-view.ts';
 import { accuse, burning, named, occupants, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
 
@@ -8,15 +9,24 @@ const SICK_SHARE_MIN = 0.8;
 /** Elsewhere only few may be sick, or it is nothing that a place explains. */
 const ELSEWHERE_MAX = 0.15;
 
+/** What is gone: a process that ended, and one that answers nobody. */
+const GONE: readonly SymptomName[] = ['hung', 'exited'];
+/** A place that is lost takes all with it at once. */
+const TOGETHER_MS = 30_000;
+/** What is gone for a moment may only have been busy, as with a single process that hangs. */
+const RIPE_AFTER_MS = 1_500;
+
 /**
- * What stands together and fails together, while the rest is well, accuses the place: a region before a machine. Only a
- * place that is known as a thing can be accused; otherwise its instances stand for themselves.
+ * What stands together and fails together, while the rest is well, accuses the place: a region before a machine. A place
+ * that nobody declared is accused only when what stands there fell silent at once; otherwise its instances stand for
+ * themselves.
  */
 export const hosts: Rule = (scene) => {
   const symptoms = named(scene.left, OF_INSTANCES);
   const sick = new Set(symptoms.map(({ subject }) => subject.name));
   if (sick.size < INSTANCES_MIN) return undefined;
-  for (const asset of placesOf(scene)) {
+  for (const domain of failureDomains(scene.fleet)) {
+    const { asset } = domain;
     const here = occupants(scene.fleet).filter((each) => isAt(asset, each));
     const there = occupants(scene.fleet).filter((each) => !isAt(asset, each));
     const sickHere = here.filter(({ id }) => sick.has(id)).length;
@@ -24,6 +34,7 @@ export const hosts: Rule = (scene) => {
     if (sickHere < INSTANCES_MIN || sickHere < SICK_SHARE_MIN * here.length) continue;
     if (sickThere > ELSEWHERE_MAX * Math.max(1, there.length) || there.length === 0) continue;
     const evidence = symptoms.filter(({ subject }) => here.some(({ id }) => id === subject.name));
+    if (!isToBeAccused(domain, evidence, here.length, scene.fleet.at)) continue;
     const summary = `${sickHere} of ${here.length} instances at ${asset.id} are sick, ${sickThere} of ${there.length} elsewhere`;
     const accused = {
       cause: 'infrastructure' as const,
@@ -36,14 +47,23 @@ export const hosts: Rule = (scene) => {
   return undefined;
 };
 
-/** Regions first, then hosts: the wider place explains the narrower. */
-function placesOf({ fleet }: Scene): readonly AssetView[] {
-  const regions = fleet.assets.filter((each) => each.host === null && each.region !== null && isPlace(each));
-  return [...regions, ...fleet.assets.filter((each) => each.kind === 'host' && each.host !== null)];
-}
-
-function isPlace({ kind }: AssetView): boolean {
-  return kind === 'network' || kind === 'host';
+/**
+ * A place that is only known by its instances: nearly all of these are gone since about one moment, and most of them did
+ * not end. Whose end somebody could report can be started again where it was.
+ */
+function isToBeAccused(
+  { implied }: FailureDomain,
+  evidence: readonly Symptom[],
+  instances: number,
+  now: number,
+): boolean {
+  if (!implied) return true;
+  const gone = evidence.filter(({ name }) => GONE.includes(name));
+  const silent = new Set(gone.filter(({ name }) => name === 'hung').map(({ subject }) => subject.name));
+  const since = gone.map((each) => each.since);
+  const isAtOnce = Math.max(...since) - Math.min(...since) <= TOGETHER_MS;
+  const isRipe = now - Math.min(...since) >= RIPE_AFTER_MS;
+  return isAtOnce && isRipe && silent.size >= SICK_SHARE_MIN * instances;
 }
 
 function isAt(asset: AssetView, instance: InstanceView): boolean {

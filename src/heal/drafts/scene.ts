@@ -12,6 +12,7 @@ import {
   type WorkloadView,
   workloadOf,
 } from '../../diagnose/fleet-view.ts';
+import { assetOrPlaceOf } from '../../diagnose/failure-domains.ts';
 import type { Cause } from '../../resources/playbook.ts';
 import type { Step } from '../plan.ts';
 import type { PastRepair } from '../situation.ts';
@@ -46,7 +47,7 @@ export function keyOf(scene: Scene, what: string): string {
 }
 
 export function subjectAsset({ subject, fleet }: Scene): AssetView | undefined {
-  return subject.kind === 'asset' ? assetOf(fleet, subject.name) : undefined;
+  return subject.kind === 'asset' ? assetOrPlaceOf(fleet, subject.name) : undefined;
 }
 
 export function subjectActor({ subject, fleet }: Scene): ActorView | undefined {

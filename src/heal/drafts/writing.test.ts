@@ -52,6 +52,19 @@ describe('revert of a setting', () => {
     expect(drafted(revert, { ...history(bad), declared: '1' })).toEqual([]);
   });
 
+  test('leaves what is as it was declared', () => {
+    expect(wroteBack(revert, { ...history(was('5', 0), bad), declared: '5' })).toBe('5');
+    expect(drafted(revert, { ...history(was('5', 0), bad), declared: '1' })).toEqual([]);
+  });
+
+  test.each(['protection', 'grant'] as const)('takes no %s away, and may give it back', (kind) => {
+    const on = was('on', AT - 2_000, { soakedAt: null });
+    expect(drafted(revert, { ...history(was('off', 0), on), kind })).toEqual([]);
+    expect(drafted(revert, { ...history(was(null, 0), on), kind })).toEqual([]);
+    expect(wroteBack(revert, { ...history(was('on', 0), was('off', AT - 2_000, { soakedAt: null })), kind })).toBe('on');
+    expect(wroteBack(revert, { ...history(was('off', 0), on), kind: 'flag' })).toBe('off');
+  });
+
   test('removes what was absent before', () => {
     expect(wroteBack(revert, history(was(null, 0), bad))).toBeNull();
   });
@@ -152,6 +165,10 @@ describe('reroute', () => {
     expect(steps.map(({ input, touch }) => [input['setting'], input['value'], touch.tenants, touch.regions])).toEqual([
       ['route/shop', 'us', ['shop'], ['us']],
     ]);
+  });
+  test('leaves a lost region that is known only by what stood in it', () => {
+    const steps = reroute(sceneOf('infrastructure', { kind: 'asset', name: network.id }, { ...fleet, assets: [] }), {});
+    expect(steps.map(({ input }) => input['setting'])).toEqual(['route/shop']);
   });
   test('moves nobody to where nothing serves', () => {
     const alone = { ...fleet, workloads: [workloadView('records')] };
