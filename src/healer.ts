@@ -53,16 +53,16 @@ export interface HealerOptions {
   readonly random: Random;
   readonly log: Log;
   /** Takes the readings that came in since it was asked last. */
-  takeSamples(): readonly Sample[];
-  woken(signal: AbortSignal): Promise<void>;
+  readonly takeSamples: () => readonly Sample[];
+  readonly woken: (signal: AbortSignal) => Promise<void>;
   /** Something may have changed: the loop is to look again. */
   wake(): void;
   /** The epoch under which this replica leads. */
-  epoch(): number | undefined;
+  readonly epoch: () => number | undefined;
   /** Aborts when this replica no longer leads. */
   leadership(): AbortSignal;
   /** The fleet as last read; what only this process knows of it is of this moment. */
-  view(): FleetView;
+  readonly view: () => FleetView;
   /** Reads it again: a move is judged on what is so, not on what was. Rejects when state cannot be read. */
   lookAgain(): Promise<FleetView>;
   /** Resolves once there is something to look at. */
@@ -106,6 +106,10 @@ export function createHealer(options: HealerOptions): Healer {
         view: options.view,
         userSignal: options.userSignal,
         symptoms: () => symptoms,
+        doubted: () =>
+          tracker.open.flatMap(({ body }) =>
+            body.diagnosis.cause === 'observer' ? [body.diagnosis.subject.name] : [],
+          ),
         clock,
       }),
       onChange: (run) => {
@@ -217,7 +221,9 @@ class Refusals {
     this.#last.set(incident.id, { at: this.#options.clock.now(), reasons });
     if (isSame) return;
     const guards = denied.map(({ guard, reason, remedy }) => ({ guard, reason, remedy }));
-    await this.#options.memory.refuseIncident(incident, { target: refusal.target, guards });
+    const proposal =
+      refusal.proposal?.steps.map(({ move, rung, effect, undo }) => ({ move, rung, effect, undo })) ?? [];
+    await this.#options.memory.refuseIncident(incident, { target: refusal.target, guards, proposal });
     this.#tracker.invalidate();
   }
 }

@@ -93,7 +93,15 @@ export interface IncidentSummary {
   readonly openedAt: string;
   readonly detectedAt: string;
   readonly closedAt: string | null;
-  readonly refusal: { readonly guards: readonly GuardRefusal[] } | null;
+  readonly refusal: { readonly guards: readonly GuardRefusal[]; readonly proposal?: readonly Proposed[] } | null;
+}
+
+/** A step that would be made if the playbook had leave to. */
+export interface Proposed {
+  readonly move: string;
+  readonly rung: number;
+  readonly effect: string;
+  readonly undo: string;
 }
 
 export interface GuardRefusal {

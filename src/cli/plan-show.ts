@@ -9,7 +9,7 @@ export function renderPlanShow(answer: PlanAnswer, telling: Telling, now: number
   const calls = rehearsal.map(({ moveIndex, call, order }) => `${moveIndex + 1}. ${call} ${JSON.stringify(order)}`);
   return [
     `${paint('bold', `Plan ${plan.id}`)}: ${standing(answer, now)}`,
-    `${plan.summary}`,
+    plan.summary,
     `cause ${plan.cause}; incident ${plan.incident}; playbook ${plan.playbook}; holds ${plan.target}\n`,
     section(
       paint,

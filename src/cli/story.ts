@@ -1,6 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import type { Plan, Step, Verdict } from '../heal/plan.ts';
-import type { Evidence, GuardRefusal, IncidentAnswer, StoryEntry, StoryRepair } from './answers.ts';
+import type { Evidence, GuardRefusal, IncidentAnswer, Proposed, StoryEntry, StoryRepair } from './answers.ts';
 import { epochMsOf, printDuration, type PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
@@ -26,6 +26,9 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
     ...told.flat(),
     incident.refusal && incident.state === 'open'
       ? section(paint, 'Refused', renderRefusal(incident.refusal.guards))
+      : '',
+    incident.refusal?.proposal?.length && incident.state === 'open'
+      ? section(paint, 'Proposed (nothing was done)', renderProposal(incident.refusal.proposal))
       : '',
     section(paint, 'Outcome', renderEnd(incident, repairs, telling)),
   ];
@@ -127,6 +130,12 @@ function renderRefusal(guards: readonly GuardRefusal[]): string {
     ...(remedy ? [`  -> ${remedy}`] : []),
   ]);
   return lines.length > 0 ? lines.join('\n') : 'without a reason on record';
+}
+
+function renderProposal(steps: readonly Proposed[]): string {
+  return steps
+    .map(({ move, effect, undo }, at) => `${at + 1}. ${move}: ${effect}${undo ? `; undone: ${undo}` : ''}`)
+    .join('\n');
 }
 
 function renderJournal({ journal, plan, id }: StoryRepair, detectedMs: number, paint: Paint): string {

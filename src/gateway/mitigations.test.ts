@@ -61,7 +61,7 @@ test('what has ended holds nobody, and a ramp lets more and more through', async
   world.publish();
   const shares = { ok: 0, held: 0 };
   await until(async () => {
-    (await statusOf(port)) === 200 ? (shares.ok += 1) : (shares.held += 1);
+    shares[(await statusOf(port)) === 200 ? 'ok' : 'held'] += 1;
     return shares.held > 0 && shares.ok > 2 * shares.held && shares.ok > 20;
   });
 });

@@ -190,6 +190,13 @@ describe('the playbook', () => {
   });
 });
 
+test('a playbook that only proposes does nothing, and lays before people what it would do', () => {
+  const proposes = playbook('proposes', ['instance-hung'], ['replace'], { autonomy: 'propose' });
+  const decision = decideOn(diagnosisOf('instance-hung', instance), { policy: policyOf({ playbooks: [proposes] }) });
+  expect(denials(decision)).toEqual(['autonomy']);
+  expect(decision).toMatchObject({ kind: 'refusal', proposal: { steps: [{ move: 'replace' }] } });
+});
+
 describe('a refusal', () => {
   const stops = [{ id: 'stp', scope: 'global', reason: 'r', by: 'ada', expiresAt: null }];
 

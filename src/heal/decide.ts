@@ -190,6 +190,8 @@ function planFor(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Decisio
   const lawful = judged.filter(({ denied }) => denied.length === 0);
   const refused = whatWasRefused(judged);
   if (lawful.length === 0) {
+    const proposed = judged.filter(({ denied }) => denied.every(({ guard }) => guard === 'autonomy'));
+    if (proposed.length > 0) return propose(chosen, proposed, refused, desk);
     const names = new Set(refused.map(({ guard }) => guard));
     const allowed = judged[0]?.verdicts.filter(({ guard }) => !names.has(guard)) ?? [];
     return callInstead(chosen, refused, allowed, desk);
@@ -199,6 +201,23 @@ function planFor(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Decisio
   if (plan) return plan;
   const alone = withVerdicts(toPlan(chosen, ladder.slice(0, 1), desk), refused, desk);
   return alone ?? { kind: 'refusal', incident: situation.incident, target: chosen.target, verdicts: refused };
+}
+
+/** Nothing stands against these rungs but that the playbook has no leave to climb any: they are laid before people. */
+function propose(
+  chosen: Candidate,
+  proposed: readonly { readonly rung: Rung; readonly verdicts: readonly Verdict[] }[],
+  refused: readonly Verdict[],
+  desk: Desk,
+): Decision {
+  const { situation } = desk;
+  const plan = toPlan(
+    chosen,
+    proposed.map(({ rung }) => rung),
+    desk,
+  );
+  const proposal = { ...plan, needsApproval: true, verdicts: proposed[0]?.verdicts ?? [] };
+  return { kind: 'refusal', incident: situation.incident, target: chosen.target, verdicts: refused, proposal };
 }
 
 /** The first rung and those that can follow it: none that asks for a person after one that does not. */

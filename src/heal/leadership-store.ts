@@ -18,5 +18,5 @@ export async function readTakeovers(database: Pick<Database, 'kysely'>): Promise
     .where('gained_at', '>', sql<string>`now() - interval '10 minutes'`)
     .where('epoch', '>', 1)
     .executeTakeFirst();
-  return Number(row?.count ?? 0);
+  return row?.count ?? 0;
 }

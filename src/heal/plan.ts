@@ -100,6 +100,8 @@ export interface Refusal {
   readonly incident: string;
   readonly target: string | null;
   readonly verdicts: readonly Verdict[];
+  /** What would be done if the playbook had leave to: for a playbook that only proposes. */
+  readonly proposal?: Plan;
 }
 
 export type Decision = Plan | Refusal;

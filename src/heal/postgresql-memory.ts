@@ -68,5 +68,5 @@ async function readRelapses(database: Database, key: string) {
     .where('closed_at', '>', sql<string>`now() - interval '1 day'`)
     .executeTakeFirst();
   const lastOverAt = row?.lastOverAt ?? null;
-  return { count: Number(row?.count ?? 0), lastOverAt: lastOverAt === null ? null : fromIso(lastOverAt) };
+  return { count: row?.count ?? 0, lastOverAt: lastOverAt === null ? null : fromIso(lastOverAt) };
 }

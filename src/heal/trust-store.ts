@@ -62,7 +62,7 @@ export async function readLearned(database: Database): Promise<Learned> {
     .execute();
   return learnedFrom(
     rows.map(({ event, move_index: moveIndex, harm, body }) => {
-      const failed = Number((harm as { failed?: number } | null)?.failed ?? 0);
+      const failed = (harm as { failed?: number } | null)?.failed ?? 0;
       return { plan: body as unknown as Plan, moveIndex, isGood: event === 'verified', failed };
     }),
   );

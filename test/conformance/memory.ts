@@ -110,11 +110,12 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
     });
 
     test('whoever no longer leads writes nothing at all', async () => {
-      const { leader, depose } = await open();
+      const world = await open();
+      const { leader } = world;
       const incident = await leader.openIncident(sick, 1_000);
       const plan = planOf({ incident: incident.id });
       await leader.beginRepair('rep_1', plan, SCOPES);
-      const successor = await depose();
+      const successor = await world.depose();
       const stale = { code: 'lease.stale' };
       await expect(leader.openIncident({ ...sick, key: 'another' }, 1_000)).rejects.toMatchObject(stale);
       await expect(leader.refuseIncident(incident, {})).rejects.toMatchObject(stale);
