@@ -22,3 +22,18 @@ export function goodValues(setting: SettingView, onset: number): readonly Settin
 export function isGoodVersion(version: VersionView, onset: number): boolean {
   return version.promotedAt !== null && version.promotedAt <= onset && version.rejectedAt === null;
 }
+
+/** What a protection or a grant that is not given is called. */
+const OFF: ReadonlySet<string | null> = new Set([null, '', '0', 'off', 'false', 'no', 'none', 'disabled']);
+
+/**
+ * Why going to a value is no repair, however well it once served: it leaves what people declared, or it takes away a
+ * protection or a grant that is there. Whoever is kept out by those is kept out by intention, until a person says
+ * otherwise. Undefined when nothing speaks against it.
+ */
+export function whyNotTo({ id, kind, value: now, declared }: SettingView, value: string | null): string | undefined {
+  if (value === now) return undefined;
+  if (declared !== undefined && declared === now) return `${id} is as it was declared`;
+  const isGuarding = kind === 'protection' || kind === 'grant';
+  return isGuarding && OFF.has(value) && !OFF.has(now) ? `${id} would no longer protect or permit` : undefined;
+}

@@ -17,6 +17,8 @@ export interface SignalOptions {
   readonly view: () => FleetView;
   readonly userSignal: UserSignal;
   readonly symptoms: () => Symptoms;
+  /** Vantages that are under suspicion at this moment: what they alone say is no verification. */
+  readonly doubted: () => readonly string[];
   readonly clock: Clock;
 }
 
@@ -24,9 +26,12 @@ export interface SignalOptions {
  * The signal by which a repair is verified: what the tenants' own requests felt since the move, that nothing speaks
  * against what was put in place, and that it is there. Without traffic the readiness of the successors stands in for it:
  * a synthetic request of the tenants' kind. `none` only when not even that can be asked.
+ *
+ * A vantage under suspicion neither speaks against a repair nor for want of its word keeps one from being good: what the
+ * tenants feel is the better witness, wherever there is one.
  */
 export function signalFor(options: SignalOptions): () => Reading {
-  const { plan, steps, since, view, userSignal, symptoms, clock } = options;
+  const { plan, steps, since, view, userSignal, symptoms, doubted, clock } = options;
   const limited = steps.flatMap(({ move, input }) => (LIMITS.has(move) ? [String(input['tenant'] ?? '')] : []));
   const exceptTenant = limited[0];
   const successors = steps.flatMap(successorsOf);
@@ -43,10 +48,11 @@ export function signalFor(options: SignalOptions): () => Reading {
       ...(moved.length === 0 ? {} : { onlyTenants: moved }),
     });
     const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
-    if (failing || speaksAgainst(plan, since, symptoms())) return 'bad';
+    const liars = doubted();
+    if (failing || speaksAgainst(plan, since, symptoms(), liars)) return 'bad';
     if (plan.workload === null || exceptTenant !== undefined) return felt.requests > 0 ? 'good' : 'none';
     // What the tenants feel is what counts. Where nothing was put in place, readiness speaks only for want of requests.
-    if (successors.length === 0 && routed && felt.requests > 0) return 'good';
+    if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
   };
 }
@@ -54,10 +60,11 @@ export function signalFor(options: SignalOptions): () => Reading {
 /** Whoever is limited fails by intention; what the others feel is what counts. */
 const LIMITS: ReadonlySet<string> = new Set(['throttle', 'quarantine', 'shed']);
 
-/** A claim that the plan answers, or one about its workload, that was seen again since the move. */
-function speaksAgainst(plan: Plan, since: number, standing: Symptoms): boolean {
-  return [...standing].some(([key, { name, subject, at }]) => {
+/** A claim that the plan answers, or one about its workload, that was seen again since the move by who is believed. */
+function speaksAgainst(plan: Plan, since: number, standing: Symptoms, liars: readonly string[]): boolean {
+  return [...standing].some(([key, { name, subject, at, vantages }]) => {
     if (at <= since || name === 'objective-burning') return false;
+    if (vantages.length > 0 && vantages.every((each) => liars.includes(each))) return false;
     if (plan.answers.includes(key)) return true;
     return plan.cause !== 'tenant' && 'workload' in subject && subject.workload === plan.workload;
   });

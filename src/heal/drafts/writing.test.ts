@@ -61,7 +61,9 @@ describe('revert of a setting', () => {
     const on = was('on', AT - 2_000, { soakedAt: null });
     expect(drafted(revert, { ...history(was('off', 0), on), kind })).toEqual([]);
     expect(drafted(revert, { ...history(was(null, 0), on), kind })).toEqual([]);
-    expect(wroteBack(revert, { ...history(was('on', 0), was('off', AT - 2_000, { soakedAt: null })), kind })).toBe('on');
+    expect(wroteBack(revert, { ...history(was('on', 0), was('off', AT - 2_000, { soakedAt: null })), kind })).toBe(
+      'on',
+    );
     expect(wroteBack(revert, { ...history(was('off', 0), on), kind: 'flag' })).toBe('off');
   });
 

@@ -1,7 +1,7 @@
 /** Moves that write a setting: back to what was good, to another size, or to another way. */
 import type { SettingView } from '../../diagnose/fleet-view.ts';
 import type { MoveName } from '../../resources/playbook.ts';
-import { goodValues } from '../onset.ts';
+import { goodValues, whyNotTo } from '../onset.ts';
 import {
   type Draft,
   type DraftMove,
@@ -37,7 +37,7 @@ function restoring(move: MoveName, fits: (setting: SettingView) => boolean): Dra
       .filter(fits)
       .flatMap((setting) => {
         const good = goodValue(setting, scene);
-        return good === undefined ? [] : write(scene, move, setting, good);
+        return good === undefined || whyNotTo(setting, good) !== undefined ? [] : write(scene, move, setting, good);
       });
 }
 

@@ -1,7 +1,7 @@
 /** Guards that ask whether a plan is well made: journaled, verified, going back to something good, said in full. */
 import { assetOf, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
-import { goodValues, isGoodVersion, onsetOf } from '../onset.ts';
+import { goodValues, isGoodVersion, onsetOf, whyNotTo } from '../onset.ts';
 import type { Step } from '../plan.ts';
 import { SLOWEST_FAILURE_MS } from '../slowest-failure.ts';
 import { deedsOf, deny, type Guard, type Review, threshold } from './guard.ts';
@@ -67,7 +67,7 @@ export const soak: Guard = {
 export const lastKnownGood: Guard = {
   number: 16,
   name: 'last-known-good',
-  rule: 'what a step goes back to had soaked before the incident began, or was declared; what was written inside its window proves nothing',
+  rule: 'what a step goes back to had soaked before the incident began, or was declared; what was written inside its window proves nothing; nothing goes back from what is declared, and no protection or grant is taken away',
   source: 'Azure Front Door 2025: the poisoned configuration was promoted to last-known-good',
   thresholds: [],
   at: 'planning',
@@ -75,9 +75,8 @@ export const lastKnownGood: Guard = {
   review(review) {
     for (const step of restoringSteps(review)) {
       const { setting, value, workload, to } = step.input;
-      if (typeof setting === 'string' && !isGoodValue(review, setting, value === null ? null : String(value))) {
-        return deny(`${String(value)} of ${setting} had not soaked before the incident`, 'name an older value');
-      }
+      const against = typeof setting === 'string' ? whyNoValue(review, setting, textOf(value)) : undefined;
+      if (against) return against;
       if (typeof to === 'number' && typeof workload === 'string') {
         const version = workloadOf(review.fleet, workload)?.versions.find((each) => each.version === to);
         if (version && isGoodVersion(version, onsetOf(review.situation.diagnosis))) continue;
@@ -90,11 +89,18 @@ export const lastKnownGood: Guard = {
 
 const restoringSteps = (review: Review) => review.plan.steps.filter((step) => MOVE_TRAITS[step.move].restores);
 
-function isGoodValue({ fleet, situation }: Review, id: string, value: string | null): boolean {
+function whyNoValue({ fleet, situation }: Review, id: string, value: string | null) {
   const setting = settingOf(fleet, id);
-  if (!setting) return false;
-  const isDeclared = setting.declared !== undefined && setting.declared === value;
-  return isDeclared || goodValues(setting, onsetOf(situation.diagnosis)).some((change) => change.value === value);
+  const why = setting && whyNotTo(setting, value);
+  if (why !== undefined) return deny(why, 'a person decides');
+  const isDeclared = setting?.declared !== undefined && setting.declared === value;
+  const good = setting ? goodValues(setting, onsetOf(situation.diagnosis)) : [];
+  if (isDeclared || good.some((change) => change.value === value)) return undefined;
+  return deny(`${String(value)} of ${id} had not soaked before the incident`, 'name an older value');
+}
+
+function textOf(value: unknown): string | null {
+  return value === null ? null : String(value);
 }
 
 export const dataSafe: Guard = {

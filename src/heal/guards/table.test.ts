@@ -268,3 +268,16 @@ test('versions that were promoted inside the window of the incident are not gone
   expect(refusersOf(reviewOf({ plan, fleet: versions(AT - 500) }))).toEqual(['last-known-good']);
   expect(refusersOf(reviewOf({ plan, fleet: versions(AT - 1_500) }))).toEqual([]);
 });
+
+test('nothing goes back from what is declared, and nothing that protects is taken away', () => {
+  const written = (more: Parameters<typeof withSetting>[0], value: string) =>
+    refusersOf(reviewOf({ fleet: withSetting(more), plan: writing({ value }) }));
+  expect(written({ declared: '1' }, '10')).toEqual(['last-known-good']);
+  expect(written({ declared: '10' }, '10')).toEqual([]);
+  const history = [
+    { value: 'off', at: 0, by: 'person ada', soakedAt: 10 },
+    { value: 'on', at: AT - 2_000, by: 'person bo', soakedAt: null },
+  ];
+  expect(written({ kind: 'protection', value: 'on', history }, 'off')).toEqual(['last-known-good']);
+  expect(written({ kind: 'flag', value: 'on', history }, 'off')).toEqual([]);
+});

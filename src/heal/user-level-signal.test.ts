@@ -1,0 +1,67 @@
+import { describe, expect, test } from 'vitest';
+import { AT, fleetView, instanceView, workloadView } from '../../test/sim/fleet-views.ts';
+import { planOf, stepOf } from '../../test/sim/plans.ts';
+import { EMPTY_SKETCH } from '../base/latency-sketch.ts';
+import { type Symptom, symptomKey } from '../detect/symptom.ts';
+import { UserSignal } from '../observe/user-signal.ts';
+import { signalFor } from './user-level-signal.ts';
+
+const instance = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
+const down: Symptom = {
+  name: 'probe-failed',
+  subject: instance,
+  since: AT - 500,
+  at: AT,
+  vantages: ['prober'],
+  reason: 'records-0 is not ready',
+  evidence: {},
+};
+
+/** What the signal says a second after a write, with instances that look down to the prober. */
+function readingOf(given: {
+  doubted: readonly string[];
+  failed: number;
+  symptom?: Partial<Symptom>;
+  routed?: boolean;
+}) {
+  const records = workloadView('records', {
+    routed: given.routed ?? true,
+    instances: [0, 1, 2].map((ordinal) => instanceView(`records-${ordinal}`, { ready: false })),
+  });
+  const userSignal = new UserSignal();
+  const counts = { ok: 100 - given.failed, failed: given.failed, limited: 0, refused: 0 };
+  const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
+  userSignal.add({ kind: 'requests', ...from, ...counts, latency: EMPTY_SKETCH } as Parameters<UserSignal['add']>[0]);
+  const symptom = { ...down, ...given.symptom };
+  const write = stepOf({ move: 'revert', input: { setting: 'records/POOL', value: '3' } });
+  return signalFor({
+    plan: planOf({ cause: 'configuration', steps: [write] }),
+    steps: [write],
+    since: AT - 1_000,
+    view: () => fleetView([records]),
+    userSignal,
+    symptoms: () => new Map([[symptomKey(symptom.name, symptom.subject), symptom]]),
+    doubted: () => given.doubted,
+    clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
+  })();
+}
+
+describe('a vantage under suspicion', () => {
+  test('does not speak against a repair that the tenants felt', () => {
+    expect(readingOf({ doubted: ['prober'], failed: 0 })).toBe('good');
+    expect(readingOf({ doubted: ['prober'], failed: 0, routed: false })).toBe('good');
+  });
+
+  test('does not stand in for the tenants either', () => {
+    expect(readingOf({ doubted: ['prober'], failed: 50 })).toBe('bad');
+  });
+
+  test('is heard when another one says the same', () => {
+    expect(readingOf({ doubted: ['prober'], failed: 0, symptom: { vantages: ['prober', 'keeper'] } })).toBe('bad');
+  });
+});
+
+test('a vantage that nobody doubts speaks against a repair', () => {
+  expect(readingOf({ doubted: [], failed: 0 })).toBe('bad');
+  expect(readingOf({ doubted: ['keeper'], failed: 0 })).toBe('bad');
+});
