@@ -3,7 +3,8 @@ import { AT, fleetView, instanceView, tenantView, workloadView } from '../../../
 import { diagnosisOf, planOf, policyOf, repairOf, situationOf, stepOf } from '../../../test/sim/plans.ts';
 import { reviewOf as review, subject, verdictOf as verdict } from '../../../test/sim/reviews.ts';
 import type { InstanceView } from '../../diagnose/fleet-view.ts';
-import type { FreezeWindow, Stop } from '../situation.ts';
+import type { Step } from '../plan.ts';
+import type { FreezeWindow, Situation, Stop } from '../situation.ts';
 import { reviewPlan } from './review.ts';
 import { GUARDS } from './table.ts';
 import { budgetScopes, overlaps } from './target.ts';
@@ -223,6 +224,56 @@ describe('blast-radius', () => {
     expect(taken(2, [])).toBe('allow');
     expect(taken(1, ['records-5'])).toBe('allow');
     expect(taken(0, ['records-3', 'records-4', 'records-5'])).toBe('allow');
+  });
+});
+
+describe('blast-radius in a workload of six', () => {
+  const taken = (views: readonly InstanceView[]) =>
+    verdict('blast-radius', {
+      fleet: fleetView([workloadView('records', { wanted: { eu: 6 }, instances: views })]),
+      plan: planOf({ steps: [stepOf({}, { instances: ['records-0'], servingTakenAtOnce: 1 })] }),
+    });
+  test('counts what is down already', () => {
+    expect(taken(instances({}, {}, {}, {}, {}, down))).toBe('allow');
+    expect(taken(instances({}, {}, {}, {}, down, down))).toBe('deny');
+    expect(taken(instances(down, {}, {}, {}, {}, down))).toBe('allow');
+  });
+  test('counts slots that were left empty', () => {
+    expect(taken(instances({}, {}, {}, {}, {}))).toBe('allow');
+    expect(taken(instances({}, {}, {}, {}))).toBe('deny');
+    expect(taken(instances({}, {}, {}, {}, down))).toBe('deny');
+  });
+});
+
+describe('capacity while what is started does not come up', () => {
+  const equal = { workload: 'records', inPlace: true, version: 1, oldVersion: 1 };
+  const broken = diagnosisOf('instance-died', subject);
+  const others = [{ ...broken, evidence: broken.evidence.map((each) => ({ ...each, name: 'start-failed' as const })) }];
+  const stuck = repairOf('slot records/eu/2', { outcome: 'stuck', endedAt: AT - 1_000, moves: ['restart'] });
+  const stopped = (more: Partial<Situation>, view: Partial<InstanceView> = {}, steps: readonly Step[] = []) =>
+    verdict('capacity', {
+      fleet: fleetView([workloadView('records', { replacement: 'in-place', instances: instances({}, view) })]),
+      plan: planOf({ steps: [...steps, stepOf({ move: 'restart', input: equal }, { servingTakenAtOnce: 1 })] }),
+      situation: { ...situationOf(diagnosisOf('instance-degraded', subject)), ...more },
+    });
+  test('denies to stop what serves for an equal successor', () => {
+    expect(stopped({})).toBe('allow');
+    expect(stopped({ others })).toBe('deny');
+    expect(stopped({ repairs: [stuck] })).toBe('deny');
+  });
+  test('allows once one came up since, after a while, and when something is changed before', () => {
+    expect(stopped({ others }, { startedAt: AT - 50 })).toBe('allow');
+    expect(stopped({ repairs: [{ ...stuck, endedAt: AT - 600_001 }] })).toBe('allow');
+    expect(stopped({ others }, {}, [stepOf({ move: 'revert' })])).toBe('allow');
+  });
+});
+
+describe('selection', () => {
+  const scaled = (by: number) =>
+    verdict('selection', { plan: planOf({ steps: [stepOf({ move: 'scale', input: { workload: 'records', by } })] }) });
+  test('denies to scale by less than one, or by a part of one', () => {
+    expect(scaled(2)).toBe('allow');
+    expect([scaled(-6), scaled(0), scaled(1.5), scaled(Number.NaN)]).toEqual(['deny', 'deny', 'deny', 'deny']);
   });
 });
 

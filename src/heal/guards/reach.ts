@@ -1,13 +1,14 @@
 /** Guards that ask how far a plan reaches, and whether there is room for it. */
-import { assetOf, type InstanceView, settingOf } from '../../diagnose/fleet-view.ts';
+import { assetOf, type FleetView, type InstanceView, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
 import { deedsOf, deny, type Guard, type Review, threshold } from './guard.ts';
+import { overlaps } from './target.ts';
 
 export const blastRadius: Guard = {
   number: 4,
   name: 'blast-radius',
-  rule: 'at most a third of a workload, a region, a host and the tenants (never less than one), and a bounded number in all, is taken away at once, other repairs included; a leak is contained all the same',
+  rule: 'at most a third of a workload, a region, a host and the tenants (never less than one), and a bounded number in all, is away at once: other repairs and what does not serve included; a leak is contained all the same',
   source: 'AWS S3 2017, EBS 2011; Envoy 10 %, ASG 90 % minimum healthy, Config 10 %',
   thresholds: ['blast-radius.shareMax', 'blast-radius.instancesMax'],
   at: 'every step',
@@ -20,21 +21,20 @@ export const blastRadius: Guard = {
 function instancesAway({ plan, situation, fleet, policy }: Review) {
   const occupants = fleet.workloads.flatMap((each) => each.instances).filter((each) => each.role === 'occupant');
   const busy = new Set(situation.repairs.filter((each) => each.endedAt === null).flatMap((each) => each.instances));
+  const isAway = ({ id, ready }: InstanceView) => busy.has(id) || !ready;
   const shareMax = threshold(policy, 'blast-radius.shareMax');
   for (const step of plan.steps) {
     const own = step.touch.servingTakenAtOnce;
     const touched = occupants.filter((each) => step.touch.instances.includes(each.id));
     if (own === 0) continue;
-    for (const { name, members } of domainsOf(occupants, touched)) {
-      const others = members.filter((each) => busy.has(each.id) && !touched.includes(each)).length;
+    for (const { name, members, empty } of domainsOf(fleet, occupants, touched)) {
+      const others = empty + members.filter((each) => isAway(each) && !touched.includes(each)).length;
       const inside = members.filter((each) => touched.includes(each)).length;
       const away = (inside === touched.length ? own : Math.min(own, inside)) + others;
-      const max = Math.max(1, Math.floor(members.length * shareMax));
+      const size = members.length + empty;
+      const max = Math.max(1, Math.floor(size * shareMax));
       if (away <= max) continue;
-      return deny(
-        `${away} of ${members.length} instances of ${name} would be away, ${max} may be`,
-        'wait for the other repairs',
-      );
+      return deny(`${away} of ${size} instances of ${name} would be away, ${max} may be`, 'bring others back first');
     }
     const all = own + occupants.filter((each) => busy.has(each.id) && !touched.includes(each)).length;
     const allMax = threshold(policy, 'blast-radius.instancesMax');
@@ -44,15 +44,27 @@ function instancesAway({ plan, situation, fleet, policy }: Review) {
   return undefined;
 }
 
-/** What fails together: the workloads, regions and hosts of what is touched, each with all that is in it. */
-function domainsOf(occupants: readonly InstanceView[], touched: readonly InstanceView[]) {
+/**
+ * What fails together: the workloads, regions and hosts of what is touched, each with all that is in it, and how many
+ * slots of the workload nobody has: those that a repair or a death left empty serve nobody either.
+ */
+function domainsOf(fleet: FleetView, occupants: readonly InstanceView[], touched: readonly InstanceView[]) {
   const kinds = ['workload', 'region', 'host'] as const;
   return kinds.flatMap((kind) =>
-    [...new Set(touched.map((each) => each[kind]))].map((value) => ({
-      name: kind === 'workload' ? value : `${kind} ${value}`,
-      members: occupants.filter((each) => each[kind] === value),
-    })),
+    [...new Set(touched.map((each) => each[kind]))].map((value) => {
+      const members = occupants.filter((each) => each[kind] === value);
+      const empty = kind === 'workload' ? emptySlots(fleet, value) : 0;
+      return { name: kind === 'workload' ? value : `${kind} ${value}`, members, empty };
+    }),
   );
+}
+
+function emptySlots(fleet: FleetView, name: string): number {
+  const workload = workloadOf(fleet, name);
+  return Object.entries(workload?.wanted ?? {}).reduce((sum, [region, count]) => {
+    const taken = workload?.instances.filter((each) => each.role === 'occupant' && each.region === region).length ?? 0;
+    return sum + Math.max(0, count - taken);
+  }, 0);
 }
 
 /** Tenants that are kept out at once, whole or in part: a share of everybody counts as that share of the tenants. */
@@ -107,7 +119,7 @@ export const minimumHealthy: Guard = {
 export const selection: Guard = {
   number: 13,
   name: 'selection',
-  rule: 'an empty selection is nothing; what is selected is in the inventory, and not more than the step says',
+  rule: 'an empty selection is nothing; what is selected is in the inventory, and not more than the step says; room is added, never taken away',
   source: 'Google Diskerase: empty meant everything; AWS S3 2017; TravisCI 2016',
   thresholds: [],
   at: 'planning',
@@ -128,7 +140,10 @@ export const selection: Guard = {
           return deny(`${step.move} selects ${strange}, which is not in the inventory`, 'look again');
         }
       }
-      const { slots } = step.input;
+      const { slots, by } = step.input;
+      if (step.move === 'scale' && !(Number.isInteger(by) && Number(by) > 0)) {
+        return deny(`scale says ${String(by)} more instances`, 'correct the playbook: a repair only adds some');
+      }
       if (Array.isArray(slots) && slots.length !== step.touch.instances.length) {
         return deny(
           `${step.move} says ${step.touch.instances.length} instances and selects ${slots.length}`,
@@ -178,14 +193,18 @@ export const progressive: Guard = {
 export const capacity: Guard = {
   number: 20,
   name: 'capacity',
-  rule: 'there is room, and a place where somebody may be served, for a successor before anything is taken away; unknown room is not enough for that',
-  source: 'AWS EBS 2011, Slack 2021',
+  rule: 'there is room, and a place where somebody may be served, for a successor before anything is taken away; unknown room is not enough for that; while what is started does not come up, nothing that serves is stopped for a successor of its kind',
+  source: 'AWS EBS 2011, Slack 2021; Azure, 29 February 2012: service healing took down what still ran',
   thresholds: [],
   at: 'start',
   helps: 'person',
-  review({ plan, fleet, situation }) {
+  review(review) {
+    const { plan, fleet, situation } = review;
     const others = situation.repairs.filter((each) => each.endedAt === null && each.moves.some(starts)).length;
     for (const step of plan.steps) {
+      const vain = startsInVain(step, review);
+      if (vain !== undefined)
+        return deny(`${vain} did not come up when it was started last`, 'mend what it starts with');
       for (const [region, count] of Object.entries(startsOf(step))) {
         const room = fleet.room[region];
         const takes = step.input['inPlace'] === true;
@@ -201,6 +220,31 @@ export const capacity: Guard = {
     return undefined;
   },
 };
+
+/** How long a repair that is stuck says that what is started does not come up, if nothing has since. */
+const STUCK_MS = 600_000;
+
+/**
+ * The workload of which the last start failed, when a step stops what serves for an equal successor, and its rung changes
+ * nothing that could make this start another.
+ */
+function startsInVain({ move, rung, input, touch }: Step, { plan, fleet, situation, now }: Review): string | undefined {
+  const name = input['workload'];
+  const isEqual = input['version'] === input['oldVersion'];
+  if (typeof name !== 'string' || !isEqual || touch.servingTakenAtOnce === 0) return undefined;
+  if (plan.steps.some((each) => each.rung === rung && each.move !== move)) return undefined;
+  const failed = [situation.diagnosis, ...(situation.others ?? [])].flatMap(({ evidence }) =>
+    evidence.flatMap(({ name: what, subject, at }) =>
+      what === 'start-failed' && 'workload' in subject && subject.workload === name ? [at] : [],
+    ),
+  );
+  const stuck = situation.repairs.flatMap(({ outcome, endedAt, moves, target }) =>
+    outcome === 'stuck' && moves.includes(move) && overlaps(`workload ${name}`, target) ? [endedAt ?? now] : [],
+  );
+  const last = Math.max(...failed, ...stuck);
+  const isUp = workloadOf(fleet, name)?.instances.some((each) => each.ready && each.startedAt > last) === true;
+  return now - last > STUCK_MS || isUp ? undefined : name;
+}
 
 const starts = (move: Step['move']) => move === 'replace' || move === 'scale' || move === 'rollback';
 

@@ -148,7 +148,9 @@ const ALONE: Readonly<Record<string, Partial<Review>>> = {
     ...situated({ repairs: [repairOf('slot a/eu/4', { instances: ['records-3', 'records-4'] })] }),
   },
   'minimum-healthy': {
-    fleet: fleetView([workloadView('records', { replacement: 'in-place', instances: [instanceView('records-0')] })]),
+    fleet: fleetView([
+      workloadView('records', { replacement: 'in-place', wanted: { eu: 1 }, instances: [instanceView('records-0')] }),
+    ]),
     plan: planOf({ steps: [soundStep({ move: 'restart', ...inPlace }, { servingTakenAtOnce: 1 })] }),
   },
   progressive: {
