@@ -60,6 +60,20 @@ describe('scale', () => {
     expect(scaleOut(sceneOf('overload', subject, owned), {})).toEqual([]);
   });
 
+  test.each(['store main', 'hook vault'])('adds none that would need %s, which fails', (id) => {
+    const subject = { kind: 'asset', name: id } as const;
+    const scaled = (workloads: readonly string[]) =>
+      scaleOut(
+        sceneOf('infrastructure', subject, sceneFleet({ assets: [assetView(id, { workloads })] }), {
+          workload: 'records',
+        }),
+        {},
+      );
+    expect(scaled(['records'])).toEqual([]);
+    expect(scaled([])).toEqual([]);
+    expect(scaled(['bills'])).toHaveLength(1);
+  });
+
   test('makes up for a lost region where tenants of it may be served, and says who is held', () => {
     const network = assetView('network eu', { region: 'eu', workloads: [] });
     const fleet = sceneFleet({

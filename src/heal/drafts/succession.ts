@@ -181,6 +181,7 @@ export const scaleOut: DraftMove = (scene, parameters) => {
   return names.flatMap((name): readonly Draft[] => {
     const workload = workloadOf(fleet, name);
     if (!workload || workload.external || workload.replacement === 'in-place') return [];
+    if (needsWhatIsSick(scene, name)) return [];
     const declared = Object.keys(workload.wanted);
     const regions = lost === undefined ? declared : elsewhere(scene, workload, lost);
     if (regions.length === 0) return [];
@@ -202,6 +203,16 @@ export const scaleOut: DraftMove = (scene, parameters) => {
     return [draft];
   });
 };
+
+/**
+ * Each new instance would need the very asset that is sick, as those that run do; one elsewhere does without a place. Too
+ * much load is not the asset's fault, and more hands help.
+ */
+function needsWhatIsSick(scene: Scene, workload: string): boolean {
+  const asset = subjectAsset(scene);
+  if (!asset || isPlace(asset.kind) || scene.cause === 'overload') return false;
+  return asset.workloads.length === 0 || asset.workloads.includes(workload);
+}
 
 /** As many more as half of the load that came on top, never more than there are, and never more than half of the room. */
 function growthOf(scene: Scene, workload: WorkloadView, parameters: JsonObject): number {
