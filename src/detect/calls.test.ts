@@ -29,6 +29,18 @@ test('a callee that fails is a claim that says for whom and why', () => {
   expect(claim?.since).toBeGreaterThanOrEqual(59_000);
 });
 
+test('calls that do not fail any more are told as such while the window still holds those that did', () => {
+  const sick = then((at) => [callsAt(at, 'store', 4, 6, records), callsAt(at, 'store', 4, 6, bills)], 3_000);
+  const well = every(500, 63_000, 65_500, (at) => [
+    callsAt(at, 'store', 10, 0, records),
+    callsAt(at, 'store', 10, 0, bills),
+  ]);
+  expect(claimsAfter(callsDetector, sick)[0]?.evidence).toMatchObject({ ended: false });
+  expect(claimsAfter(callsDetector, [...sick, ...well])).toMatchObject([
+    { name: 'calls-failing', evidence: { ended: true } },
+  ]);
+});
+
 test('a callee with a kind in front is an asset', () => {
   const failing = every(500, 0, 8_000, (at) => callsAt(at, 'store main', 0, 10, records));
   expect(claimsAfter(callsDetector, failing)[0]?.subject).toEqual({ kind: 'asset', name: 'store main' });

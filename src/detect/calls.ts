@@ -129,6 +129,7 @@ function judgeErrors(watched: Watched, sample: CallsSample): readonly Change[] {
       failedShare: level.failedShare,
       usualFailedShare: usualFailedShare(watched.track),
       requests: Math.round(level.count),
+      ended: level.ended,
       errors: errorsOf(recent, level.from),
       callers: callers.names,
       callersSeen: callers.seen,

@@ -5,14 +5,23 @@ import { type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 /** Many failures show within seconds; few need more requests to be told from chance. */
 const SOON = { ms: 5_000, count: 20, share: 0.05, times: 3 };
 const MANY = { ms: 30_000, count: 200, share: 0.02, times: 5 };
+/** Fewer failures than this are chance, whatever share of few requests they are. */
+const FAILED_MIN = 3;
+/** The latest requests, of which so many would have failed if it went on: where none did, it has ended. */
+const LATEST = { ms: 1_500, count: 20, failed: 4 };
 /** A standing claim goes when so much of the share that raises it is left. */
 const CLEAR_AT = 1 / 3;
+
+/** Of what fails; `ended` when the latest of it is well, and only the window still holds failures of before. */
+export interface Level extends Total {
+  readonly ended: boolean;
+}
 
 /**
  * How many fail, when that is far more than is usual; `usual` when it is not; undefined when there is too little to say.
  * A claim that stands (`isClaimed`) goes later than it comes.
  */
-export function errorsLevel(track: Track, at: number, isClaimed: boolean): Total | 'usual' | undefined {
+export function errorsLevel(track: Track, at: number, isClaimed: boolean): Level | 'usual' | undefined {
   const usual = usualFailedShare(track);
   let known = false;
   for (const { ms, count, share, times } of [SOON, MANY]) {
@@ -21,11 +30,22 @@ export function errorsLevel(track: Track, at: number, isClaimed: boolean): Total
     known = true;
     const least = Math.min(0.9, Math.max(share, times * usual));
     // While a claim stands only the short window counts: the long one would hold on to what is over.
-    if (recent.failedShare >= (isClaimed ? CLEAR_AT * least : least)) return recent;
+    const isFar = recent.failedShare >= (isClaimed ? CLEAR_AT * least : least);
+    if (isFar && (isClaimed || recent.failed >= FAILED_MIN)) {
+      const ended = hasEnded(track, at, recent, CLEAR_AT * least);
+      return ended && !isClaimed ? 'usual' : { ...recent, ended };
+    }
     // Few of many, long ago, are over; and a long window would hold on to them.
     if (isClaimed || recent.failedShare < CLEAR_AT * Math.max(MANY.share, MANY.times * usual)) return 'usual';
   }
   return known ? 'usual' : undefined;
+}
+
+/** There are too many well requests since the last failure for that to be chance. */
+function hasEnded({ recent }: Track, at: number, { from, failedShare }: Total, least: number): boolean {
+  const count = Math.max(LATEST.count, LATEST.failed / failedShare);
+  const latest = latestOf(recent, at, { ms: LATEST.ms, count });
+  return latest !== undefined && latest.from > from && latest.failedShare < least;
 }
 
 const SLOW = [

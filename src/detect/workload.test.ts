@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { claimsAfter, every, standingAfter } from '../../test/sim/claims.ts';
-import { exitAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
+import { exitAt, refOf, requestsAt, retiredAt, triesAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
 import { workloadDetector } from './workload.ts';
 
@@ -121,4 +121,38 @@ test('the gateways say which instances, versions and regions it is, and why requ
   expect(Object.keys(claim?.evidence['errors'] ?? {})).toEqual(['timeout']);
   const gone = claimsAfter(workloadDetector, [...samples, exitAt(66_000, young), requestsAt(66_000, 'shop', 6, 4)]);
   expect(gone[0]?.evidence).toMatchObject({ instances: [], instancesSeen: 1 });
+});
+
+test('of which version it was that failed is known when its last instance is gone', () => {
+  const both = (failed: number) => (at: number) => [
+    triesAt(at, 10 - failed, failed, refOf('records-1', 'records', 31)),
+    triesAt(at, 10, 0, refOf('records-2', 'records', 32)),
+    requestsAt(at, 'shop', 20 - failed, failed),
+  ];
+  const samples = [...every(250, 0, 60_000, both(0)), ...every(250, 60_000, 66_000, both(8))];
+  const gone = [...samples, retiredAt(66_000, refOf('records-1', 'records', 31)), requestsAt(66_250, 'shop', 12, 8)];
+  const [claim] = claimsAfter(workloadDetector, gone);
+  expect(claim?.evidence).toMatchObject({ instances: [], versions: [31], versionsSeen: 2 });
+});
+
+test('few failures of few requests are none', () => {
+  const quiet = every(500, 0, 60_000, (at) => requestsAt(at, 'shop', 2));
+  const two = [requestsAt(60_000, 'shop', 0, 1), requestsAt(60_500, 'shop', 0, 1)];
+  expect(standingAfter(workloadDetector, [...quiet, ...two])).toEqual([]);
+  const three = [...two, requestsAt(61_000, 'shop', 0, 1)];
+  expect(standingAfter(workloadDetector, [...quiet, ...three])).toEqual(['workload-errors records']);
+});
+
+test('failures that have ended are told as such while their window still holds them', () => {
+  const busy = every(500, 0, 60_000, (at) => requestsAt(at, 'shop', 20, 0, { spanMs: 500 }));
+  const sick = every(500, 60_000, 62_500, (at) => requestsAt(at, 'shop', 10, 10, { spanMs: 500 }));
+  const well = every(500, 62_500, 65_000, (at) => requestsAt(at, 'shop', 20, 0, { spanMs: 500 }));
+  const [claim] = claimsAfter(workloadDetector, [...busy, ...sick]);
+  expect(claim?.evidence).toMatchObject({ ended: false });
+  // The window of five seconds still holds the failures.
+  const [ended] = claimsAfter(workloadDetector, [...busy, ...sick, ...well]);
+  expect(ended).toMatchObject({ name: 'workload-errors', evidence: { ended: true } });
+  const again = every(500, 65_000, 66_000, (at) => requestsAt(at, 'shop', 10, 10, { spanMs: 500 }));
+  const [back] = claimsAfter(workloadDetector, [...busy, ...sick, ...well, ...again]);
+  expect(back?.evidence).toMatchObject({ ended: false });
 });

@@ -4,8 +4,8 @@ import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { addToPart, failingOf, type Part, type Parts } from './parts.ts';
 import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
-import { errorsOf, onsetOf, type Total, totalOf, vantagesOf } from './tally.ts';
-import { errorsLevel, type Slowness, slownessOf } from './unusual.ts';
+import { errorsOf, onsetOf, totalOf, vantagesOf } from './tally.ts';
+import { errorsLevel, type Level, type Slowness, slownessOf } from './unusual.ts';
 import { followSpan, startTrack, type Track, usualFailedShare } from './usual.ts';
 
 const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
@@ -27,7 +27,8 @@ interface Watched {
   readonly tries: Track;
   readonly tenants: Parts;
   readonly instances: Parts;
-  readonly versionOf: Record<string, number>;
+  /** By version: who failed is remembered when it is gone. */
+  readonly versions: Parts;
   readonly regionOf: Record<string, string>;
   readonly claimed: Record<string, true>;
   hasErrors: boolean;
@@ -52,7 +53,6 @@ export const workloadDetector: Detector<Record<string, Watched>> = {
       const watched = state[sample.workload];
       if (watched) {
         delete watched.instances[sample.instance];
-        delete watched.versionOf[sample.instance];
         delete watched.regionOf[sample.instance];
       }
       return NO_CHANGES;
@@ -75,7 +75,7 @@ function start(): Watched {
     tries: startTrack(),
     tenants: {},
     instances: {},
-    versionOf: {},
+    versions: {},
     regionOf: {},
     claimed: {},
     hasErrors: false,
@@ -92,7 +92,7 @@ function addTries(watched: Watched, sample: TriesSample): void {
   followSpan(watched.tries, GRAIN, { at, spanMs, vantage, ok, failed, errors }, watched.hasErrors);
   addToPart(watched.instances, instance, { at, spanMs, vantage, ok, failed });
   if (failed > 0) watched.triesFailedAt = at;
-  watched.versionOf[instance] = sample.version;
+  addToPart(watched.versions, String(sample.version), { at, spanMs, vantage, ok, failed });
   watched.regionOf[instance] = sample.region;
 }
 
@@ -125,15 +125,17 @@ function judgeErrors(watched: Watched, sample: RequestsSample): readonly Change[
 }
 
 /** Whom and where it hits: what suffers together points to what changed. */
-function patternOf(watched: Watched, level: Total, at: number): JsonObject {
+function patternOf(watched: Watched, level: Level, at: number): JsonObject {
   const from = at - SEEN_MS;
   const tenants = failingOf(watched.tenants, from);
   const instances = failingOf(watched.instances, from);
   const sick = instances.names;
+  const versions = failingOf(watched.versions, from);
   const seen = Object.keys(watched.instances).filter((name) => watched.instances[name]!.seenAt > from);
   return {
     failedShare: level.failedShare,
     requests: Math.round(level.count),
+    ended: level.ended,
     usualFailedShare: usualFailedShare(watched.track),
     errors: errorsOf(watched.tries.recent, level.from),
     tenants: tenants.names,
@@ -142,8 +144,8 @@ function patternOf(watched: Watched, level: Total, at: number): JsonObject {
     instances: sick,
     instancesFailing: instances.failing,
     instancesSeen: instances.seen,
-    versions: distinct(sick.map((name) => watched.versionOf[name]!)),
-    versionsSeen: distinct(seen.map((name) => watched.versionOf[name]!)).length,
+    versions: versions.names.map(Number),
+    versionsSeen: versions.seen,
     regions: distinct(sick.map((name) => watched.regionOf[name]!)),
     regionsSeen: distinct(seen.map((name) => watched.regionOf[name]!)).length,
   };

@@ -69,6 +69,20 @@ describe('what changed last, where the trouble is', () => {
     ]);
   });
 
+  test('of the tenant that those who died speak of, and not of another that changed later', () => {
+    const dead = ['records-0', 'records-1'].map((id) =>
+      seen('exited', instanceNamed(id), { lastLines: ['null in rule 7 of shop'] }),
+    );
+    const own = (tenant: string, at: number) =>
+      setting(`records/${tenant}/RULES`, { tenant, workloads: ['records'] }, change(at));
+    const both = withSettings(own('shop', BEGAN - 120_000), own('bank', BEGAN - 1_000));
+    expect(found(both, ...dead)).toEqual(['configuration: records/shop/RULES']);
+    expect(found(withSettings(own('bank', BEGAN - 1_000)), ...dead)).toEqual([
+      'instance-died: records-0',
+      'instance-died: records-1',
+    ]);
+  });
+
   test('names the next suspects, best first', () => {
     const both = withSettings(setting('records/B'), setting('records/A', {}, change(BEGAN - 600_000)));
     const [first] = diagnose(standing([errors('records')]), both);
@@ -173,6 +187,12 @@ describe('versions and settings', () => {
   test('without a predecessor beside it, a flag of the same minute is as likely, and tried first', () => {
     expect(found(fleet, worse(false), errors('records'))).toEqual(['configuration: records/FLAG']);
     expect(found({ ...fleet, settings: [] }, worse(false), errors('records'))).toEqual(['version: records@2']);
+  });
+
+  test('what fails are instances of the version before, also when they are gone: then it is not the new one', () => {
+    const calm = { ...fleet, settings: [] };
+    expect(found(calm, errors('records', {}, { versions: [2] }))).toEqual(['version: records@2']);
+    expect(found(calm, errors('records', {}, { versions: [1] }))).toEqual(['unknown: records']);
   });
 
   test('instances of both versions fail alike: then it is not the version', () => {

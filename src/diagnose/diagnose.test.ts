@@ -222,3 +222,13 @@ test('equal input gives equal output, changes nothing of it, and names no subjec
     { numRuns: 200 },
   );
 });
+
+test('few failed calls accuse none of those who call', () => {
+  const of = { callers: ['records'], instances: ['records-1'], instancesFailing: 1, instancesSeen: 3, requests: 100 };
+  const calls = (failedShare: number) => {
+    const made = claim('calls-failing', workload('store'), AT - 10_000);
+    return { ...made, evidence: { ...of, failedShare } };
+  };
+  expect(causes(fleet, calls(0.1))).toEqual(['instance-degraded: records-1']);
+  expect(causes(fleet, calls(0.03))).toEqual([]);
+});

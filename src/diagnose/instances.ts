@@ -41,6 +41,8 @@ const OF_CALLS: readonly SymptomName[] = [
   'workload-slow',
   'tenant-errors',
 ];
+/** Fewer failures than this fall on few of those who call by chance. */
+const FAILED_MIN = 5;
 const CONDITION_BEGAN_MS = 10_000;
 /** So much of a machine somebody must use, to be accused of what an instance on it does. */
 const ACTOR_SCORE_MIN = 0.6;
@@ -65,7 +67,11 @@ function byInstance({ left }: Scene): ReadonlyMap<string, readonly Symptom[]> {
 /** The instance that it is about, or the few whose calls fail where those of others do not. */
 function instancesIn(symptom: Symptom): readonly string[] {
   if (symptom.subject.kind === 'instance') return [symptom.subject.name];
-  return isOfFewCallers(symptom) ? textsOf(symptom.evidence['instances']) : [];
+  return isOfFewCallers(symptom) && failedIn(symptom) >= FAILED_MIN ? textsOf(symptom.evidence['instances']) : [];
+}
+
+function failedIn({ evidence }: Symptom): number {
+  return Number(evidence['failedShare'] ?? 0) * Number(evidence['requests'] ?? 0);
 }
 
 function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Diagnosis | undefined {

@@ -19,6 +19,8 @@ const AFTERMATH_MS = 10_000;
 const AWAITED = 0.9;
 /** What we put back once in vain, is less suspect than it was. */
 const IN_VAIN = 0.3;
+/** A process that ended named another tenant. */
+const OF_OTHER = 0.3;
 /** Shorter names are in many texts. */
 const NAME_LENGTH_MIN = 4;
 /** What differs from what people declared stays suspect, however long ago it was changed. */
@@ -52,7 +54,7 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
       fit *
       driftOf(setting, change) *
       vainOf(setting, change) *
-      mentionOf(setting, trouble) *
+      mentionOf(setting, trouble, fleet) *
       returnOf(setting, change)) /
     Math.max(1, loadOf(setting, trouble));
   const score = squash(product);
@@ -207,11 +209,14 @@ function driftOf({ declared }: SettingView, { value }: SettingChange): number {
 }
 
 /** What a process said when it ended may name what it ended of. */
-function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble): number {
+function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble, { tenants }: FleetView): number {
   const said = symptoms.flatMap(({ evidence }) => textsOf(evidence['lastLines'])).join('\n');
   const key = id.slice(id.lastIndexOf('/') + 1);
   const name = tenant ?? key;
-  return name.length >= NAME_LENGTH_MIN && said.includes(name) ? 1.3 : 1;
+  if (name.length >= NAME_LENGTH_MIN && said.includes(name)) return 1.3;
+  // What ended of one tenant's did not end of another's, whichever of the two came later.
+  const isOfOther = tenants.some((each) => each.name.length >= NAME_LENGTH_MIN && said.includes(each.name));
+  return tenant !== null && isOfOther ? OF_OTHER : 1;
 }
 
 /** More load than usual explains much by itself, unless the setting is about load. */

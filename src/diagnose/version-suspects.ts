@@ -33,7 +33,7 @@ function suspicionOf(workload: WorkloadView, trouble: Trouble, fleet: FleetView)
   const since = isYoung(workload, version) ? began : version.createdAt;
   const fading = 0.5 ** (Math.max(0, trouble.onset - since - AT_ONCE_MS) / HALF_LIFE_MS);
   const proven = version.promotedAt === null ? 1 : 0.3;
-  const score = fading * proven * patternOf(version.version, trouble, fleet) * 0.75;
+  const score = fading * proven * patternOf(workload.name, version.version, trouble, fleet) * 0.75;
   if (score < 0.02) return [];
   const onlyConfig = isOnlyConfig(workload, version);
   return [
@@ -51,7 +51,11 @@ function isYoung(workload: WorkloadView, { promotedAt }: VersionView): boolean {
 }
 
 /** Whether it shows in instances of this version only; where others fail as well, it is not the version. */
-function patternOf(version: number, { instances }: Trouble, fleet: FleetView): number {
+function patternOf(workload: string, version: number, { instances, symptoms }: Trouble, fleet: FleetView): number {
+  const failing = symptoms
+    .filter(({ name, subject }) => name === 'workload-errors' && subject.name === workload)
+    .flatMap(({ evidence }) => [evidence['versions'] ?? []].flat());
+  if (failing.length > 0 && !failing.includes(version)) return 0.1;
   if (instances === null) return 0.8;
   const versions = new Set(instances.flatMap((id) => instanceOf(fleet, id)?.version ?? []));
   return versions.has(version) ? (versions.size === 1 ? 1.3 : 0.3) : 0.1;
