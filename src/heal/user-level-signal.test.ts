@@ -65,3 +65,43 @@ test('a vantage that nobody doubts speaks against a repair', () => {
   expect(readingOf({ doubted: [], failed: 0 })).toBe('bad');
   expect(readingOf({ doubted: ['keeper'], failed: 0 })).toBe('bad');
 });
+
+describe('requests that fail elsewhere', () => {
+  const workloads = [
+    workloadView('front', { dependsOn: ['core'] }),
+    workloadView('core', { routed: false }),
+    workloadView('records'),
+    workloadView('bills', { dependsOn: ['core'] }),
+  ];
+  /** What the signal says of a tenant that is held back, which sends to `front` only, while others fail somewhere. */
+  const readingWith = (failingAt: string) => {
+    const userSignal = new UserSignal();
+    const add = (tenant: string, at: string, failed: number) => {
+      const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: at, tenant, region: 'eu' };
+      const counts = { ok: 100 - failed, failed, limited: 0, refused: 0, latency: EMPTY_SKETCH };
+      userSignal.add({ kind: 'requests', ...from, ...counts } as Parameters<UserSignal['add']>[0]);
+    };
+    add('loud', 'front', 90);
+    for (const each of ['front', 'records', 'bills']) add('shop', each, each === failingAt ? 50 : 0);
+    const throttle = stepOf({ move: 'throttle', input: { tenant: 'loud' } });
+    return signalFor({
+      plan: planOf({ cause: 'tenant', workload: null, steps: [throttle] }),
+      steps: [throttle],
+      since: AT - 1_000,
+      view: () => fleetView(workloads),
+      userSignal,
+      symptoms: () => new Map(),
+      doubted: () => [],
+      clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
+    })();
+  };
+
+  test('do not speak against a repair of what cannot reach them', () => {
+    expect(readingWith('records')).toBe('good');
+  });
+
+  test('do where both need the same', () => {
+    expect(readingWith('front')).toBe('bad');
+    expect(readingWith('bills')).toBe('bad');
+  });
+});

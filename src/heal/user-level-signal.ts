@@ -42,8 +42,10 @@ export function signalFor(options: SignalOptions): () => Reading {
     if (successors.some((id) => instanceOf(fleet, id)?.running !== true)) return 'hopeless';
     const from = Math.max(since, clock.now() - WINDOW_MS);
     const routed = plan.workload !== null && workloadOf(fleet, plan.workload)?.routed === true;
+    const reach =
+      routed && plan.workload !== null ? [plan.workload] : reachOf(causedAt(plan, exceptTenant, userSignal), fleet);
     const felt = userSignal.felt(from, {
-      ...(routed && plan.workload !== null ? { workload: plan.workload } : {}),
+      ...(reach.length === 0 ? {} : { workloads: reach }),
       ...(exceptTenant === undefined ? {} : { exceptTenant }),
       ...(moved.length === 0 ? {} : { onlyTenants: moved }),
     });
@@ -55,6 +57,32 @@ export function signalFor(options: SignalOptions): () => Reading {
     if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
   };
+}
+
+/** The workloads in which what is repaired makes its trouble: where a limited tenant sends, or the one that is sick. */
+function causedAt(plan: Plan, limited: string | undefined, userSignal: UserSignal): readonly string[] {
+  if (limited !== undefined && limited !== '') return userSignal.workloadsOf(limited);
+  return plan.workload === null ? [] : [plan.workload];
+}
+
+/**
+ * The routed workloads that trouble in these can reach: they stand on each other or on something that both need. Requests
+ * that fail elsewhere fail of something else, and do not speak against a repair. Empty when that is not known.
+ */
+function reachOf(sources: readonly string[], fleet: FleetView): readonly string[] {
+  const troubled = new Set(sources.flatMap((each) => groundOf(each, fleet)));
+  return fleet.workloads
+    .filter(({ name, routed }) => routed && groundOf(name, fleet).some((each) => troubled.has(each)))
+    .map(({ name }) => name);
+}
+
+/** A workload with everything that it needs: workloads, directly or not, and the assets of all of them. */
+function groundOf(name: string, fleet: FleetView): readonly string[] {
+  const ground = new Set([name]);
+  // A set that grows while it is gone through is gone through to its end.
+  for (const each of ground) for (const next of workloadOf(fleet, each)?.dependsOn ?? []) ground.add(next);
+  const assets = fleet.assets.filter(({ workloads }) => workloads.some((each) => ground.has(each)));
+  return [...ground, ...assets.map(({ id }) => id)];
 }
 
 /** Whoever is limited fails by intention; what the others feel is what counts. */

@@ -22,11 +22,11 @@ export class UserSignal {
     if ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples = this.#samples.filter((each) => each.at >= oldest);
   }
 
-  /** Sum of what was felt since `from`, at one workload or all, by everybody or `onlyTenants`, but not `exceptTenant`. */
+  /** Sum of what was felt since `from`, at some workloads or all, by everybody or `onlyTenants`, but not `exceptTenant`. */
   felt(
     from: number,
     filter: {
-      readonly workload?: string;
+      readonly workloads?: readonly string[];
       readonly exceptTenant?: string;
       readonly onlyTenants?: readonly string[];
     },
@@ -35,12 +35,17 @@ export class UserSignal {
     let failed = 0;
     for (const sample of this.#samples) {
       if (sample.at < from || sample.tenant === filter.exceptTenant) continue;
-      if (filter.workload !== undefined && sample.workload !== filter.workload) continue;
+      if (filter.workloads && !filter.workloads.includes(sample.workload)) continue;
       if (filter.onlyTenants && !filter.onlyTenants.includes(sample.tenant)) continue;
       requests += sample.ok + sample.failed;
       failed += sample.failed;
     }
     return { requests, failed };
+  }
+
+  /** Where requests of a tenant arrived lately, whatever became of them. */
+  workloadsOf(tenant: string): readonly string[] {
+    return [...new Set(this.#samples.flatMap((each) => (each.tenant === tenant ? [each.workload] : [])))];
   }
 
   /** What each tenant got since `from`: all it sent, and how much of that was not answered, for whatever reason. */
