@@ -1,4 +1,4 @@
-import type { TriesSample } from '../observe/sample.ts';
+import type { CallsSample, InstanceRef, TriesSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { countOf, quantileMsOf } from './histogram.ts';
@@ -10,6 +10,7 @@ import {
   latencyOf,
   latestOf,
   onsetOf,
+  type Span,
   type Tally,
   type Total,
   vantagesOf,
@@ -21,7 +22,11 @@ const GRAIN = { bucketMs: 500, keepMs: 20_000 };
 /** Below this many requests a share says nothing (Hystrix asks for 20 in 10 s). */
 const REQUESTS_MIN = 15;
 const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
+/** What lies between two instances loses calls for a moment, and callers ask again: the fewer fail, the longer it is watched. */
+const LEAST_OF_CALLS = { ms: 20_000, count: REQUESTS_MIN };
 const FAILED_SHARE_MIN = 0.2;
+/** Fewer failures are chance, whatever share they are of. */
+const FAILED_MIN = 4;
 /** An instance must be this much worse than the rest of its workload. */
 const TIMES_WORSE = 3;
 const SLOWER_MS_MIN = 150;
@@ -52,13 +57,19 @@ interface Watched {
   slowSince: number | null;
 }
 
+/** What was seen of an instance in a span: by a gateway that tried it, or by an instance that called it. */
+type Seen = InstanceRef & Span;
+
 interface State {
   readonly instances: Record<string, Watched>;
   /** Ids by workload and region: equal work only, since another region has other tenants and another load. */
   readonly groups: Record<string, Record<string, string[]>>;
 }
 
-/** Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. */
+/**
+ * Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. Calls
+ * between workloads count as requests do, where the caller knows whom it asked; their latency does not.
+ */
 export const siblingDetector: Detector<State> = {
   name: 'sibling',
   start: () => ({ instances: {}, groups: {} }),
@@ -71,10 +82,10 @@ export const siblingDetector: Detector<State> = {
         { clear: 'instance-slow', subject },
       ];
     }
+    if (sample.kind === 'calls') return addCalls(state, sample);
     if (sample.kind !== 'tries') return NO_CHANGES;
     const watched = entryOf(state.instances, sample.instance, () => join(state, sample));
-    addSpan(watched.tally, GRAIN, sample);
-    const errors = sample.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, sample) : NO_CHANGES;
+    const errors = addSeen(state, watched, sample);
     if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
     watched.medianAt = sample.at;
     const latency = judgeLatency(state, watched, sample);
@@ -82,7 +93,25 @@ export const siblingDetector: Detector<State> = {
   },
 };
 
-function join({ groups }: State, { instance, workload, version, region }: TriesSample): Watched {
+function addCalls(
+  state: State,
+  { at, spanMs, vantage, callee, peers, failed, errors }: CallsSample,
+): readonly Change[] {
+  const changes: Change[] = [];
+  for (const peer of peers ?? []) {
+    const seen = { ...peer, workload: callee, at, spanMs, vantage, ...(peer.failed === failed ? { errors } : {}) };
+    const watched = entryOf(state.instances, peer.instance, () => join(state, seen));
+    changes.push(...addSeen(state, watched, seen, LEAST_OF_CALLS));
+  }
+  return changes.length === 0 ? NO_CHANGES : changes;
+}
+
+function addSeen(state: State, watched: Watched, seen: Seen, least = LEAST): readonly Change[] {
+  addSpan(watched.tally, GRAIN, seen);
+  return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, least) : NO_CHANGES;
+}
+
+function join({ groups }: State, { instance, workload, version, region }: InstanceRef): Watched {
   const regions = entryOf(groups, workload, (): Record<string, string[]> => ({}));
   entryOf(regions, region, (): string[] => []).push(instance);
   const nothing = { hasErrors: false, isSlow: false, medianMs: null, medianAt: 0, slowSince: null };
@@ -97,22 +126,23 @@ function forget(state: State, instance: string): void {
   regions[watched.region] = regions[watched.region]!.filter((each) => each !== instance);
 }
 
-function siblingsOf({ groups, instances }: State, { instance, workload, region }: TriesSample): readonly Watched[] {
+function siblingsOf({ groups, instances }: State, { instance, workload, region }: InstanceRef): readonly Watched[] {
   return groups[workload]![region]!.filter((each) => each !== instance).map((each) => instances[each]!);
 }
 
-function judgeErrors(state: State, watched: Watched, sample: TriesSample): readonly Change[] {
+function judgeErrors(state: State, watched: Watched, sample: Seen, least: typeof LEAST): readonly Change[] {
   // Up to the report before this one: of this one the siblings may not have been heard yet.
   const until = sample.at - sample.spanMs;
-  const own = latestOf(watched.tally, sample.at, LEAST, until);
-  if (own === undefined) return NO_CHANGES;
+  const just = latestOf(watched.tally, sample.at, LEAST, until);
+  const own = latestOf(watched.tally, sample.at, least, until);
+  if (just === undefined || own === undefined) return NO_CHANGES;
   const subject = instanceSubject(sample);
-  if (own.failedShare < FAILED_SHARE_CLEAR) {
+  if (just.failedShare < FAILED_SHARE_CLEAR) {
     if (!watched.hasErrors) return NO_CHANGES;
     watched.hasErrors = false;
     return [{ clear: 'instance-errors', subject }];
   }
-  if (own.failedShare < FAILED_SHARE_MIN) return NO_CHANGES;
+  if (own.failedShare < FAILED_SHARE_MIN || own.failed < FAILED_MIN) return NO_CHANGES;
   const others = siblingsOf(state, sample)
     .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) > own.from)
     .flatMap((each) => latestOf(each.tally, sample.at, LEAST, until) ?? []);
@@ -123,7 +153,7 @@ function judgeErrors(state: State, watched: Watched, sample: TriesSample): reado
   return [{ raise: errorsClaim(watched, sample, own, usual) }];
 }
 
-function errorsClaim({ tally }: Watched, sample: TriesSample, own: Total, usual: number) {
+function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number) {
   const percent = Math.round(own.failedShare * 100);
   const requests = Math.round(own.count);
   return {

@@ -50,6 +50,26 @@ describe('a region that nobody declared', () => {
   });
 });
 
+describe('a machine that nobody declared', () => {
+  const machines = () => {
+    const on = (name: string) => [0, 1, 2].map((each) => instanceView(`${name}-${each}`, { host: `eu-${each}` }));
+    const store = workloadView('store', { instances: on('store') });
+    return fleetView([workloadView('records', { instances: on('records'), dependsOn: ['store'] }), store]);
+  };
+  const worse = (id: string) => seen('instance-errors', instanceNamed(id));
+
+  test('is accused when what several workloads have there is worse than what they have elsewhere', () => {
+    const felt = seen('calls-failing', workloadNamed('store'), { callers: ['records'] });
+    expect(found(machines(), worse('records-1'), worse('store-1'), felt)).toEqual(['infrastructure: host eu-1']);
+  });
+
+  test('is not accused of a single instance, nor when others elsewhere are as bad', () => {
+    expect(found(machines(), worse('store-1'))).toEqual(['instance-degraded: store-1']);
+    const wide = ['records-1', 'store-1', 'store-2'].map(worse);
+    expect(found(machines(), ...wide)).not.toContain('infrastructure: host eu-1');
+  });
+});
+
 test('what is declared stands for a place, and the others are told by their instances, regions first', () => {
   const declared = {
     ...fleet,

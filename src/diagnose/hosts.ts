@@ -11,6 +11,9 @@ const ELSEWHERE_MAX = 0.15;
 
 /** What is gone: a process that ended, and one that answers nobody. */
 const GONE: readonly SymptomName[] = ['hung', 'exited'];
+/** What stands apart from its siblings, which do the same elsewhere. */
+const WORSE: readonly SymptomName[] = ['instance-errors', 'instance-slow'];
+const WORKLOADS_MIN = 2;
 /** A place that is lost takes all with it at once. */
 const TOGETHER_MS = 30_000;
 /** What is gone for a moment may only have been busy, as with a single process that hangs. */
@@ -18,8 +21,8 @@ const RIPE_AFTER_MS = 1_500;
 
 /**
  * What stands together and fails together, while the rest is well, accuses the place: a region before a machine. A place
- * that nobody declared is accused only when what stands there fell silent at once; otherwise its instances stand for
- * themselves.
+ * that nobody declared is accused only when what stands there fell silent at once, or when several workloads are worse on
+ * a machine than elsewhere; otherwise its instances stand for themselves.
  */
 export const hosts: Rule = (scene) => {
   const symptoms = named(scene.left, OF_INSTANCES);
@@ -49,21 +52,28 @@ export const hosts: Rule = (scene) => {
 
 /**
  * A place that is only known by its instances: nearly all of these are gone since about one moment, and most of them did
- * not end. Whose end somebody could report can be started again where it was.
+ * not end (whose end somebody could report can be started again where it was); or it is a machine under several
+ * workloads, and each fails or is slow there and nowhere else.
  */
 function isToBeAccused(
-  { implied }: FailureDomain,
+  { implied, asset }: FailureDomain,
   evidence: readonly Symptom[],
   instances: number,
   now: number,
 ): boolean {
   if (!implied) return true;
+  const isOfMachine =
+    asset.kind === 'host' && workloadsIn(evidence.filter(({ name }) => WORSE.includes(name))).size >= WORKLOADS_MIN;
   const gone = evidence.filter(({ name }) => GONE.includes(name));
   const silent = new Set(gone.filter(({ name }) => name === 'hung').map(({ subject }) => subject.name));
+  if (silent.size < SICK_SHARE_MIN * instances) return isOfMachine;
   const since = gone.map((each) => each.since);
   const isAtOnce = Math.max(...since) - Math.min(...since) <= TOGETHER_MS;
-  const isRipe = now - Math.min(...since) >= RIPE_AFTER_MS;
-  return isAtOnce && isRipe && silent.size >= SICK_SHARE_MIN * instances;
+  return isAtOnce && now - Math.min(...since) >= RIPE_AFTER_MS;
+}
+
+function workloadsIn(symptoms: readonly Symptom[]): ReadonlySet<string> {
+  return new Set(symptoms.flatMap((each) => placeOf(each) ?? []));
 }
 
 function isAt(asset: AssetView, instance: InstanceView): boolean {

@@ -61,6 +61,13 @@ export interface CallsSample extends Reading, InstanceRef {
   readonly failed: number;
   readonly errors: ErrorCounts;
   readonly latency: LatencySketch;
+  /** The same calls by the instance of the callee that was asked; left out when the caller does not know. */
+  readonly peers?: readonly PeerCounts[];
+}
+
+export interface PeerCounts extends Omit<InstanceRef, 'workload'> {
+  readonly ok: number;
+  readonly failed: number;
 }
 
 /**

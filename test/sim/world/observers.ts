@@ -8,6 +8,7 @@ import { LOOKED_FOR } from './condition-rules.ts';
 import type { Flow } from './demand.ts';
 import { type Instance, refOf } from './instance.ts';
 import type { Noise } from './noise.ts';
+import { type Peer, PeerBook } from './peer-book.ts';
 import { sketchOf } from './sketches.ts';
 import type { EventWords } from './words.ts';
 
@@ -26,6 +27,9 @@ interface Calls {
   readonly weights: Map<ErrorClass, number>;
   latencyMs: number;
 }
+
+/** Who calls more than this does not tell them apart. */
+const PEERS_MAX = 16;
 
 export interface ObservedWorld {
   readonly noise: Noise;
@@ -61,6 +65,7 @@ export class Observers {
   readonly #watched = new Map<string, { toldAt: number; readonly holding: Set<ConditionName> }>();
   readonly #buried = new Set<string>();
   readonly #calls = new Map<string, Calls>();
+  readonly #peers = new PeerBook();
   #callsAt: number;
 
   constructor(world: ObservedWorld) {
@@ -163,10 +168,18 @@ export class Observers {
   }
 
   /** An instance called something, and it went like this. Told in a rhythm, at once when it fails. */
-  called(instance: Instance, callee: string, tries: number, failedShare: number, cause: ErrorClass, latencyMs: number) {
+  called(
+    instance: Instance,
+    callee: string,
+    tries: number,
+    oneTry: { readonly failedShare: number; readonly cause: ErrorClass; readonly latencyMs: number },
+    peers: readonly Peer[] = [],
+  ) {
     if (tries <= 0) return;
+    const { failedShare, cause, latencyMs } = oneTry;
     const key = `${instance.instance} ${callee}`;
-    const calls = this.#calls.get(key) ?? { instance, callee, tries: 0, failed: 0, weights: new Map(), latencyMs: 0 };
+    const nothing = { tries: 0, failed: 0, weights: new Map(), latencyMs: 0 };
+    const calls = this.#calls.get(key) ?? { instance, callee, ...nothing };
     const count = this.#world.noise.count(tries);
     const failed = this.#world.noise.of(count, failedShare);
     calls.tries += count;
@@ -174,6 +187,7 @@ export class Observers {
     if (failed > 0) calls.weights.set(cause, (calls.weights.get(cause) ?? 0) + failed);
     calls.latencyMs = latencyMs;
     this.#calls.set(key, calls);
+    if (peers.length <= PEERS_MAX) this.#peers.add(key, peers, count, failed);
   }
 
   /** Looks at everything that is looked at in a rhythm. */
@@ -258,8 +272,9 @@ export class Observers {
 
   #tellCalls(now: number): void {
     const { noise } = this.#world;
-    for (const { instance, callee, tries, failed, weights, latencyMs } of this.#calls.values()) {
+    for (const [key, { instance, callee, tries, failed, weights, latencyMs }] of this.#calls) {
       if (tries === 0 || instance.state === 'exited') continue;
+      const peers = this.#peers.take(key);
       const [strongest] = [...weights].sort((a, b) => b[1] - a[1]);
       this.emit({
         kind: 'calls',
@@ -272,6 +287,7 @@ export class Observers {
         failed,
         errors: strongest ? { [strongest[0]]: failed } : {},
         latency: sketchOf(tries, latencyMs, noise.uniform()),
+        ...(peers.length > 0 ? { peers } : {}),
       });
     }
     this.#calls.clear();

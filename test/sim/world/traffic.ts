@@ -4,6 +4,7 @@ import type { Assets } from './assets.ts';
 import { callOf, Chances } from './calls.ts';
 import { FAILS_WITH, KIND_FAILS_WITH } from './condition-rules.ts';
 import type { Instance } from './instance.ts';
+import type { Peer } from './peer-book.ts';
 import type { Population } from './population.ts';
 import type { WorkloadState } from './platform.ts';
 import { step as stationStep } from './queueing.ts';
@@ -145,7 +146,8 @@ export class Traffic {
       if (isHere && lack.tenants) {
         instance.behaviour.failing.push({ errors: lack.share, class: lack.class, latencyMs: 0, tenants: lack.tenants });
       } else chances.add(lack.class, failed);
-      this.#world.observers.called(instance, lack.asset, instance.last.arrivals, failed, lack.class, 5);
+      const oneTry = { failedShare: failed, cause: lack.class, latencyMs: 5 };
+      this.#world.observers.called(instance, lack.asset, instance.last.arrivals, oneTry);
     }
     for (const [callee, failing] of instance.behaviour.calls) {
       if (this.#world.workloads.has(callee)) continue;
@@ -154,14 +156,9 @@ export class Traffic {
       for (const [cause] of blocked.weights) chances.add(cause, blocked.failedShare / blocked.weights.size);
       chances.latencyMs += blocked.latencyMs;
       const [cause] = blocked.weights.keys();
-      this.#world.observers.called(
-        instance,
-        callee,
-        instance.last.arrivals,
-        blocked.failedShare,
-        cause ?? 'server-error',
-        blocked.latencyMs,
-      );
+      const { failedShare, latencyMs } = blocked;
+      const oneTry = { failedShare, cause: cause ?? 'server-error', latencyMs };
+      this.#world.observers.called(instance, callee, instance.last.arrivals, oneTry);
     }
   }
 
@@ -182,8 +179,21 @@ export class Traffic {
       const cause = strongest?.[0] ?? 'server-error';
       if (dependsOn.includes(callee)) chances.add(cause, call.failedShare);
       const tries = instance.last.arrivals * call.tries;
-      this.#world.observers.called(instance, callee, tries, oneTry.failedShare, cause, oneTry.latencyMs);
+      const { failedShare, latencyMs } = oneTry;
+      const peers = this.#peersOf(callee, instance.region, shared, failedShare);
+      this.#world.observers.called(instance, callee, tries, { failedShare, cause, latencyMs }, peers);
     }
+  }
+
+  /** Whom the calls go to, and how they fail there: what is between the caller and all of them fails alike. */
+  #peersOf(callee: string, region: string, shared: Chances, failedShare: number): readonly Peer[] {
+    const instances = reachable(this.#world.population, callee, region);
+    const all = instances.reduce((sum, each) => sum + weightOf(each), 0);
+    const between = shared.failedShare >= 1 ? 0 : 1 - (1 - failedShare) / (1 - shared.failedShare);
+    return instances.map((each) => {
+      const own = this.#chances.get(each.instance)?.failedShare ?? 0;
+      return { instance: each, share: weightOf(each) / all, failedShare: 1 - (1 - own) * (1 - Math.max(0, between)) };
+    });
   }
 
   /** One try at a workload from a region: at whoever of it takes the load. */
