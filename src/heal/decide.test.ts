@@ -97,7 +97,7 @@ describe('a replacement', () => {
   });
 
   test('of what owns its place is a restart, and counts as taken away while it serves', () => {
-    const inPlace = fleetView([{ ...records, replacement: 'in-place' }]);
+    const inPlace = fleetView([{ ...records, replacement: 'in-place', wanted: { eu: 3 } }]);
     const [step] = planFor(diagnosisOf('instance-hung', instance), { fleet: inPlace }).steps;
     expect(step).toMatchObject({ move: 'restart', input: { inPlace: true }, touch: { servingTakenAtOnce: 1 } });
     const dead = instanceView('records-0', { version: 2, ready: false, running: false });
