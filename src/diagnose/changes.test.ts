@@ -135,6 +135,30 @@ describe('where it is', () => {
   });
 });
 
+describe('what one change explains', () => {
+  const wide = setting('platform/SEARCH', { kind: 'resolver' }, change(BEGAN - 1_000));
+  const pool = setting('store/POOL', {}, change(BEGAN - 20_000));
+  const lost = [calls('store', ['records'], { dns: 9 }), errors('records', { dns: 9 })];
+
+  test('who was not found did nothing wrong inside, and who refuses may have', () => {
+    expect(found(withSettings(pool, wide), ...lost)).toEqual(['configuration: platform/SEARCH']);
+    expect(found(withSettings(pool), ...lost)).toEqual(['unknown: store']);
+    expect(found(withSettings(pool), calls('store', ['records'], { refused: 9 }))).toEqual([
+      'configuration: store/POOL',
+    ]);
+  });
+
+  test('all that begins together is one cause when one change explains it, and not when it began apart', () => {
+    const common = setting('platform/MODE', {}, change(BEGAN - 1_000));
+    const own = setting('records/MODE', {}, change(BEGAN - 60_000));
+    const fleet = withSettings(common, own);
+    expect(found(fleet, errors('records'), errors('bills'))).toEqual(['configuration: platform/MODE']);
+    expect(found(fleet, errors('records'))).toEqual(['configuration: records/MODE']);
+    const later = { ...errors('bills'), since: BEGAN + 8_000 };
+    expect(found(fleet, errors('records'), later)).toContain('configuration: records/MODE');
+  });
+});
+
 describe('who wrote it', () => {
   const nightly = (at: number) => change(at, 'bad', 'job nightly');
   const ours = (at: number) => change(at, 'good', 'kintsugi rep_1');

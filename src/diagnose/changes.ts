@@ -15,18 +15,49 @@ const FELT_RIPE_AFTER_MS = 5_000;
 /** Slowness shows later the deeper it is: who is slow first need not be who is slow by itself. */
 const SLOW_RIPE_AFTER_MS = 8_000;
 const SUSPECTS_MAX = 5;
+/** Troubles that begin within this time may have one cause; each that a suspect explains besides speaks for it. */
+const AT_ONCE_MS = 4_000;
+const SHARED = 0.25;
+const SHARED_MAX = 2;
 
 /** What fails together, and who of those that changed or use the most is most likely behind it. */
 export const changes: Rule = (scene) => {
-  for (const trouble of troublesOf(scene)) {
-    if (!isRipe(trouble, scene)) continue;
-    const suspects = suspectsOf(trouble, scene);
+  const cases = troublesOf(scene)
+    .filter((trouble) => isRipe(trouble, scene))
+    .map((trouble) => ({ trouble, suspects: suspectsOf(trouble, scene) }));
+  for (const { trouble, suspects: own } of cases) {
+    const others = cases.filter((each) => each.trouble !== trouble && isAtOnce(each.trouble, trouble));
+    const suspects = withShared(own, others);
     const [first] = suspects;
     const found = first && first.score >= SCORE_MIN ? accusationOf(first, suspects, trouble, scene) : undefined;
     if (found) return found;
   }
   return undefined;
 };
+
+/** A trouble and who may be behind it, best first. */
+interface Case {
+  readonly trouble: Trouble;
+  readonly suspects: readonly Suspect[];
+}
+
+function isAtOnce(one: Trouble, other: Trouble): boolean {
+  return Math.abs(one.onset - other.onset) <= AT_ONCE_MS;
+}
+
+/** One who explains all that began together is more likely than several of whom each explains a part. */
+function withShared(own: readonly Suspect[], others: readonly Case[]): readonly Suspect[] {
+  const weighed = own.map((suspect) => {
+    const shared = others.filter(({ suspects }) => suspects.some((each) => isSame(each, suspect)));
+    return { ...suspect, score: Math.min(1, suspect.score * (1 + SHARED * Math.min(SHARED_MAX, shared.length))) };
+  });
+  return weighed.sort((a, b) => b.score - a.score);
+}
+
+function isSame(one: Suspect, other: Suspect): boolean {
+  const isWho = one.subject.kind === other.subject.kind && one.subject.name === other.subject.name;
+  return isWho && Math.min(one.score, other.score) >= SCORE_MIN;
+}
 
 /** A process that ended or does not start says all that there is to be said at once. */
 function isRipe({ shape, onset, symptoms, origins }: Trouble, { fleet }: Scene): boolean {

@@ -1,5 +1,5 @@
 import type { Suspect } from './diagnosis.ts';
-import type { FleetView, SettingChange, SettingView } from './fleet-view.ts';
+import type { FleetView, SettingChange, SettingKind, SettingView } from './fleet-view.ts';
 import { workloadOf } from './fleet-view.ts';
 import { dependantsOf, needsOf, occupants } from './scene.ts';
 import { fitOf } from './setting-fit.ts';
@@ -19,6 +19,11 @@ const AFTERMATH_MS = 10_000;
 const AWAITED = 0.9;
 /** What we put back once in vain, is less suspect than it was. */
 const IN_VAIN = 0.3;
+/** What is between those who call and whom they call. */
+const OF_THE_WAY: readonly SettingKind[] = ['object', 'replicas', 'route', 'resolver', 'policy'];
+/** So much of a callee's own setting is left as a suspect when calls did not find it, and when nobody answered. */
+const NOT_FOUND = 0.25;
+const NOT_HEARD = 0.7;
 /** A process that ended named another tenant. */
 const OF_OTHER = 0.3;
 /** Shorter names are in many texts. */
@@ -130,7 +135,20 @@ function writerOf({ history, value }: SettingView, fleet: FleetView): string | u
 /** How much of what it governs is what is in trouble, from 0 (nothing) to a little over 1 (just that). */
 function scopeOf(setting: SettingView, trouble: Trouble, fleet: FleetView): number {
   const place = placeWeight(setting, trouble, fleet);
-  return place * tenantWeight(setting, trouble) * hostWeight(setting, trouble, fleet);
+  return place * tenantWeight(setting, trouble) * hostWeight(setting, trouble, fleet) * wayWeight(setting, trouble);
+}
+
+/**
+ * Calls whose callee was not even found never reached it: how it works inside did not make them fail. It may still not
+ * listen when they are refused.
+ */
+function wayWeight({ workloads, kind }: SettingView, { origins, callers, symptoms, errors }: Trouble): number {
+  const isOfCallee = workloads.length > 0 && !workloads.some((name) => callers.has(name));
+  const isInside = !OF_THE_WAY.includes(kind) && workloads.some((name) => origins.has(name));
+  if (!isOfCallee || !isInside || !symptoms.every(({ name }) => name.startsWith('calls-'))) return 1;
+  const lost = errors.dns ?? 0;
+  const refused = errors.refused ?? 0;
+  return 1 - (1 - NOT_FOUND) * lost - (1 - NOT_HEARD) * refused;
 }
 
 function placeWeight({ workloads, id, kind }: SettingView, trouble: Trouble, fleet: FleetView): number {

@@ -141,6 +141,26 @@ test('what detectors still hold of a trouble that was healed opens nothing, and 
   expect(await tracker.track([again], never)).toHaveLength(1);
 });
 
+test('failures that ended while something was healed open nothing, whomever they were of, and those that go on do', async () => {
+  const { clock, tracker, memory } = await start();
+  const bills = { kind: 'workload' as const, name: 'bills' };
+  const felt = (ended: boolean) =>
+    diagnosisOf('version', bills, { evidence: [{ ...burning, ...seen, subject: bills, evidence: { ended } }] });
+  const [first] = await tracker.track([setting], never);
+  expect(await tracker.track([setting, felt(true)], () => true)).toHaveLength(1);
+  await memory.closeIncident(first!.id, 'healed');
+  tracker.invalidate();
+  await clock.advance(5_000);
+  expect(await tracker.track([felt(true)], never)).toEqual([]);
+  expect(await tracker.track([felt(false)], never)).toHaveLength(1);
+});
+
+test('failures that ended by themselves are an incident when nothing was healed', async () => {
+  const { tracker } = await start();
+  const evidence = [{ ...setting.evidence[0]!, evidence: { ended: true } }];
+  expect(await tracker.track([{ ...setting, evidence }], never)).toHaveLength(1);
+});
+
 test('a process that ended is not an echo of what ended it', async () => {
   const { tracker, memory } = await start();
   const dead = diagnosisOf('instance-died', sick.subject, { evidence: [{ ...sick.evidence[0]!, name: 'exited' }] });

@@ -50,6 +50,7 @@ export class IncidentTracker {
       const known = this.#open.find((each) => each.key === diagnosis.key);
       if (known && isFirmer(diagnosis, known) && !isRepairing(known.id)) await this.#rediagnose(known, diagnosis);
       if (known || this.#isEcho(diagnosis, now)) continue;
+      if (hasEnded(diagnosis) && this.#mayBeHealed(isRepairing)) continue;
       const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
       if (!same) await this.#openNew(diagnosis, now);
       else if (isRepairing(same.id)) this.#lastSeen.set(same.key, now);
@@ -69,6 +70,11 @@ export class IncidentTracker {
     return this.#healed.some(({ at, keys }) =>
       evidence.every((each) => each.since <= at && keys.has(symptomKey(each.name, each.subject))),
     );
+  }
+
+  /** A repair is at work or has healed a moment ago: what has ended meanwhile, of whomever, is spent. */
+  #mayBeHealed(isRepairing: (incident: string) => boolean): boolean {
+    return this.#healed.length > 0 || this.#open.some(({ id }) => isRepairing(id));
   }
 
   async #rediagnose(incident: Incident, diagnosis: Diagnosis): Promise<void> {
@@ -107,6 +113,11 @@ export class IncidentTracker {
       this.#open = this.#open.filter((each) => each.id !== incident.id);
     }
   }
+}
+
+/** The latest requests are well, and only a window still holds failures of before. */
+function hasEnded({ evidence }: Diagnosis): boolean {
+  return evidence.length > 0 && evidence.every((each) => each.over === true || each.evidence['ended'] === true);
 }
 
 /** A claim over a span of time. What ended stays ended, and what is measured of a thing is so at this moment. */
