@@ -4,6 +4,7 @@ import { planOf, stepOf } from '../../test/sim/plans.ts';
 import { EMPTY_SKETCH } from '../base/latency-sketch.ts';
 import { type Symptom, symptomKey } from '../detect/symptom.ts';
 import { UserSignal } from '../observe/user-signal.ts';
+import type { Step } from './plan.ts';
 import { signalFor } from './user-level-signal.ts';
 
 const instance = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
@@ -103,5 +104,37 @@ describe('requests that fail elsewhere', () => {
   test('do where both need the same', () => {
     expect(readingWith('front')).toBe('bad');
     expect(readingWith('bills')).toBe('bad');
+  });
+});
+
+describe('a leak that is cut off', () => {
+  const quarantine = stepOf({ move: 'quarantine', input: { tenant: null, workload: 'records' } });
+  const leaking: Symptom = { ...down, name: 'asset-leaking', subject: { kind: 'asset', name: 'data records' } };
+  /** What the signal says when nobody gets an answer any more, or somebody does. */
+  const readingWith = (steps: readonly Step[], leaks: boolean, answered = 0) => {
+    const userSignal = new UserSignal();
+    const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
+    const counts = { ok: answered, failed: 0, limited: 50, refused: 0, latency: EMPTY_SKETCH };
+    userSignal.add({ kind: 'requests', ...from, ...counts } as Parameters<UserSignal['add']>[0]);
+    const standing = { ...leaking, at: AT - 2_000 };
+    return signalFor({
+      plan: planOf({ cause: 'isolation', steps, answers: [symptomKey(leaking.name, leaking.subject)] }),
+      steps,
+      since: AT - 1_000,
+      view: () => fleetView([workloadView('records')]),
+      userSignal,
+      symptoms: () => new Map(leaks ? [[symptomKey(leaking.name, leaking.subject), standing]] : []),
+      doubted: () => [],
+      clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
+    })();
+  };
+
+  test('is verified by that nobody gets an answer, once its cause is gone or goes back with it', () => {
+    expect(readingWith([quarantine, stepOf({ move: 'rollback' })], true)).toBe('good');
+    expect(readingWith([quarantine], false)).toBe('good');
+  });
+
+  test('is not verified by a limit alone while it is seen', () => {
+    expect(readingWith([quarantine], true)).toBe('none');
   });
 });

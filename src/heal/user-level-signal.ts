@@ -1,7 +1,8 @@
 import type { Clock } from '../base/clock.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import { type FleetView, instanceOf, workloadOf } from '../diagnose/fleet-view.ts';
-import type { UserSignal } from '../observe/user-signal.ts';
+import type { Felt, UserSignal } from '../observe/user-signal.ts';
+import { MOVE_TRAITS } from './move-traits.ts';
 import type { Plan, Step } from './plan.ts';
 import type { Reading } from './verification.ts';
 
@@ -52,11 +53,22 @@ export function signalFor(options: SignalOptions): () => Reading {
     const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
     const liars = doubted();
     if (failing || speaksAgainst(plan, since, symptoms(), liars)) return 'bad';
+    if (felt.requests === 0 && isContained(plan, steps, limited, userSignal.felt(from, {}), symptoms())) return 'good';
     if (plan.workload === null || exceptTenant !== undefined) return felt.requests > 0 ? 'good' : 'none';
     // What the tenants feel is what counts. Where nothing was put in place, readiness speaks only for want of requests.
     if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
   };
+}
+
+/**
+ * A leak is cut off so far that no request is left to tell by: nobody gets an answer with another's data then. Good only
+ * when what leaks goes back in the same rung, or is no longer seen to: a limit alone ends, and the leak would be there.
+ */
+function isContained(plan: Plan, steps: readonly Step[], limited: readonly string[], felt: Felt, standing: Symptoms) {
+  if (plan.cause !== 'isolation' || limited.length === 0 || felt.requests > 0) return false;
+  const isSeen = [...standing.values()].some(({ name, over }) => name === 'asset-leaking' && over !== true);
+  return !isSeen || steps.some(({ move }) => MOVE_TRAITS[move].restores);
 }
 
 /** The workloads in which what is repaired makes its trouble: where a limited tenant sends, or the one that is sick. */
