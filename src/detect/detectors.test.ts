@@ -300,7 +300,7 @@ describe('noisy-tenant', () => {
   test('a tenant far above its usual, with most of the traffic, while another is hurt, is a claim', () => {
     const [claim] = claims(noisyTenantDetector, [...usual, ...flood(80).slice(0, 10)]);
     expect(claim).toMatchObject({ name: 'noisy-tenant', subject: { kind: 'tenant', name: 'loud' } });
-    expect(claim?.evidence).toMatchObject({ hurt: ['quiet'], usualPerSecond: 10 });
+    expect(claim?.evidence).toMatchObject({ hurt: ['quiet'], usualPerSecond: 10, workloads: ['records'] });
   });
 
   test('what was limited counts as sent', () => {

@@ -29,6 +29,8 @@ const HELD_SHARE = 0.05;
 
 interface State {
   readonly tenants: Record<string, Track>;
+  /** When each last sent something to which workload: it hurts others nowhere else. */
+  readonly sentAt: Record<string, Record<string, number>>;
   /** All tenants together. */
   readonly all: Track;
   /** Who is claimed to be noisy, and when last seen to be: meanwhile nobody's behaviour is learnt as usual. */
@@ -41,7 +43,7 @@ interface State {
  */
 export const noisyTenantDetector: Detector<State> = {
   name: 'noisy-tenant',
-  start: () => ({ tenants: {}, all: startTrack(), noisy: {} }),
+  start: () => ({ tenants: {}, sentAt: {}, all: startTrack(), noisy: {} }),
   step(state, sample) {
     if (sample.kind !== 'requests') return NO_CHANGES;
     const track = entryOf(state.tenants, sample.tenant, startTrack);
@@ -51,6 +53,7 @@ export const noisyTenantDetector: Detector<State> = {
     // Nor is it usual what somebody asks for who is held back.
     const isOdd = Object.keys(state.noisy).length > 0 || sample.limited + sample.refused > HELD_SHARE * (ok + failed);
     followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, isOdd);
+    if (ok + failed > 0) entryOf(state.sentAt, sample.tenant, (): Record<string, number> => ({}))[sample.workload] = at;
     followSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed }, isOdd);
     return judge(state, track, sample);
   },
@@ -78,6 +81,8 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   state.noisy[tenant] = at;
   const usualPerS = Math.max(1, Math.round(usual));
   const names = hurt.slice(0, HURT_NAMED);
+  const sentAt = state.sentAt[tenant] ?? {};
+  const workloads = Object.keys(sentAt).filter((name) => sentAt[name]! > until - RECENT_MS);
   const raise = {
     name: 'noisy-tenant' as const,
     subject,
@@ -85,7 +90,7 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
     at,
     vantages: vantagesOf(track.recent, at - RECENT_MS),
     reason: `${tenant} sends ${Math.round(perSecond)} requests/s instead of ${usualPerS} and hurts ${names.join(', ')}`,
-    evidence: { perSecond, usualPerSecond: usualPerS, hurt: names, hurtCount: hurt.length },
+    evidence: { perSecond, usualPerSecond: usualPerS, hurt: names, hurtCount: hurt.length, workloads },
     staysMs: staysMsOf(spanMs),
   };
   return [{ raise }];

@@ -180,6 +180,17 @@ describe('load', () => {
     expect(causes(fleet, ...slow, felt, claim('noisy-tenant', tenant('shop')))).toEqual(['tenant: shop']);
   });
 
+  test('a noisy tenant explains nothing where what it sends cannot be felt', () => {
+    const wide = fleetView([records, store, workloadView('bills', { dependsOn: ['store'] }), workloadView('mail')]);
+    const loud = { ...claim('noisy-tenant', tenant('shop')), evidence: { workloads: ['records'] } };
+    const slow = ['records', 'store', 'bills'].map((name) => claim('workload-slow', workload(name)));
+    expect(causes(wide, loud, ...slow)).toEqual(['tenant: shop']);
+    expect(causes(wide, loud, ...slow, claim('workload-errors', workload('mail')))).toEqual([
+      'tenant: shop',
+      'unknown: mail',
+    ]);
+  });
+
   test('a noisy tenant does not explain a death', () => {
     const both = [claim('noisy-tenant', tenant('shop')), claim('exited', of('records-0'))];
     expect(causes(fleet, ...both)).toEqual(['tenant: shop', 'instance-died: records-0']);
