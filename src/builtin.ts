@@ -9,6 +9,7 @@ import { type RunningDetector, run } from './detect/detector.ts';
 import { exitDetector } from './detect/exit.ts';
 import { failedProbeDetector } from './detect/failed-probe.ts';
 import { leakDetector } from './detect/leak.ts';
+import { mortalityDetector } from './detect/mortality.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
 import { overloadDetector } from './detect/overload.ts';
@@ -48,6 +49,7 @@ export function createDetectors(availabilityOf: (tenant: string) => number | und
     run(startFailureDetector),
     run(failedProbeDetector),
     run(crashLoopDetector),
+    run(mortalityDetector),
     run(siblingDetector),
     run(versionDetector),
     run(objectiveDetector(availabilityOf)),

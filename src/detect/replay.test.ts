@@ -23,6 +23,7 @@ import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
 import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector } from './leak.ts';
+import { mortalityDetector } from './mortality.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
 import { overloadDetector } from './overload.ts';
@@ -39,6 +40,7 @@ const DETECTORS = [
   startFailureDetector,
   failedProbeDetector,
   crashLoopDetector,
+  mortalityDetector,
   siblingDetector,
   versionDetector,
   objectiveDetector(() => 0.99),

@@ -30,6 +30,8 @@ export const SYMPTOMS = [
   'hung',
   'start-failed',
   'crash-loop',
+  /** Processes of one version that end again and again, each after a long life. */
+  'deaths-recurring',
   'instance-errors',
   'instance-slow',
   'version-errors',

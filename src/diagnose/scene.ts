@@ -25,6 +25,7 @@ const OWN: readonly SymptomName[] = [
   'leak',
   'start-failed',
   'crash-loop',
+  'deaths-recurring',
   'artefact-drift',
   'poison',
 ];

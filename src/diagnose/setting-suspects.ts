@@ -1,3 +1,4 @@
+import { diesWithout } from './ages.ts';
 import type { Suspect } from './diagnosis.ts';
 import type { FleetView, SettingChange, SettingKind, SettingView } from './fleet-view.ts';
 import { workloadOf } from './fleet-view.ts';
@@ -48,7 +49,7 @@ export function settingSuspects(
 
 function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, isKnown: boolean): readonly Suspect[] {
   const change = changeBefore(setting, trouble.onset, fleet.at);
-  if (!change) return [];
+  if (!change || diesWithout(trouble.symptoms, change.at)) return [];
   const scope = isKnown ? 1 : scopeOf(setting, trouble, fleet);
   if (scope === 0) return [];
   const recency = recencyOf(setting, change, trouble, fleet);

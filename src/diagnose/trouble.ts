@@ -2,6 +2,7 @@ import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import type { ErrorClass } from '../observe/condition.ts';
 import { type FleetView, instanceOf, workloadOf } from './fleet-view.ts';
 import { dependantsOf, placeOf, type Scene } from './scene.ts';
+import { isShortHanded } from './short-handed.ts';
 
 /** In which way something fails: what can have caused it depends on that. */
 export type Shape = 'start' | 'crash' | 'probe' | 'errors' | 'slow' | 'load';
@@ -72,6 +73,7 @@ function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   for (const symptom of scene.left.values()) {
     const place = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
     if (place === null || symptom.name.startsWith('asset-') || isOfFewCallers(symptom)) continue;
+    if (isShortHanded(symptom, scene)) continue;
     if (few.has(place) && !BY_ITSELF.includes(symptom.name)) continue;
     if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && isOfMost(place, scene))) add(place, symptom);
   }

@@ -5,6 +5,7 @@ import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { lastKnownGood, type VersionView, type WorkloadView, workloadOf } from './fleet-view.ts';
 import { accuse, burning, dependantsOf, named, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
+import { isShortHanded } from './short-handed.ts';
 import { isOfFewCallers, type Trouble, troublesOf } from './trouble.ts';
 import { isOnlyConfig } from './version-suspects.ts';
 
@@ -31,7 +32,7 @@ function isInUse(workload: WorkloadView, { version }: VersionView): boolean {
 
 function suspicionOf(scene: Scene, workload: WorkloadView, version: VersionView): Diagnosis | undefined {
   const fallback = lastKnownGood(workload, version.version);
-  const claims = fallback ? claimsAgainst(scene, workload, version) : [];
+  const claims = fallback ? [...diesAlone(scene, workload, version), ...claimsAgainst(scene, workload, version)] : [];
   if (!fallback || claims.length === 0) return undefined;
   const isConcurrent = claims.some(({ evidence }) => evidence['concurrent'] === true);
   const others = othersThan(scene, workload, claims);
@@ -52,6 +53,19 @@ function suspicionOf(scene: Scene, workload: WorkloadView, version: VersionView)
   return accuse(accused, claims, [...victims, ...callees], others);
 }
 
+/**
+ * Its processes die again and again, each at the same age, and those of no other version do: that is in the version, also
+ * when it has soaked, because nothing is seen before that age.
+ */
+function diesAlone(scene: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
+  return named(scene.left, ['deaths-recurring']).filter(
+    ({ subject, evidence }) =>
+      subject.name === versionSubject(workload.name, version).name &&
+      evidence['onlyThisVersion'] === true &&
+      evidence['ofOneAge'] === true,
+  );
+}
+
 function isOnlyCaller(callers: unknown, name: string): boolean {
   return Array.isArray(callers) && callers.length === 1 && callers[0] === name;
 }
@@ -59,13 +73,14 @@ function isOnlyCaller(callers: unknown, name: string): boolean {
 /** Without a predecessor at the same time, this much of a setting's score is needed to be suspected instead. */
 const WEIGHTS: Readonly<Partial<Record<SymptomName, number>>> = {
   'crash-loop': 0.85,
+  'deaths-recurring': 0.85,
   'version-errors': 0.7,
   'version-slow': 0.7,
 };
 
 /** Settings that may explain the same. */
 function othersThan({ fleet }: Scene, workload: WorkloadView, claims: readonly Symptom[]): readonly Suspect[] {
-  const crashes = claims.some(({ name }) => name === 'crash-loop' || name === 'start-failed');
+  const crashes = claims.some(({ name }) => ['crash-loop', 'start-failed', 'deaths-recurring'].includes(name));
   const trouble: Trouble = {
     origins: new Set([workload.name]),
     callers: new Set(),
@@ -101,8 +116,7 @@ function claimsAgainst(scene: Scene, workload: WorkloadView, version: VersionVie
   const proven = version.promotedAt !== null;
   const worse: readonly SymptomName[] = ['version-errors', 'version-slow'];
   const own = named(left, proven ? worse : ['crash-loop', ...worse]).filter(
-    ({ subject }) =>
-      subject.kind === 'version' && subject.workload === workload.name && subject.version === version.version,
+    (each) => each.subject.name === versionSubject(workload.name, version.version).name && !isShortHanded(each, scene),
   );
   if (own.length > 0 || proven) return own;
   const needs = [...needsOf(workload.name, fleet)];

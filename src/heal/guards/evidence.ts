@@ -6,7 +6,7 @@ import type { Policy } from '../situation.ts';
 import { deedsOf, deny, type Guard, runningTouched, threshold } from './guard.ts';
 
 /** A death, and a start that failed, are facts: they do not age and need no second witness. */
-const FACTS: ReadonlySet<string> = new Set(['exited', 'start-failed', 'crash-loop', 'poison']);
+const FACTS: ReadonlySet<string> = new Set(['exited', 'start-failed', 'crash-loop', 'deaths-recurring', 'poison']);
 
 export const freshEvidence: Guard = {
   number: 7,
