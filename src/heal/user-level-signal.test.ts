@@ -32,7 +32,7 @@ function readingOf(given: {
   const userSignal = new UserSignal();
   const counts = { ok: 100 - given.failed, failed: given.failed, limited: 0, refused: 0 };
   const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
-  userSignal.add({ kind: 'requests', ...from, ...counts, latency: EMPTY_SKETCH } as Parameters<UserSignal['add']>[0]);
+  userSignal.add({ kind: 'requests', ...from, ...counts, latency: EMPTY_SKETCH });
   const symptom = { ...down, ...given.symptom };
   const write = stepOf({ move: 'revert', input: { setting: 'records/POOL', value: '3' } });
   return signalFor({
@@ -80,7 +80,7 @@ describe('requests that fail elsewhere', () => {
     const add = (tenant: string, at: string, failed: number) => {
       const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: at, tenant, region: 'eu' };
       const counts = { ok: 100 - failed, failed, limited: 0, refused: 0, latency: EMPTY_SKETCH };
-      userSignal.add({ kind: 'requests', ...from, ...counts } as Parameters<UserSignal['add']>[0]);
+      userSignal.add({ kind: 'requests', ...from, ...counts });
     };
     add('loud', 'front', 90);
     for (const each of ['front', 'records', 'bills']) add('shop', each, each === failingAt ? 50 : 0);
@@ -115,7 +115,7 @@ describe('a leak that is cut off', () => {
     const userSignal = new UserSignal();
     const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
     const counts = { ok: answered, failed: 0, limited: 50, refused: 0, latency: EMPTY_SKETCH };
-    userSignal.add({ kind: 'requests', ...from, ...counts } as Parameters<UserSignal['add']>[0]);
+    userSignal.add({ kind: 'requests', ...from, ...counts });
     const standing = { ...leaking, at: AT - 2_000 };
     return signalFor({
       plan: planOf({ cause: 'isolation', steps, answers: [symptomKey(leaking.name, leaking.subject)] }),

@@ -1,3 +1,4 @@
+import { settingOf } from '../../diagnose/fleet-view.ts';
 import type { Playbook } from '../../resources/playbook.ts';
 import { inLearnedOrder, type Learned } from '../learned-order.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
@@ -24,10 +25,25 @@ export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, lear
     if (own.length === 0) return [];
     const rest = rung.also.flatMap((each) => DRAFTS[each.move](here, each.parameters));
     const slowestMs = SLOWEST_FAILURE_MS[scene.cause];
-    const soakMs = Math.max(rung.soakMs, slowestMs);
+    const soakMs = Math.max(rung.soakMs, slowestMs, ...own.map((draft) => livedUnderMs(draft, here)));
     const verifyWithinMs = Math.max(rung.verifyWithinMs, 2 * soakMs);
     return [{ steps: withoutRepetition([...own, ...rest]).map((draft) => ({ ...draft, soakMs, verifyWithinMs })) }];
   });
+}
+
+const DEATHS: ReadonlySet<string> = new Set(['exited', 'crash-loop']);
+const LIVED_MS_MAX = 300_000;
+
+/**
+ * For how long the processes that died had lived with the value that is put back. Those that take their places are as
+ * young as these were when it was written: that they live yet says nothing for as long again.
+ */
+function livedUnderMs({ move, input }: Draft, { evidence, fleet }: Scene): number {
+  const deaths = evidence.filter(({ name }) => DEATHS.has(name)).map(({ since }) => since);
+  const setting = MOVE_TRAITS[move].restores ? settingOf(fleet, String(input['setting'])) : undefined;
+  const writtenAt = setting?.history.at(-1)?.at;
+  if (deaths.length === 0 || writtenAt === undefined) return 0;
+  return Math.min(LIVED_MS_MAX, Math.max(0, Math.min(...deaths) - writtenAt));
 }
 
 /** Two moves of a rung may come to the same deed: the restart that a write needs, and the restart that follows it. */
