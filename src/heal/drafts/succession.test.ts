@@ -15,6 +15,19 @@ describe('replace', () => {
     expect(steps[0]?.input['avoidHosts']).toEqual(['eu-1']);
   });
 
+  test('does not stop what has its data on that host and serves, because it would come up there again', () => {
+    const host = assetView('host eu-1', { host: 'eu-1', workloads: [] });
+    const fleetOf = (ready: boolean) => {
+      const instances = [instanceView('records-0', { host: 'eu-1', ready })];
+      const owned = workloadView('records', { instances, keepsData: true, replacement: 'in-place' });
+      return sceneFleet({ assets: [host], workloads: [owned] });
+    };
+    const stepsIn = (ready: boolean) =>
+      replaceInstances(sceneOf('infrastructure', { kind: 'asset', name: host.id }, fleetOf(ready)), {});
+    expect(stepsIn(true)).toEqual([]);
+    expect(olds(stepsIn(false))).toEqual(['records-0']);
+  });
+
   test('starts those anew that hold a stale credential: the named ones, or all that need it', () => {
     const credential = assetView('credential db');
     const subject = { kind: 'asset', name: credential.id } as const;

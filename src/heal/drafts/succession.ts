@@ -122,7 +122,9 @@ function placeOf(scene: Scene): readonly string[] | undefined {
 function onPlace(scene: Scene): readonly InstanceView[] {
   const hosts = placeOf(scene);
   const { workloads } = subjectAsset(scene) ?? { workloads: [] };
-  return hosts ? occupantsOf(scene.fleet, workloads).filter((each) => hosts.includes(each.host)) : [];
+  const there = occupantsOf(scene.fleet, workloads).filter((each) => hosts?.includes(each.host) === true);
+  // What has its data there comes up there again: stopping it while it serves only takes it away.
+  return there.filter((each) => !each.ready || workloadOf(scene.fleet, each.workload)?.keepsData !== true);
 }
 
 /** From a version to the newest that had soaked before the trouble began. */
