@@ -154,6 +154,7 @@ function viewOf(changes: readonly SettingRow[]): SettingView {
     // The manifest is where a bad value comes from: it says nothing for or against one beyond its history.
     declared: undefined,
     needsRestart: false,
-    history: changes.map(({ value, at, by, soakedAt }) => ({ value, at, by, soakedAt })),
+    // The first value ever came with the tenant: it changed nothing, and there is nothing to go back to.
+    history: last.revision === 1 ? [] : changes.map(({ value, at, by, soakedAt }) => ({ value, at, by, soakedAt })),
   };
 }

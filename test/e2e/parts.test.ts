@@ -1,0 +1,127 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { IncidentSummary } from '../../src/cli/answers.ts';
+import { ClinicLoad } from './clinic-load.ts';
+import { until } from './program.ts';
+import { CLINIC, Stack } from './stack.ts';
+
+const TEST_MS = 180_000;
+let stack: Stack;
+const clients: Client[] = [];
+
+beforeAll(async () => {
+  stack = await Stack.create();
+  await stack.up();
+}, 150_000);
+
+afterAll(async () => {
+  await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+  await stack.close();
+}, 150_000);
+
+/** The database of a region, entered as its administrator: as somebody who changes it behind Kintsugi's back. */
+async function database(region: string): Promise<Client> {
+  const { host, port } = await stack.instance('database', region);
+  const password = readFileSync(join(stack.state.secrets, 'database-superuser'), 'utf8').trim();
+  const client = new Client({ host, port, user: 'postgres', database: 'postgres', password });
+  client.on('error', () => undefined);
+  clients.push(client);
+  await client.connect();
+  return client;
+}
+
+/** The incident of this cause, once it was closed. */
+function healed(cause: string, since: number): Promise<IncidentSummary> {
+  return until(`an incident of cause ${cause} is closed`, async () => {
+    const incidents = await stack.incidents();
+    return incidents.find(
+      (each) => each.cause === cause && each.state === 'closed' && Date.parse(each.openedAt) >= since - 1_000,
+    );
+  });
+}
+
+test(
+  'row-level security that somebody switches off is on again, forced, and the story names who may be read',
+  async () => {
+    const client = await database('eu');
+    const since = Date.now();
+    await client.query('alter table records.records disable row level security');
+    const incident = await healed('protection', since);
+    expect(incident.outcome).toBe('healed');
+    const { rows } = await client.query(
+      "select relrowsecurity and relforcerowsecurity as on from pg_class where oid = 'records.records'::regclass",
+    );
+    expect(rows).toEqual([{ on: true }]);
+  },
+  TEST_MS,
+);
+
+test(
+  'a session that locks a table is ended, and tenants are served again',
+  async () => {
+    const load = await ClinicLoad.start(stack);
+    const holder = await database('eu');
+    const since = Date.now();
+    await holder.query('begin; lock table records.records in access exclusive mode');
+    const incident = await healed('session', since);
+    expect(incident.outcome).toBe('healed');
+    await load.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  'a privilege that is revoked is granted again',
+  async () => {
+    const load = await ClinicLoad.start(stack);
+    const client = await database('us');
+    const since = Date.now();
+    await client.query('revoke select on records.records from records_app');
+    await until('the privilege is back and its incident closed', async () => {
+      const { rows } = await client.query(
+        "select has_table_privilege('records_app', 'records.records', 'select') as ok",
+      );
+      const open = (await stack.incidents()).filter(
+        (each) => Date.parse(each.openedAt) >= since - 1_000 && each.state === 'open',
+      );
+      return rows[0]?.ok === true && open.length === 0;
+    });
+    await load.stop();
+  },
+  TEST_MS,
+);
+
+test(
+  'a setting of one tenant that does not work is taken back for it alone',
+  async () => {
+    const load = await ClinicLoad.start(stack);
+    const document = readFileSync(CLINIC, 'utf8')
+      .split('\n---\n')
+      .find((each) => each.includes('name: clinic-de }'))!
+      .replace('configSoakMs: 60000', 'configSoakMs: 2000');
+    const declare = async (name: string, text: string) => {
+      const path = join(stack.state.root, name);
+      writeFileSync(path, text);
+      expect((await stack.cli('apply', '-f', path)).code).toBe(0);
+    };
+    await declare('good-tenant.yaml', document.replace('PAGE_SIZE_MAX: "50"', 'PAGE_SIZE_MAX: "40"'));
+    await until('the setting that works is trusted', async () => {
+      const { settings } = await stack.control.call<{
+        settings: { id: string; history: { soakedAt: number | null }[] }[];
+      }>('GET', '/v1/parts');
+      const own = settings.find(({ id }) => id === 'tenant/clinic-de/PAGE_SIZE_MAX');
+      return typeof own?.history[1]?.soakedAt === 'number';
+    });
+    const since = Date.now();
+    await declare('bad-tenant.yaml', document.replace('PAGE_SIZE_MAX: "50"', 'PAGE_SIZE_MAX: "many"'));
+    const incident = await healed('configuration', since);
+    expect(incident).toMatchObject({ outcome: 'healed', subject: 'setting tenant/clinic-de/PAGE_SIZE_MAX' });
+    const published = JSON.parse(readFileSync(stack.state.tenantConfigFile, 'utf8'));
+    expect(published.tenants['clinic-de']).toEqual({ PAGE_SIZE_MAX: '40' });
+    const { tenants } = await load.stop();
+    expect(tenants['shop']?.failedIdempotent).toBe(0);
+  },
+  TEST_MS + 90_000,
+);
