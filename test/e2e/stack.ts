@@ -111,13 +111,15 @@ export class Stack {
     return found;
   }
 
-  /** Some ready occupant in the region, the same one as long as nothing changes. */
-  async instance(workload: string, region = 'eu'): Promise<InstanceStatus & { readonly pid: number }> {
-    const { instances } = await this.workload(workload);
-    const serving = instances.filter(({ role, ready }) => role === 'occupant' && ready);
-    const found = serving.find((each) => each.region === region && each.pid !== null);
-    if (!found || found.pid === null) throw new Error(`no instance of ${workload} is ready`);
-    return { ...found, pid: found.pid };
+  /** Some ready occupant in the region, the same one as long as nothing changes. Waits until there is one. */
+  instance(workload: string, region = 'eu'): Promise<InstanceStatus & { readonly pid: number }> {
+    return until(`an instance of ${workload} in ${region} is ready`, async () => {
+      const { instances } = await this.workload(workload);
+      for (const { pid, ...found } of instances)
+        if (found.role === 'occupant' && found.ready && found.region === region && pid !== null)
+          return { ...found, pid };
+      return undefined;
+    });
   }
 
   async incidents(): Promise<readonly IncidentSummary[]> {
