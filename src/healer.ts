@@ -12,6 +12,7 @@ import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts'
 import type { Diagnosis } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { createExecutor } from './heal/executor.ts';
+import { Experience } from './heal/experience.ts';
 import { approversOf } from './heal/journal.ts';
 import type { Fleet } from './heal/fleet.ts';
 import type { Guard } from './heal/guards/guard.ts';
@@ -117,9 +118,10 @@ export function createHealer(options: HealerOptions): Healer {
         return () => void watching.delete(run);
       },
     }),
-    rejudge: (plan, moveIndex) => rejudge(options, tracker, plan, moveIndex, panickedAt),
+    rejudge: (plan, moveIndex) => rejudge(options, { tracker, experience, panickedAt }, plan, moveIndex),
   });
   const harm = new HarmMeter(options.userSignal);
+  const experience = new Experience(memory, clock);
   const desk = new RepairDesk({
     memory,
     executor,
@@ -132,6 +134,7 @@ export function createHealer(options: HealerOptions): Healer {
       const measured = harm.end(repair, options.view());
       if (measured)
         await memory.noteHarm(repair, measured).catch((error: unknown) => tellUnmeasured(log, repair, error));
+      experience.forget();
     },
   });
   const refusals = new Refusals(options, tracker);
@@ -162,7 +165,7 @@ export function createHealer(options: HealerOptions): Healer {
       if (refusals.isRecent(incident)) return undefined;
       const { workload } = incident.body.diagnosis;
       if (workload !== null && options.isBusy(workload)) return undefined;
-      const given = await situationOf(options, incident);
+      const given = await situationOf(options, experience, incident);
       return { ...given, situation: { ...given.situation, others: othersThan(tracker, incident.id), panickedAt } };
     },
     guards: options.guards ?? GUARDS,
@@ -181,18 +184,18 @@ function tellUnmeasured(log: Log, repair: string, error: unknown): void {
   log.warn({ repair, reason: describeError(error) }, 'the harm of a repair could not be noted');
 }
 
-async function situationOf(options: HealerOptions, incident: Incident) {
+async function situationOf(options: HealerOptions, experience: Experience, incident: Incident) {
   const { memory, random } = options;
   const { diagnosis } = incident.body;
   const policy = options.policy();
-  const [repairs, relapses, budgets, surroundings, trust, learned] = await Promise.all([
+  const [repairs, relapses, budgets, surroundings, { record, learned }] = await Promise.all([
     memory.readPastRepairs(),
     memory.readRelapses(incident.key),
     memory.readBudgets(scopesOf(diagnosis)),
     options.surroundings(),
-    trustUnder(options, policy),
-    memory.readLearned(),
+    experience.read(),
   ]);
+  const trust = trustFrom(record, policy, options.clock.now());
   const planId = newId('pln', random);
   const past = { repairs, relapses, trust, learned, approvals: [] };
   const situation = { ...surroundings, incident: incident.id, diagnosis, planId, ...past };
@@ -219,6 +222,8 @@ class Refusals {
     const reasons = denied.map(({ guard }) => guard).join(' ');
     const isSame = this.#last.get(incident.id)?.reasons === reasons;
     this.#last.set(incident.id, { at: this.#options.clock.now(), reasons });
+    const open = new Set(this.#tracker.open.map(({ id }) => id));
+    for (const id of this.#last.keys()) if (!open.has(id)) this.#last.delete(id);
     if (isSame) return;
     const guards = denied.map(({ guard, reason, remedy }) => ({ guard, reason, remedy }));
     const proposal =
@@ -234,22 +239,22 @@ class Refusals {
  */
 async function rejudge(
   options: HealerOptions,
-  tracker: IncidentTracker,
+  known: { readonly tracker: IncidentTracker; readonly experience: Experience; readonly panickedAt: number | null },
   plan: Plan,
   moveIndex: number,
-  panickedAt: number | null,
 ): Promise<readonly Verdict[]> {
+  const { tracker, experience, panickedAt } = known;
   const { memory } = options;
   const fleet = await options.lookAgain();
   const incident = tracker.open.find((each) => each.id === plan.incident);
   const policy = options.policy();
-  const [surroundings, repairs, relapses, budgets, open, trust] = await Promise.all([
+  const [surroundings, repairs, relapses, budgets, open, { record }] = await Promise.all([
     options.surroundings(),
     memory.readPastRepairs(),
     memory.readRelapses(incident?.key ?? ''),
     memory.readBudgets(budgetScopes(plan)),
     memory.readOpenRepairs(),
-    trustUnder(options, policy),
+    experience.read(),
   ]);
   const own = open.find((each) => each.plan.id === plan.id);
   const situation: Situation = {
@@ -258,7 +263,7 @@ async function rejudge(
     planId: plan.id,
     repairs: repairs.filter((each) => each.id !== own?.id),
     relapses,
-    trust,
+    trust: trustFrom(record, policy, options.clock.now()),
     approvals: own ? approversOf(await memory.read(own.id)) : [],
     diagnosis: incident?.body.diagnosis ?? { ...NO_DIAGNOSIS, cause: plan.cause },
     others: othersThan(tracker, plan.incident),
@@ -266,10 +271,6 @@ async function rejudge(
   };
   const review = { plan, situation, fleet, budgets, policy, now: fleet.at };
   return reviewBefore(moveIndex, review, options.guards ?? GUARDS);
-}
-
-async function trustUnder(options: HealerOptions, policy: Policy): Promise<Situation['trust']> {
-  return trustFrom(await options.memory.readTrackRecord(), policy, options.clock.now());
 }
 
 function othersThan(tracker: IncidentTracker, incident: string): readonly Diagnosis[] {

@@ -8,24 +8,21 @@ import type { Sample } from '../observe/sample.ts';
 const LOOK_MS = 1_000;
 const LOOK_TIMEOUT_MS = 5_000;
 
+export interface PartWatchOptions {
+  readonly parts: readonly Parts[];
+  readonly world: World;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Hears of every measurement, in the order of the parts. */
+  readonly onSample: (sample: Sample) => void;
+}
+
 /** Looks at everything that is not an instance, again and again, and tells the loop what was measured. */
 export class PartWatch {
-  readonly #options: {
-    readonly parts: readonly Parts[];
-    readonly world: World;
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly onSample: (sample: Sample) => void;
-  };
+  readonly #options: PartWatchOptions;
   #stop: () => void = () => undefined;
 
-  constructor(options: {
-    readonly parts: readonly Parts[];
-    readonly world: World;
-    readonly clock: Clock;
-    readonly log: Log;
-    readonly onSample: (sample: Sample) => void;
-  }) {
+  constructor(options: PartWatchOptions) {
     this.#options = options;
   }
 

@@ -4,6 +4,7 @@ import type { FleetView, SettingChange, SettingKind, SettingView } from './fleet
 import { workloadOf } from './fleet-view.ts';
 import { dependantsOf, needsOf, occupants } from './scene.ts';
 import { fitOf } from './setting-fit.ts';
+import { valueForPeople } from './setting-value.ts';
 import { type Trouble, textsOf } from './trouble.ts';
 
 /** How far back a change may lie; what is older has proven itself. */
@@ -67,10 +68,12 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
   if (score < 0.02) return [];
   const weight = isAwaited(setting, trouble, fleet) ? Math.max(score, AWAITED) : score;
   const repeated = writerOf(setting, fleet);
-  const why = `${setting.id} became ${shown(change.value)} ${agoOf(trouble.onset - change.at)}, by ${change.by}`;
+  const became = valueForPeople(setting, change.value, 'another value');
+  const why = `${setting.id} became ${became} ${agoOf(trouble.onset - change.at)}, by ${change.by}`;
   const own: Suspect = { cause: 'configuration', subject: { kind: 'setting', name: setting.id }, score: weight, why };
   if (repeated === undefined) return [own];
-  const again = `${repeated} writes ${shown(setting.value)} into ${setting.id} again and again`;
+  const value = valueForPeople(setting, setting.value, 'the same value');
+  const again = `${repeated} writes ${value} into ${setting.id} again and again`;
   return [
     { cause: 'actor', subject: { kind: 'actor', name: repeated }, score: Math.min(1, weight * 1.1), why: again },
     own,
@@ -242,11 +245,6 @@ function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble, { tenants
 function loadOf({ kind }: SettingView, { load }: Trouble): number {
   const isAboutLoad = kind === 'limit' || kind === 'quota' || kind === 'replicas' || kind === 'retry';
   return isAboutLoad ? load / 4 : load / 1.5;
-}
-
-function shown(value: string | null): string {
-  if (value === null) return 'absent';
-  return value.length <= 40 ? value : `${value.slice(0, 40)}...`;
 }
 
 function agoOf(ms: number): string {

@@ -2,6 +2,7 @@ import { instanceOf, type FleetView, workloadOf } from '../diagnose/fleet-view.t
 import type { Sample } from '../observe/sample.ts';
 import type { UserSignal } from '../observe/user-signal.ts';
 import { type Felt, type Harm, harmOf } from './harm.ts';
+import { keepsOut } from './move-traits.ts';
 import type { Plan } from './plan.ts';
 
 /**
@@ -9,7 +10,6 @@ import type { Plan } from './plan.ts';
  * repair follows its fault within seconds: a longer span would count the time before the fault, and blame the repair.
  */
 const BEFORE_MS = 1_500;
-const LIMITS: ReadonlySet<string> = new Set(['throttle', 'quarantine', 'shed']);
 
 interface Measured {
   readonly plan: Plan;
@@ -64,7 +64,7 @@ export class HarmMeter {
     if (!measured) return undefined;
     this.#open.delete(repair);
     const { plan, startedAt, before, during, served } = measured;
-    const keptOut = plan.steps.flatMap(({ move, touch }) => (LIMITS.has(move) ? touch.tenants : []));
+    const keptOut = plan.steps.flatMap(({ move, touch }) => (keepsOut(move) ? touch.tenants : []));
     const instancesLost = served.filter((slot) => !isServed(slot, fleet)).map(({ instance }) => instance);
     return harmOf({ startedAt, endedAt: fleet.at, before, during, keptOut, instancesLost });
   }

@@ -4,7 +4,7 @@ import { AT } from '../../test/sim/fleet-views.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
 import { VirtualClock } from '../../test/sim/virtual-clock.ts';
-import { systemClock } from '../base/clock.ts';
+import { type Clock, systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Executor } from './executor.ts';
 import { readIncidents } from './incident-store.ts';
@@ -178,8 +178,17 @@ test('a former leader opens nothing', async () => {
 });
 
 /** A desk whose executor comes as far as `results` says, one after the other. */
-async function openDesk(results: readonly (Outcome | undefined)[]) {
-  const memory = memoryUnder(await holdLease(database));
+async function openDesk(results: readonly (Outcome | undefined)[], clock: Clock = systemClock) {
+  const stored = memoryUnder(await holdLease(database));
+  const reads: Promise<unknown>[] = [];
+  const memory: Memory = {
+    ...stored,
+    read(repair) {
+      const entries = stored.read(repair);
+      reads.push(entries);
+      return entries;
+    },
+  };
   let runs = 0;
   const executor: Executor = {
     async run(id, plan) {
@@ -190,12 +199,12 @@ async function openDesk(results: readonly (Outcome | undefined)[]) {
     wake: () => undefined,
   };
   const log = pino({ enabled: false });
-  const given = { memory, executor, clock: systemClock, random: systemRandom, log };
+  const given = { memory, executor, clock, random: systemRandom, log };
   const heard = { onChange: () => undefined, onBegin: () => undefined, onEnd: async () => undefined };
   const desk = new RepairDesk({ ...given, ...heard });
   const tracker = new IncidentTracker({ memory, clock: systemClock });
   const [incident] = await tracker.track([sick], never);
-  return { desk, incident: incident!.id, runs: () => runs };
+  return { desk, incident: incident!.id, runs: () => runs, reads };
 }
 
 test('a repair that was broken off goes on from its journal while the same replica leads', async () => {
@@ -210,10 +219,16 @@ test('a repair that was broken off goes on from its journal while the same repli
 });
 
 test('a repair that waits for a person is left to wait', async () => {
-  const { desk, incident, runs } = await openDesk([undefined, 'healed']);
+  const clock = new VirtualClock();
+  const { desk, incident, runs, reads } = await openDesk([undefined, 'healed'], clock);
   const leading = new AbortController();
   await desk.begin(planOf({ incident, needsApproval: true }), leading.signal);
-  await systemClock.sleep(1_300);
+  await desk.settled();
+  await clock.advance(1_000);
+  // It has looked into the journal, and whatever it makes of that it makes within this turn.
+  await Promise.all(reads);
+  await systemClock.sleep(0);
+  expect(reads).toHaveLength(1);
   expect(runs()).toBe(1);
   expect(desk.isRepairing(incident)).toBe(true);
   leading.abort();

@@ -112,6 +112,8 @@ export class IncidentTracker {
       await this.#memory.closeIncident(incident.id, 'recovered');
       this.#open = this.#open.filter((each) => each.id !== incident.id);
     }
+    const open = new Set(this.#open.map(({ key }) => key));
+    for (const [key, at] of this.#lastSeen) if (!open.has(key) && now - at >= QUIET_MS) this.#lastSeen.delete(key);
   }
 }
 

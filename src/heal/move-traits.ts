@@ -27,6 +27,12 @@ export interface MoveTraits {
   readonly twin?: MoveName;
 }
 
+/** Whether a move keeps requests out by intention: whoever is kept out fails, and that speaks against no repair. */
+export function keepsOut(move: MoveName): boolean {
+  const { limits, evades } = MOVE_TRAITS[move];
+  return limits && evades;
+}
+
 const CALM = { loses: 'nothing', takesAway: false, limits: false, evades: false, restores: false, risk: 1 } as const;
 
 export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {

@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import { type FleetView, instanceOf, workloadOf } from '../diagnose/fleet-view.ts';
 import type { Felt, UserSignal } from '../observe/user-signal.ts';
-import { MOVE_TRAITS } from './move-traits.ts';
+import { keepsOut, MOVE_TRAITS } from './move-traits.ts';
 import type { Plan, Step } from './plan.ts';
 import type { Reading } from './verification.ts';
 
@@ -33,7 +33,8 @@ export interface SignalOptions {
  */
 export function signalFor(options: SignalOptions): () => Reading {
   const { plan, steps, since, view, userSignal, symptoms, doubted, clock } = options;
-  const limited = steps.flatMap(({ move, input }) => (LIMITS.has(move) ? [String(input['tenant'] ?? '')] : []));
+  // Whoever is limited fails by intention; what the others feel is what counts.
+  const limited = steps.flatMap(({ move, input }) => (keepsOut(move) ? [String(input['tenant'] ?? '')] : []));
   const exceptTenant = limited[0];
   const successors = steps.flatMap(successorsOf);
   // Those whom the law holds where they are go on failing: whoever was moved is who can tell.
@@ -96,9 +97,6 @@ function groundOf(name: string, fleet: FleetView): readonly string[] {
   const assets = fleet.assets.filter(({ workloads }) => workloads.some((each) => ground.has(each)));
   return [...ground, ...assets.map(({ id }) => id)];
 }
-
-/** Whoever is limited fails by intention; what the others feel is what counts. */
-const LIMITS: ReadonlySet<string> = new Set(['throttle', 'quarantine', 'shed']);
 
 /** A claim that the plan answers, or one about its workload, that was seen again since the move by who is believed. */
 function speaksAgainst(plan: Plan, since: number, standing: Symptoms, liars: readonly string[]): boolean {

@@ -1,5 +1,6 @@
 import { Client, escapeIdentifier, escapeLiteral, Pool } from 'pg';
 import type { Redacted } from '../../base/redacted.ts';
+import { scramVerifier } from './scram-verifier.ts';
 
 /** Where a store is in one region, and by whom it is entered. */
 export interface StoreAddress {
@@ -80,13 +81,12 @@ export class PostgresqlStore {
     }
   }
 
-  /** Makes the password that the workload holds valid again. */
+  /** Makes the password that the workload holds valid again. The server, and whoever reads its log, sees a verifier only. */
   async restorePassword(): Promise<void> {
     const { role } = this.address;
     if (!role) return;
-    await this.pool.query(
-      `alter role ${escapeIdentifier(role.user)} with login password ${escapeLiteral(role.password.reveal())}`,
-    );
+    const verifier = scramVerifier(role.password);
+    await this.pool.query(`alter role ${escapeIdentifier(role.user)} with login password ${escapeLiteral(verifier)}`);
   }
 
   /** `table` is quoted already: it came from the catalog. */

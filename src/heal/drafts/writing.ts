@@ -1,5 +1,6 @@
 /** Moves that write a setting: back to what was good, to another size, or to another way. */
 import type { SettingView } from '../../diagnose/fleet-view.ts';
+import { valueForPeople } from '../../diagnose/setting-value.ts';
 import type { MoveName } from '../../resources/playbook.ts';
 import { goodValues, whyNotTo } from '../onset.ts';
 import {
@@ -80,17 +81,18 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
       key: keyOf(scene, id),
     },
     touch: touchSetting(scene.fleet, setting),
-    effect: value === null ? `${id} is removed` : `${id} becomes ${shown(setting, value)}`,
-    undo: setting.value === null ? `${id} is removed again` : `${id} becomes ${shown(setting, setting.value)} again`,
+    effect: becoming(setting, value, ''),
+    undo: becoming(setting, setting.value, ' again'),
   };
   const since = setting.history.at(-1)?.at ?? 0;
   const holders = needsRestart ? holdersOf(scene, setting.workloads, since) : [];
   return [draft, ...holders.flatMap((instance) => succeed(scene, instance, { rereads: id }))];
 }
 
-/** Values are shown as they are; what may be long or a digest is cut. */
-function shown(setting: SettingView, value: string): string {
-  return setting.kind === 'flag' || value.length <= 40 ? value : `${value.slice(0, 40)}...`;
+function becoming(setting: SettingView, value: string | null, again: string): string {
+  if (value === null) return `${setting.id} is removed${again}`;
+  const isPresent = value === setting.value;
+  return `${setting.id} becomes ${valueForPeople(setting, value, isPresent ? 'what it is now' : 'an earlier value')}${again}`;
 }
 
 /** A limit that is too small: the same number times a factor, never more than a few times what was declared or soaked. */
