@@ -16,6 +16,7 @@ import { declarePlanAndApply } from './plan-apply.ts';
 import { declareRepairs } from './repairs.ts';
 import { declareTrust } from './trust.ts';
 import { declareSchema } from './schema.ts';
+import { declareSlo } from './slo.ts';
 import { declareStatus } from './status.ts';
 import { declareStop } from './stop.ts';
 import { declareTop } from './top.ts';
@@ -55,6 +56,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareTrust(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);
+  declareSlo(program, binder);
   declareDrill(program, binder);
   declareLedger(program, binder);
   declareWitness(program, binder);

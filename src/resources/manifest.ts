@@ -39,16 +39,20 @@ export interface ManifestOptions {
  * a secret.
  */
 export async function readManifests(paths: readonly string[], options: ManifestOptions = {}): Promise<LoadedManifests> {
+  const loaded = parseManifests(await readSources(paths), options);
+  if (loaded.resources.length > 0) return loaded;
+  throw new KinError('manifest.missing', `no resource in ${paths.join(', ')}`, { details: { paths: [...paths] } });
+}
+
+/** The texts of files, and of all `*.yaml` and `*.yml` in folders, each file once. Rejects as `readManifests` does. */
+export async function readSources(paths: readonly string[]): Promise<readonly ManifestSource[]> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
   const unique = new Map<string, string>();
   for (const file of files) {
     const real = await realpath(file);
     if (!unique.has(real)) unique.set(real, file);
   }
-  const sources = await Promise.all([...unique.values()].map(readSource));
-  const loaded = parseManifests(sources, options);
-  if (loaded.resources.length > 0) return loaded;
-  throw new KinError('manifest.missing', `no resource in ${paths.join(', ')}`, { details: { paths: [...paths] } });
+  return Promise.all([...unique.values()].map(readSource));
 }
 
 async function filesOf(path: string): Promise<string[]> {

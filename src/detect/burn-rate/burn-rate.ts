@@ -3,7 +3,7 @@ import { addRequests, type Counts, type RequestWindows, requestsOf, startWindows
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
-const PERIOD_MS = 30 * DAY_MS;
+export const PERIOD_MS = 30 * DAY_MS;
 
 /** What a tenant was promised of its requests over a period. */
 export interface ServiceObjective {
@@ -22,7 +22,7 @@ interface Pair {
   readonly shortMs: number;
 }
 
-const PAIRS: readonly Pair[] = [
+export const PAIRS: readonly Pair[] = [
   { name: 'page quick', severity: 'page', budget: 0.02, longMs: HOUR_MS, shortMs: 5 * MINUTE_MS },
   { name: 'page slow', severity: 'page', budget: 0.05, longMs: 6 * HOUR_MS, shortMs: 30 * MINUTE_MS },
   { name: 'ticket quick', severity: 'ticket', budget: 0.1, longMs: DAY_MS, shortMs: 2 * HOUR_MS },
@@ -68,6 +68,11 @@ export function startBurn(periodMs = PERIOD_MS): BurnState {
   return { periodMs, requests: startWindows([...new Set([...widths, periodMs])].sort((a, b) => a - b)) };
 }
 
+/** How many times the pace of the whole period this pair's share of the budget is spent at. */
+export function factorOf({ budget, longMs }: Pair): number {
+  return (budget * PERIOD_MS) / longMs;
+}
+
 function scaled(widthMs: number, periodMs: number): number {
   return (widthMs * periodMs) / PERIOD_MS;
 }
@@ -88,7 +93,7 @@ function burnOf(state: BurnState, objective: ServiceObjective, pair: Pair, nowMs
   const [long, short] = [pair.longMs, pair.shortMs].map((ms) =>
     requestsOf(state.requests, scaled(ms, state.periodMs), nowMs),
   ) as [Counts, Counts];
-  const factor = (pair.budget * PERIOD_MS) / pair.longMs;
+  const factor = factorOf(pair);
   const rate = (counts: Counts) =>
     counts.total === 0 ? 0 : counts[objective.counts] / counts.total / (1 - objective.target);
   const isTooQuiet = long.total < REQUESTS_MIN || (long[objective.counts] > 0 && long[objective.counts] < BAD_MIN);
