@@ -252,7 +252,7 @@ export const CATALOGUE = {
     exit: 69,
   },
   'ledger.entry-too-large': {
-    title: 'an entry exceeds 65,535 bytes',
+    title: 'an entry exceeds 65,535 bytes, or its payloads 32 KiB',
     remedy: 'Record a digest of the data and keep the data elsewhere.',
     retry: 'never',
     status: 413,

@@ -5,7 +5,9 @@ import { writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { RECENT_IDS, RecentIds } from './recent-ids.ts';
-import { listSegments, SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+import type { EntryStore } from './entry-store.ts';
+import { listSegments } from './segment-file.ts';
+import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 import { Sequencer } from './sequencer.ts';
 import { createSigningKey, hasSigningKey, readSigningKey, type SigningKey, VKEY_FILE } from './signing-key.ts';
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './tlog/checkpoint.ts';
@@ -17,12 +19,13 @@ import { TreeNodes } from './tree-nodes.ts';
 export const CHECKPOINT_FILE = 'checkpoint';
 /** Written last at birth: where it is, a key and a checkpoint must be. */
 export const VERSION_FILE = 'version';
-const LEDGER_VERSION = 1;
+/** 2 has frames with payloads; what 1 wrote is read as it is. */
+const LEDGER_VERSION = 2;
 
 /** A ledger that this process writes. */
 export interface LedgerDirectory {
   readonly sequencer: Sequencer;
-  readonly store: SegmentStore;
+  readonly store: EntryStore;
   readonly nodes: TreeNodes;
   readonly key: NoteKey;
   readonly vkey: string;
@@ -59,6 +62,7 @@ export async function openLedgerDirectory(dir: string, options: LedgerDirectoryO
   try {
     sweep(dir);
     const key = existsSync(join(dir, VERSION_FILE)) ? ownKey(dir) : giveBirth(dir, options.clock);
+    writeVersion(dir);
     const signed = renewed(dir, key, options.clock);
     return await openWith(dir, options, { key, signed, lock });
   } catch (error) {
@@ -170,8 +174,9 @@ export function refuseNewer(dir: string): void {
   const path = join(dir, VERSION_FILE);
   if (!existsSync(path)) return;
   const text = readFileSync(path, 'utf8');
-  if (text === `${LEDGER_VERSION}\n`) return;
-  if (/^[1-9]\d*\n$/.test(text)) {
+  const version = /^[1-9]\d*\n$/.test(text) ? Number(text) : Number.NaN;
+  if (version <= LEDGER_VERSION) return;
+  if (version > LEDGER_VERSION) {
     throw new KinError('ledger.newer', `version ${text.trim()} of ${dir} is not known`, { details: { path } });
   }
   throw tamperedFile(VERSION_FILE, 'it is not a version');
@@ -181,8 +186,15 @@ function giveBirth(dir: string, clock: Clock): SigningKey {
   if (listSegments(dir).length > 0) throw tamperedFile(VERSION_FILE, 'it is missing beside entries');
   const key = createSigningKey(dir);
   writeCheckpoint(dir, key, { size: 0, root: emptyRoot() }, clock);
-  writeDurably(join(dir, VERSION_FILE), `${LEDGER_VERSION}\n`);
+  writeVersion(dir);
   return key;
+}
+
+/** What is written from here on is for this version or a later one. */
+function writeVersion(dir: string): void {
+  const path = join(dir, VERSION_FILE);
+  const text = `${LEDGER_VERSION}\n`;
+  if (!existsSync(path) || readFileSync(path, 'utf8') !== text) writeDurably(path, text);
 }
 
 function ownKey(dir: string): SigningKey {

@@ -3,8 +3,9 @@ import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { FRAME_HEADER_BYTES } from './frame.ts';
-import { listSegments, type SegmentFile, SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+import { PLAIN_HEADER_BYTES } from './frame.ts';
+import { listSegments, type SegmentFile } from './segment-file.ts';
+import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 
 const SEGMENT_BYTES = 128 * 1024;
 const FIRST = '0000000000000000.segment';
@@ -22,7 +23,7 @@ async function openStore(options: Partial<SegmentStoreOptions> = {}) {
   return { store, entries };
 }
 
-const entry = (text: string) => Buffer.from(JSON.stringify({ text }));
+const entry = (text: string) => ({ bytes: Buffer.from(JSON.stringify({ text })) });
 
 async function write(...groups: string[][]) {
   const { store } = await openStore();
@@ -99,7 +100,7 @@ describe('the segment store', () => {
     const first = await openStore();
     await first.store.close();
     const second = await openStore();
-    expect(second.store.recovered).toEqual({ droppedBytes: FRAME_HEADER_BYTES, atIndex: 1 });
+    expect(second.store.recovered).toEqual({ droppedBytes: PLAIN_HEADER_BYTES, atIndex: 1 });
     await second.store.close();
   });
 
@@ -107,10 +108,10 @@ describe('the segment store', () => {
     const first = await write(['a']);
     await write(['b']);
     const whole = readFileSync(join(dir, FIRST));
-    const offsets = [0, 5, FRAME_HEADER_BYTES, first - 1, first + FRAME_HEADER_BYTES + 3];
+    const offsets = [0, 5, PLAIN_HEADER_BYTES, first - 1, first + PLAIN_HEADER_BYTES + 3];
     const flipped = offsets.map((offset) => Buffer.from(whole).fill(whole[offset]! ^ 1, offset, offset + 1));
     // It looks like a write that was cut off, but a later one follows.
-    const zeroed = [first, FRAME_HEADER_BYTES].map((end) => Buffer.from(whole).fill(0, end - 4, end));
+    const zeroed = [first, PLAIN_HEADER_BYTES].map((end) => Buffer.from(whole).fill(0, end - 4, end));
     for (const changed of [...flipped, ...zeroed]) {
       writeFileSync(join(dir, FIRST), changed);
       await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST } });

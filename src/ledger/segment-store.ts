@@ -1,67 +1,52 @@
-import { constants, existsSync, readdirSync, rmSync } from 'node:fs';
-import { type FileHandle, open, readFile, rename } from 'node:fs/promises';
+import { constants, existsSync, rmSync } from 'node:fs';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { readJsonFile, syncFolder, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import type { EntryListener, EntryStore, EntryToStore, Payload, PayloadPlace, Recovered } from './entry-store.ts';
 import {
   ENTRY_PREFIX_BYTES,
   encodeFrame,
   entriesOf,
   FRAME_HEADER_BYTES,
   type FrameSpan,
-  readHeader,
+  payloadsIn,
   type SegmentScan,
   scanSegment,
+  unwipedPayloads,
 } from './frame.ts';
+import { FrameIndex, type ReadFrame } from './frame-index.ts';
+import { payloadAt, payloadBytesOf, type PayloadSpan, SECTION_BYTES } from './payload-section.ts';
+import { wipePayloads } from './payload-wipe.ts';
+import {
+  listSegments,
+  openSegmentFile,
+  type OpenSegmentFile,
+  type SegmentFile,
+  segmentName,
+  SYNCED,
+  tamperedSegment,
+  writeFully,
+  writeSynced,
+} from './segment-file.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Large enough that the sync costs more than the bytes, small enough that one caller does not wait for many others. */
 const FRAME_BYTES_MAX = 2 * 1024 * 1024;
-const SEGMENT_SUFFIX = '.segment';
+/** Of a frame, besides what `bytesInGroup` counts. */
+const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + SECTION_BYTES;
 const SPARE_FILE = 'spare.tmp';
 const RECOVERED_FILE = 'recovered.json';
-/** Reads start at a mark and walk on from frame to frame; more marks cost memory, fewer cost reading. */
-const ENTRIES_PER_MARK = 256;
-
-/**
- * Each write is synced like by `fdatasync`, but in one call: the thread that writes syncs too, and the one that appends
- * need not come between. Where the system has no such flag, `fdatasync` follows each write.
- */
-const IS_SYNCED = 'O_DSYNC' in constants;
-const SYNCED = constants.O_RDWR | (IS_SYNCED ? constants.O_DSYNC : 0);
-
-/** What a restart had to cut off: a write that was never acknowledged. */
-export interface Recovered {
-  readonly droppedBytes: number;
-  /** The index that the first dropped entry would have had. */
-  readonly atIndex: number;
-}
-
-/** The part of a file handle that the store writes through. */
-export type SegmentFile = Pick<FileHandle, 'write' | 'read' | 'datasync' | 'truncate' | 'close'>;
 
 export interface SegmentStoreOptions {
   /** How many entries a signed checkpoint covers: fewer than these is tampering, never a torn tail. */
   readonly signedSize: number;
-  /** Called for each stored entry in order, before the store is open. The bytes are lent for the call only. */
-  readonly onEntry: (entry: Buffer) => void;
+  readonly onEntry: EntryListener;
   /** Size of a new segment; at least 128 KiB. */
   readonly segmentBytes?: number;
-  /** Opens the files of the store; another one lets a test break the disk under it. */
-  readonly openFile?: (path: string, flags: number) => Promise<SegmentFile>;
-}
-
-interface Mark {
-  readonly first: number;
-  readonly segment: string;
-  readonly offset: number;
-}
-
-interface Frame {
-  readonly buffer: Buffer;
-  readonly span: FrameSpan;
+  readonly openFile?: OpenSegmentFile;
 }
 
 interface Tail {
@@ -71,52 +56,38 @@ interface Tail {
   end: number;
 }
 
-/** A segment on disk: its file name and the index of its first entry. */
-export interface SegmentName {
-  readonly name: string;
-  readonly first: number;
+interface FramePayloads {
+  readonly frame: ReadFrame | undefined;
+  readonly spans: readonly PayloadSpan[];
 }
 
-/** The segments of a ledger in order of their entries. */
-export function listSegments(dir: string): SegmentName[] {
-  return readdirSync(dir)
-    .filter((name) => /^\d{16}\.segment$/.test(name))
-    .toSorted()
-    .map((name) => ({ name, first: Number(name.slice(0, -SEGMENT_SUFFIX.length)) }));
-}
-
-function segmentName(first: number): string {
-  return `${String(first).padStart(16, '0')}${SEGMENT_SUFFIX}`;
-}
-
-function tampered(file: string, reason: string, details: { index: number; offset: number }): KinError {
-  return new KinError('ledger.tampered', `${file}: ${reason}`, { details: { file, ...details } });
+function unwritable(path: string, cause: unknown): KinError {
+  return new KinError('state.unwritable', `cannot write ${path}`, { cause, details: { path } });
 }
 
 /**
- * The entries on disk: append-only frames in preallocated segments. One writer; `append` calls must not overlap. What
- * `append` resolved for survives kill -9 and, as far as the disk keeps its word, a power cut.
+ * The entries on disk: append-only frames in preallocated segments. What `append` resolved for survives kill -9 and, as
+ * far as the disk keeps its word, a power cut.
  */
-export class SegmentStore {
-  /** What was cut off at this start or at one before that did not come as far as `settleRecovery`. */
+export class SegmentStore implements EntryStore {
   recovered: Recovered | undefined;
   readonly #dir: string;
   readonly #segmentBytes: number;
-  readonly #openFile: (path: string, flags: number) => Promise<SegmentFile>;
-  readonly #marks: Mark[] = [];
+  readonly #openFile: OpenSegmentFile;
+  readonly #frames: FrameIndex;
   #tail: Tail | undefined;
   #spare: Promise<void> | undefined;
-  #lastRead: { readonly segment: string; readonly offset: number; readonly frame: Frame } | undefined;
   #size = 0;
   #bytes = 0;
-  #appending = false;
+  #writing = false;
   /** A failed write left bytes behind its start that must be zero again before the next one. */
   #dirtyTo = 0;
 
   private constructor(dir: string, options: SegmentStoreOptions) {
     this.#dir = dir;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    this.#openFile = options.openFile ?? ((path, flags) => open(path, flags, 0o600));
+    this.#openFile = options.openFile ?? openSegmentFile;
+    this.#frames = new FrameIndex(dir, this.#openFile);
     assert(this.#segmentBytes >= 128 * 1024, 'a segment holds the largest entry');
   }
 
@@ -131,71 +102,99 @@ export class SegmentStore {
     return store;
   }
 
-  /** How many entries are durable; also the index of the next one. */
   get size(): number {
     return this.#size;
   }
 
-  /** Bytes of the durable frames. */
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** The most that one append may hold: the sum of the entries and two bytes for each. */
-  get frameBytesMax(): number {
-    return Math.min(FRAME_BYTES_MAX, this.#segmentBytes - FRAME_HEADER_BYTES);
+  get groupBytesMax(): number {
+    return Math.min(FRAME_BYTES_MAX, this.#segmentBytes - FRAME_OVERHEAD_BYTES);
   }
 
-  /**
-   * Writes the entries as one frame and syncs it; `meanwhile` is called once while the disk works, and not at all when it
-   * fails before. Rejects with `state.unwritable`, and then none of the entries is in the
-   * log; the next append starts from the same place.
-   */
-  async append(entries: readonly Uint8Array[], meanwhile?: () => void): Promise<void> {
-    assert(!this.#appending, 'one append at a time');
+  bytesInGroup({ bytes, payloads }: EntryToStore): number {
+    return ENTRY_PREFIX_BYTES + bytes.length + (payloads ? payloadBytesOf(payloads) : 0);
+  }
+
+  async append(entries: readonly EntryToStore[], meanwhile?: () => void): Promise<void> {
+    assert(!this.#writing, 'one write at a time');
     assert(entries.length > 0, 'a frame has entries');
-    this.#appending = true;
     const frame = encodeFrame(this.#size, entries);
-    assert(frame.length - FRAME_HEADER_BYTES <= this.frameBytesMax, 'the entries fit in one frame');
+    assert(frame.length - FRAME_OVERHEAD_BYTES <= this.groupBytesMax, 'the entries fit in one frame');
+    this.#writing = true;
     try {
       await this.#write(frame, meanwhile);
     } catch (cause) {
       await this.#cutBack().catch(() => undefined);
-      throw new KinError('state.unwritable', `cannot write ${this.#dir}`, { cause, details: { path: this.#dir } });
+      throw unwritable(this.#dir, cause);
     } finally {
-      this.#appending = false;
+      this.#writing = false;
     }
     this.#advance({ first: this.#size, count: entries.length }, frame.length);
   }
 
-  /** Stored entries from index `from` on: at most `limit`, fewer when they exceed 4 MiB, none behind the end. */
   async read(from: number, limit: number): Promise<Buffer[]> {
     const to = Math.min(from + limit, this.#size);
     const found: Buffer[] = [];
     let bytes = 0;
-    let mark = this.#markOf(from);
-    for (let next = from; next < to && mark && bytes < LIMITS.apiBodyBytes; ) {
-      const { buffer, span } = await this.#readFrame(mark);
+    if (from >= to) return found;
+    for await (const { buffer, span } of this.#frames.framesFrom(from, to)) {
       let index = span.first;
       for (const entry of entriesOf(buffer, span)) {
-        if (index >= next && index < to) {
+        if (index >= from && index < to) {
           found.push(entry);
           bytes += entry.length;
         }
         index += 1;
       }
-      next = Math.max(next, index);
-      mark = this.#following(mark, span);
+      if (bytes >= LIMITS.apiBodyBytes) break;
     }
     return found;
   }
 
-  /** The next read is from the disk, also of what was read just before. */
-  forgetRead(): void {
-    this.#lastRead = undefined;
+  async payloadsOf(index: number): Promise<readonly Payload[]> {
+    const { frame, spans } = await this.#payloadsIn(index);
+    const entry = index - (frame?.span.first ?? 0);
+    return frame ? spans.filter((span) => span.entry === entry).map((span) => payloadAt(frame.buffer, span)) : [];
   }
 
-  /** Forgets what was recovered, once that is on the record. */
+  async erasePayloads(places: readonly PayloadPlace[]): Promise<void> {
+    const wipes = new Map<string, Pick<PayloadSpan, 'markAt' | 'length'>[]>();
+    let read: FramePayloads | undefined;
+    for (const { index, payload } of places.toSorted((a, b) => a.index - b.index)) {
+      const { first = 0, count = 0 } = read?.frame?.span ?? {};
+      if (!read || index < first || index >= first + count) read = await this.#payloadsIn(index);
+      const { frame, spans } = read;
+      const span = frame && spans.filter(({ entry }) => entry === index - frame.span.first)[payload];
+      if (!span) throw new KinError('resource.unknown', `entry ${index} has no payload ${payload}`);
+      const { segment, offset } = frame.place;
+      wipes.set(segment, [...(wipes.get(segment) ?? []), { ...span, markAt: offset + span.markAt }]);
+    }
+    for (const [segment, payloads] of wipes) await this.#wipe(segment, payloads);
+  }
+
+  async #wipe(segment: string, payloads: readonly Pick<PayloadSpan, 'markAt' | 'length'>[]): Promise<void> {
+    try {
+      await wipePayloads(join(this.#dir, segment), payloads, this.#openFile);
+    } catch (cause) {
+      throw unwritable(this.#dir, cause);
+    }
+  }
+
+  async #payloadsIn(index: number): Promise<FramePayloads> {
+    const frame = await this.#frames.wholeFrameOf(index, this.#size);
+    const spans = frame ? payloadsIn(frame.buffer, frame.span) : [];
+    if (spans) return { frame, spans };
+    const { segment, offset } = frame!.place;
+    throw tamperedSegment(segment, 'which payloads there were can no longer be told', { index, offset });
+  }
+
+  forgetRead(): void {
+    this.#frames.forget();
+  }
+
   settleRecovery(): void {
     rmSync(join(this.#dir, RECOVERED_FILE), { force: true });
     this.recovered = undefined;
@@ -211,21 +210,23 @@ export class SegmentStore {
     const segments = listSegments(this.#dir);
     for (const [position, { name, first }] of segments.entries()) {
       if (first !== this.#size)
-        throw tampered(name, `entry ${this.#size} is missing`, { index: this.#size, offset: 0 });
+        throw tamperedSegment(name, `entry ${this.#size} is missing`, { index: this.#size, offset: 0 });
       const bytes = await readFile(join(this.#dir, name));
-      const scan = scanSegment(bytes, first);
       const isLast = position === segments.length - 1;
+      const scan = scanSegment(bytes, first, isLast ? signedSize : Number.POSITIVE_INFINITY);
       this.#judge(name, scan, isLast);
       for (const frame of scan.frames) {
         for (const entry of entriesOf(bytes, frame)) onEntry(entry);
-        this.#mark(frame.first, name, frame.offset);
+        this.#frames.add({ first: frame.first, segment: name, offset: frame.offset });
       }
+      const unwiped = scan.frames.flatMap((frame) => unwipedPayloads(bytes, frame));
+      if (unwiped.length > 0) await this.#wipe(name, unwiped);
       this.#size = scan.next;
       this.#bytes += scan.end;
       if (isLast) await this.#reopenTail(name, scan, bytes.length, signedSize);
     }
     if (this.#size < signedSize) {
-      throw tampered(segments.at(-1)?.name ?? this.#dir, `signed entries from ${this.#size} on are missing`, {
+      throw tamperedSegment(segments.at(-1)?.name ?? this.#dir, `signed entries from ${this.#size} on are missing`, {
         index: this.#size,
         offset: this.#tail?.end ?? 0,
       });
@@ -235,15 +236,19 @@ export class SegmentStore {
 
   #judge(name: string, scan: SegmentScan, isLast: boolean): void {
     const place = { index: scan.next, offset: scan.end };
-    if (scan.rest.kind === 'damaged') throw tampered(name, scan.rest.reason, place);
-    if (scan.rest.kind === 'torn' && !isLast) throw tampered(name, 'a frame that is followed by others is cut', place);
+    if (scan.rest.kind === 'damaged') throw tamperedSegment(name, scan.rest.reason, place);
+    if (scan.rest.kind === 'torn' && !isLast)
+      throw tamperedSegment(name, 'a frame that is followed by others is cut', place);
   }
 
   async #reopenTail(name: string, scan: SegmentScan, length: number, signedSize: number): Promise<void> {
     const whole = Math.max(length, this.#segmentBytes);
     const torn = scan.rest.kind === 'torn' ? scan.rest.bytes : 0;
     if (scan.next < signedSize) {
-      throw tampered(name, `signed entries from ${scan.next} on are missing`, { index: scan.next, offset: scan.end });
+      throw tamperedSegment(name, `signed entries from ${scan.next} on are missing`, {
+        index: scan.next,
+        offset: scan.end,
+      });
     }
     try {
       if (torn > 0) this.#noteRecovery({ droppedBytes: torn, atIndex: scan.next });
@@ -254,7 +259,7 @@ export class SegmentStore {
       await this.#cutBack();
     } catch (cause) {
       await this.#tail?.file.close();
-      throw new KinError('state.unwritable', `cannot write ${name}`, { cause, details: { path: this.#dir } });
+      throw unwritable(join(this.#dir, name), cause);
     }
   }
 
@@ -290,7 +295,7 @@ export class SegmentStore {
   #advance(frame: Pick<FrameSpan, 'first' | 'count'>, frameLength: number): void {
     const tail = this.#tail;
     assert(tail, 'a frame was written to a segment');
-    this.#mark(frame.first, tail.name, tail.end);
+    this.#frames.add({ first: frame.first, segment: tail.name, offset: tail.end });
     tail.end += frameLength;
     this.#size += frame.count;
     this.#bytes += frameLength;
@@ -336,81 +341,4 @@ export class SegmentStore {
     this.#tail = { name, file, length: this.#segmentBytes, end: 0 };
     await before?.file.close();
   }
-
-  #mark(first: number, segment: string, offset: number): void {
-    const last = this.#marks.at(-1);
-    if (last && last.segment === segment && first - last.first < ENTRIES_PER_MARK) return;
-    this.#marks.push({ first, segment, offset });
-  }
-
-  /** The last mark at or before an entry, by bisection. */
-  #markOf(index: number): Mark | undefined {
-    let low = 0;
-    let high = this.#marks.length;
-    while (high - low > 1) {
-      const middle = Math.floor((low + high) / 2);
-      if (this.#marks[middle]!.first <= index) low = middle;
-      else high = middle;
-    }
-    return this.#marks[low];
-  }
-
-  /** The frame that was read last is kept: readers come back for the next entries of it. */
-  async #readFrame(at: Mark): Promise<Frame> {
-    const kept = this.#lastRead;
-    if (kept?.segment === at.segment && kept.offset === at.offset) return kept.frame;
-    const frame = await this.#readFrameFromDisk(at);
-    this.#lastRead = { segment: at.segment, offset: at.offset, frame };
-    return frame;
-  }
-
-  async #readFrameFromDisk(at: Mark): Promise<Frame> {
-    const file = await this.#openFile(join(this.#dir, at.segment), constants.O_RDONLY);
-    try {
-      const header = await readFully(file, at.offset, FRAME_HEADER_BYTES);
-      const payloadBytes = (readHeader(header, 0)?.end ?? FRAME_HEADER_BYTES) - FRAME_HEADER_BYTES;
-      const payload = await readFully(file, at.offset + FRAME_HEADER_BYTES, payloadBytes);
-      const buffer = Buffer.concat([header, payload]);
-      const span = scanSegment(buffer, at.first).frames[0];
-      if (!span) throw tampered(at.segment, 'a frame changed', { index: at.first, offset: at.offset });
-      return { buffer, span };
-    } finally {
-      await file.close();
-    }
-  }
-
-  #following(mark: Mark, span: FrameSpan): Mark | undefined {
-    const first = span.first + span.count;
-    if (first >= this.#size) return undefined;
-    const marked = this.#markOf(first);
-    return marked?.first === first ? marked : { first, segment: mark.segment, offset: mark.offset + span.end };
-  }
-}
-
-/** The bytes that an entry takes of `frameBytesMax`. */
-export function bytesInFrame(entry: Uint8Array): number {
-  return ENTRY_PREFIX_BYTES + entry.length;
-}
-
-/** Resolves when the bytes are on the disk, in a file that was opened with `SYNCED`. */
-async function writeSynced(file: SegmentFile, bytes: Buffer, position: number): Promise<void> {
-  await writeFully(file, bytes, position);
-  if (!IS_SYNCED) await file.datasync();
-}
-
-async function writeFully(file: SegmentFile, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-async function readFully(file: SegmentFile, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.alloc(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, length - done, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return bytes;
 }

@@ -1,7 +1,7 @@
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { SegmentStore } from './segment-store.ts';
+import type { EntryStore } from './entry-store.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
 import type { TreeNodes } from './tree-nodes.ts';
@@ -23,7 +23,7 @@ export interface SelfCheckState {
 
 interface Checked {
   readonly nodes: TreeNodes;
-  readonly store: Pick<SegmentStore, 'read' | 'forgetRead'>;
+  readonly store: Pick<EntryStore, 'read' | 'forgetRead'>;
 }
 
 /**

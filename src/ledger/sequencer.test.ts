@@ -8,7 +8,7 @@ import { systemClock } from '../base/clock.ts';
 import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
 import { verifyConsistency, verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
-import type { SegmentFile } from './segment-store.ts';
+import type { SegmentFile } from './segment-file.ts';
 import type { NewEntry } from './sequencer.ts';
 
 let dir = '';

@@ -2,14 +2,13 @@ import { assert } from '../base/assert.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { RecentIds } from './recent-ids.ts';
-import { bytesInFrame, type SegmentStore } from './segment-store.ts';
+import type { EntryStore, EntryToStore } from './entry-store.ts';
 import { HASH_BYTES, leafHashInto } from './tlog/merkle-tree.ts';
 import type { TreeNodes } from './tree-nodes.ts';
 
 /** An event as it will be stored. */
-export interface NewEntry {
+export interface NewEntry extends EntryToStore {
   readonly id: string;
-  readonly bytes: Buffer;
 }
 
 /** Bounds of what waits for the disk. A call that finds the queue empty is taken whatever its size. */
@@ -32,8 +31,7 @@ interface Place {
 }
 
 interface Waiting extends Place {
-  readonly id: string;
-  readonly bytes: Buffer;
+  readonly entry: NewEntry;
   /** Calls that sent the same id meanwhile. */
   also: Place[] | undefined;
 }
@@ -47,7 +45,7 @@ export class Sequencer {
   commits = 0;
   /** Why the last group could not be written, until one can. */
   fault: string | undefined;
-  readonly #store: SegmentStore;
+  readonly #store: EntryStore;
   readonly #nodes: TreeNodes;
   /** Where entries stand, or will stand when all that waits before them is written. */
   readonly #recent: RecentIds;
@@ -63,7 +61,7 @@ export class Sequencer {
   #settled: number;
   #running: Promise<void> | undefined;
 
-  constructor(store: SegmentStore, nodes: TreeNodes, recent: RecentIds) {
+  constructor(store: EntryStore, nodes: TreeNodes, recent: RecentIds) {
     this.#store = store;
     this.#nodes = nodes;
     this.#recent = recent;
@@ -112,12 +110,9 @@ export class Sequencer {
   #refusal(entries: readonly NewEntry[]): KinError | undefined {
     let bytes = this.#queuedBytes;
     for (const entry of entries) {
-      const length = entry.bytes.length;
-      if (length > LIMITS.ledgerEntryBytes) {
-        const details = { bytes: length, limitBytes: LIMITS.ledgerEntryBytes };
-        return new KinError('ledger.entry-too-large', `entry of ${length} bytes`, { details });
-      }
-      bytes += length;
+      const tooLarge = refusalOfEntry(entry);
+      if (tooLarge) return tooLarge;
+      bytes += this.#store.bytesInGroup(entry);
     }
     if (entries.length > QUEUE_ENTRIES_MAX) {
       return new KinError('request.invalid', `a call has at most ${QUEUE_ENTRIES_MAX} entries`);
@@ -128,12 +123,13 @@ export class Sequencer {
     return new KinError('ledger.overloaded', `${this.#queue.length} entries wait for the disk`, { details });
   }
 
-  #place({ id, bytes }: NewEntry, call: Call, position: number): void {
+  #place(entry: NewEntry, call: Call, position: number): void {
+    const { id } = entry;
     const known = this.#recent.get(id);
     if (known === undefined) {
       this.#recent.add(id, this.#settled + this.queued);
-      this.#queue.push({ id, bytes, call, position, also: undefined });
-      this.#queuedBytes += bytes.length;
+      this.#queue.push({ entry, call, position, also: undefined });
+      this.#queuedBytes += this.#store.bytesInGroup(entry);
     } else if (known < this.#settled) {
       answer({ call, position }, known);
     } else {
@@ -168,11 +164,12 @@ export class Sequencer {
   #takeGroup(): Waiting[] {
     let bytes = 0;
     let count = 0;
-    for (const entry of this.#queue) {
-      bytes += bytesInFrame(entry.bytes);
-      if (bytes > this.#store.frameBytesMax || count === FRAME_ENTRIES_MAX) break;
+    for (const { entry } of this.#queue) {
+      const length = this.#store.bytesInGroup(entry);
+      bytes += length;
+      if (bytes > this.#store.groupBytesMax || count === FRAME_ENTRIES_MAX) break;
       count += 1;
-      this.#queuedBytes -= entry.bytes.length;
+      this.#queuedBytes -= length;
     }
     const group = this.#queue.slice(0, count);
     this.#queue = this.#queue.slice(count);
@@ -183,10 +180,10 @@ export class Sequencer {
     this.#writing = group;
     const leaves = Buffer.allocUnsafe(group.length * HASH_BYTES);
     try {
-      const bytes = group.map((entry) => entry.bytes);
-      await this.#store.append(bytes, () => {
+      const entries = group.map(({ entry }) => entry);
+      await this.#store.append(entries, () => {
         this.#settle();
-        for (let n = 0; n < bytes.length; n += 1) leafHashInto(bytes[n]!, leaves, n * HASH_BYTES);
+        for (let n = 0; n < entries.length; n += 1) leafHashInto(entries[n]!.bytes, leaves, n * HASH_BYTES);
       });
     } catch (error) {
       this.#fail(group, error);
@@ -222,9 +219,9 @@ export class Sequencer {
   #fail(group: readonly Waiting[], error: unknown): void {
     this.fault = describeError(error);
     this.#writing = [];
-    for (const { id } of group) this.#recent.forget(id);
+    for (const { entry } of group) this.#recent.forget(entry.id);
     const next = this.#settled + this.#written.length;
-    for (const [offset, { id }] of this.#queue.entries()) this.#recent.move(id, next + offset);
+    for (const [offset, { entry }] of this.#queue.entries()) this.#recent.move(entry.id, next + offset);
     for (const { call, also } of group) {
       call.reject(error);
       for (const place of also ?? []) place.call.reject(error);
@@ -236,4 +233,13 @@ function answer({ call, position }: Place, index: number): void {
   call.indices[position] = index;
   call.open -= 1;
   if (call.open === 0) call.resolve(call.indices);
+}
+
+function refusalOfEntry({ bytes, payloads = [] }: NewEntry): KinError | undefined {
+  const payloadBytes = payloads.reduce((sum, { length }) => sum + length, 0);
+  const isFit = payloadBytes <= LIMITS.ledgerPayloadBytes && payloads.length <= LIMITS.ledgerPayloads;
+  if (bytes.length <= LIMITS.ledgerEntryBytes && isFit) return undefined;
+  const details = { bytes: bytes.length, payloads: payloads.length, payloadBytes };
+  const what = `entry of ${bytes.length} bytes with ${payloads.length} payloads of ${payloadBytes} bytes`;
+  return new KinError('ledger.entry-too-large', what, { details });
 }

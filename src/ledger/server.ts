@@ -12,7 +12,7 @@ import { ledgerSource } from './ledger-source.ts';
 import { ledgerMetrics } from './metrics.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
-import type { Recovered } from './segment-store.ts';
+import type { Recovered } from './entry-store.ts';
 import { SelfCheck } from './self-check.ts';
 import type { LogSource } from './tlog/log-source.ts';
 

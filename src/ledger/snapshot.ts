@@ -6,7 +6,7 @@ import { folderKeys } from './folder-keys.ts';
 import { entriesOf, scanSegment } from './frame.ts';
 import { readSigned, tamperedFile } from './ledger-directory.ts';
 import { ledgerSource } from './ledger-source.ts';
-import { listSegments, type SegmentName } from './segment-store.ts';
+import { listSegments, type SegmentName } from './segment-file.ts';
 import type { LogSource } from './tlog/log-source.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { type EntryReader, TreeNodes } from './tree-nodes.ts';
@@ -60,5 +60,5 @@ function segmentReader(dir: string): EntryReader {
 
 async function entriesIn(dir: string, { name, first }: SegmentName): Promise<Buffer[]> {
   const bytes = await readFile(join(dir, name));
-  return scanSegment(bytes, first).frames.flatMap((frame) => [...entriesOf(bytes, frame)]);
+  return scanSegment(bytes, first, Number.POSITIVE_INFINITY).frames.flatMap((frame) => [...entriesOf(bytes, frame)]);
 }

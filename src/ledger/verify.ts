@@ -8,7 +8,7 @@ import type { LedgerEvent } from './entry.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, type SegmentScan, scanSegment } from './frame.ts';
 import { CHECKPOINT_FILE, readSigned, refuseNewer, tamperedFile, VERSION_FILE } from './ledger-directory.ts';
-import { listSegments, type SegmentName } from './segment-store.ts';
+import { listSegments, type SegmentName } from './segment-file.ts';
 import type { Checkpoint } from './tlog/checkpoint.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { formatVkey } from './tlog/note-key.ts';
@@ -104,41 +104,51 @@ export async function walkFolder(
   let last: { name: string; offset: number } = { name: segments[0]?.name ?? CHECKPOINT_FILE, offset: 0 };
   for (const [position, segment] of segments.entries()) {
     if (segment.first !== tree.size) throw tamperedAt(segment.name, 'entries before it are missing', tree.size, 0);
-    const { bytes, scan } = await readSegment(dir, segment);
+    const isLast = position === segments.length - 1;
+    const { bytes, scan } = await readSegment(dir, segment, isLast ? signed.size : Number.POSITIVE_INFINITY);
     for (const frame of scan.frames) {
       for (const entry of entriesOf(bytes, frame)) {
         tree.add(leafHash(entry));
         check();
       }
     }
-    const mayGrow = position === segments.length - 1 && scan.next >= signed.size;
-    tornBytes = await judgeRest({ dir, segment, scan, mayGrow, clock });
+    if (scan.damagedPayload) {
+      const { index, offset } = scan.damagedPayload;
+      throw tamperedAt(segment.name, 'a payload is neither as it was written nor erased', index, offset);
+    }
+    const mayGrow = isLast && scan.next >= signed.size;
+    tornBytes = await judgeRest({ dir, segment, scan, signedSize: signed.size, mayGrow, clock });
     last = { name: segment.name, offset: scan.end };
   }
   if (tree.size < signed.size) throw tamperedAt(last.name, 'signed entries are missing', tree.size, last.offset);
   return { size: tree.size, tornBytes };
 }
 
-async function readSegment(dir: string, { name, first }: SegmentName): Promise<{ bytes: Buffer; scan: SegmentScan }> {
+async function readSegment(
+  dir: string,
+  { name, first }: SegmentName,
+  signedSize: number,
+): Promise<{ bytes: Buffer; scan: SegmentScan }> {
   const bytes = await readFile(join(dir, name));
-  return { bytes, scan: scanSegment(bytes, first) };
+  return { bytes, scan: scanSegment(bytes, first, signedSize) };
 }
 
 interface Rest {
   readonly dir: string;
   readonly segment: SegmentName;
   readonly scan: SegmentScan;
+  readonly signedSize: number;
   /** Whether a write may be under way behind the sound frames. */
   readonly mayGrow: boolean;
   readonly clock: Clock;
 }
 
 /** The bytes behind the sound frames that a cut-off write explains. Throws `ledger.tampered` for any others. */
-async function judgeRest({ dir, segment, scan, mayGrow, clock }: Rest): Promise<number> {
+async function judgeRest({ dir, segment, scan, signedSize, mayGrow, clock }: Rest): Promise<number> {
   if (scan.rest.kind === 'empty') return 0;
   if (!mayGrow) throw tamperedAt(segment.name, reasonOf(scan), scan.next, scan.end);
   await clock.sleep(SECOND_LOOK_MS);
-  const again = (await readSegment(dir, segment)).scan;
+  const again = (await readSegment(dir, segment, signedSize)).scan;
   if (again.end > scan.end || again.rest.kind === 'empty') return 0;
   if (again.rest.kind === 'torn') return again.rest.bytes;
   throw tamperedAt(segment.name, reasonOf(again), again.next, again.end);
@@ -165,7 +175,8 @@ export async function* readEntries(
   for (const [position, segment] of segments.entries()) {
     const following = segments[position + 1]?.first ?? Number.MAX_SAFE_INTEGER;
     if (following <= from || segment.first >= from + limit) continue;
-    const { bytes, scan } = await readSegment(dir, segment);
+    const isLast = position === segments.length - 1;
+    const { bytes, scan } = await readSegment(dir, segment, isLast ? 0 : Number.POSITIVE_INFINITY);
     let index = segment.first;
     for (const frame of scan.frames) {
       for (const entry of entriesOf(bytes, frame)) {
@@ -175,8 +186,7 @@ export async function* readEntries(
       }
     }
     if (index >= from + limit) return;
-    const isLast = position === segments.length - 1;
-    await judgeRest({ dir, segment, scan, mayGrow: isLast, clock: systemClock });
+    await judgeRest({ dir, segment, scan, signedSize: 0, mayGrow: isLast, clock: systemClock });
     if (!isLast && index !== following) throw tamperedAt(segment.name, 'entries are missing', index, scan.end);
   }
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom, systemRandom } from '../../src/base/random.ts';
-import { listSegments } from '../../src/ledger/segment-store.ts';
+import { listSegments } from '../../src/ledger/segment-file.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { ClinicLoad } from './clinic-load.ts';
 import { kintsugi } from './program.ts';
