@@ -1,4 +1,5 @@
 import type { MoveName } from '../resources/playbook.ts';
+import { MOVE_PARAMETERS } from '../resources/move-parameters.ts';
 import type { MoveTraits } from './move-traits.ts';
 
 const LOSES = {
@@ -25,6 +26,23 @@ export function renderMoveDocs(traits: Readonly<Record<MoveName, MoveTraits>>): 
     '|---|---|---|---|---|---|',
     ...rows,
     '',
+    '## Parameters',
+    '',
+    'What a rung of a playbook may tell its move. `run` has exactly one of `command`, `url`, `ansiblePlaybook` and',
+    '`terraformDirectory`. Parameters are on record: no secret belongs into them.',
+    '',
+    '| Move | Parameter | Type | Says | Left out |',
+    '|---|---|---|---|---|',
+    ...parameterRows(),
+    '',
     'What keeps a move from being made is in [guards](guards.md).',
   ].join('\n')}\n`;
+}
+
+function parameterRows(): readonly string[] {
+  return Object.entries(MOVE_PARAMETERS).flatMap(([move, parameters]) =>
+    Object.entries(parameters).map(
+      ([name, { type, means, otherwise }]) => `| \`${move}\` | \`${name}\` | ${type} | ${means} | ${otherwise} |`,
+    ),
+  );
 }

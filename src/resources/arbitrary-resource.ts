@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { AUTONOMY, CAUSES, MOVES } from './playbook.ts';
+import { MOVE_PARAMETERS } from './move-parameters.ts';
+import { AUTONOMY, CAUSES, MOVES, type MoveName } from './playbook.ts';
 import { ENVIRONMENTS } from './policy.ts';
 import { type Kind, type Resource, SCHEMAS } from './resource.ts';
 
@@ -69,14 +70,7 @@ const specs: Readonly<Record<Kind, fc.Arbitrary<unknown>>> = {
     answers: fc.array(fc.constantFrom(...CAUSES), { minLength: 1, maxLength: 3 }),
     autonomy: fc.constantFrom(...AUTONOMY),
     ladder: fc.array(
-      fc.record({
-        move: fc.constantFrom(...MOVES),
-        parameters: fc.dictionary(
-          text.filter((key) => key !== '__proto__'),
-          fc.oneof(text, fc.boolean(), fc.integer()),
-          { maxKeys: 3, noNullPrototype: true },
-        ),
-      }),
+      fc.constantFrom(...MOVES).chain((move) => fc.record({ move: fc.constant(move), parameters: parametersOf(move) })),
       { minLength: 1, maxLength: 3 },
     ),
   }),
@@ -107,3 +101,10 @@ export const arbitraryResource: fc.Arbitrary<Resource> = fc
   .map(([kind, name, spec, annotations]) =>
     SCHEMAS[kind].parse({ apiVersion: 'kintsugi.dev/v1alpha1', kind, metadata: { name, annotations }, spec }),
   );
+
+const VALUES = { string: text, boolean: fc.boolean(), number: fc.integer() };
+
+function parametersOf(move: MoveName): fc.Arbitrary<Record<string, unknown>> {
+  const known = Object.entries(MOVE_PARAMETERS[move] ?? {});
+  return fc.record(Object.fromEntries(known.map(([name, { type }]) => [name, VALUES[type]])), { requiredKeys: [] });
+}

@@ -122,6 +122,25 @@ test('a resource that is wrong in itself does not make wrong what refers to it',
   expect(message).toContain('1 problem in 1 manifest');
 });
 
+function playbook(ladder: string): string {
+  return `apiVersion: kintsugi.dev/v1alpha1\nkind: Playbook\nmetadata: { name: p }\nspec: { answers: [overload], ladder: [${ladder}] }\n`;
+}
+
+test.each([
+  ['{ move: shed, parameters: { minuts: 5 } }', 'unknown parameter; did you mean `minutes`?'],
+  ['{ move: shed, also: [{ move: page, parameters: { to: me } }] }', 'unknown parameter; page has none'],
+  ['{ move: scale, parameters: { by: "2" } }', 'must be a number'],
+  ['{ move: shed, parameters: { constructor: 1 } }', 'unknown parameter; shed has minutes'],
+])('a parameter that its move does not know is told with its place: %s', (rung, message) => {
+  const told = messageOf(() => parse(playbook(rung)));
+  expect(told).toContain(message);
+  expect(told).toContain('stack.yaml:4:');
+});
+
+test('parameters that their move knows are taken', () => {
+  expect(() => parse(playbook('{ move: shed, parameters: { minutes: 5, share: 0.5 } }, { move: page }'))).not.toThrow();
+});
+
 test('problems are in the details too, for machines', () => {
   const problems = ['stack.yaml:4:7: spec.regions: is required: a list'];
   expect(() => parse(tenant('one', '{}'))).toThrow(expect.objectContaining({ details: { problems } }));

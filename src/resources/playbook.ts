@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
+import { complaintAbout } from './move-parameters.ts';
 
 /** What a diagnosis may name as the cause; playbooks are chosen by it. */
 export const CAUSES = [
@@ -56,6 +57,17 @@ export type MoveName = (typeof MOVES)[number];
 export const AUTONOMY = ['observe', 'propose', 'approve', 'auto'] as const;
 export type Autonomy = (typeof AUTONOMY)[number];
 
+const parametersSchema = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({});
+
+/** A move does not know every parameter, and one that nobody reads would be believed to work. */
+function checkParameters(
+  rung: { readonly move: MoveName; readonly parameters: Readonly<Record<string, unknown>> },
+  context: z.RefinementCtx,
+): void {
+  const found = complaintAbout(rung.move, rung.parameters);
+  if (found) context.addIssue({ code: 'custom', path: ['parameters', found.parameter], message: found.message });
+}
+
 /** Which incidents are answered by which ladder of moves, and how far that may go without a person. */
 export const playbookSchema = resourceSchema(
   'Playbook',
@@ -65,21 +77,20 @@ export const playbookSchema = resourceSchema(
     autonomy: z.enum(AUTONOMY).default('auto'),
     ladder: z
       .array(
-        z.strictObject({
-          move: z.enum(MOVES),
-          also: z
-            .array(
-              z.strictObject({
-                move: z.enum(MOVES),
-                parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-              }),
-            )
-            .default([])
-            .describe('Moves of the same rung, made after it and undone before it; verified together'),
-          soakMs: durationMsSchema.default(3_000).describe('How long the independent signal must stay good'),
-          verifyWithinMs: durationMsSchema.default(30_000).describe('Until then it must have been good for that long'),
-          parameters: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).default({}),
-        }),
+        z
+          .strictObject({
+            move: z.enum(MOVES),
+            also: z
+              .array(z.strictObject({ move: z.enum(MOVES), parameters: parametersSchema }).superRefine(checkParameters))
+              .default([])
+              .describe('Moves of the same rung, made after it and undone before it; verified together'),
+            soakMs: durationMsSchema.default(3_000).describe('How long the independent signal must stay good'),
+            verifyWithinMs: durationMsSchema
+              .default(30_000)
+              .describe('Until then it must have been good for that long'),
+            parameters: parametersSchema,
+          })
+          .superRefine(checkParameters),
       )
       .min(1),
     limits: z
