@@ -38,8 +38,9 @@ export class InflightJournal {
   /** Writes the request down; gives the slot to free when it is over, or undefined when there was no place. */
   begin(request: LostRequest): number | undefined {
     const line = Buffer.from(`${JSON.stringify(request)}\n`);
+    if (line.length > SLOT_BYTES) return undefined;
     const slot = this.#free.pop() ?? (this.#slots < SLOTS_MAX ? this.#slots++ : undefined);
-    if (slot === undefined || line.length > SLOT_BYTES) return undefined;
+    if (slot === undefined) return undefined;
     this.#write(line, slot);
     return slot;
   }
