@@ -11,8 +11,8 @@ export default defineConfig({
         test: {
           ...common,
           name: 'parts',
-          include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-          exclude: ALONE,
+          include: ['{src,test,bench,anchor}/**/*.test.ts'],
+          exclude: [...ALONE, '**/node_modules/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
