@@ -6,6 +6,7 @@ import { callsDetector } from './detect/calls.ts';
 import { conditionDetector } from './detect/condition.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
 import { type RunningDetector, run } from './detect/detector.ts';
+import type { DetectionTerms } from './detect/detection-terms.ts';
 import { exitDetector } from './detect/exit.ts';
 import { failedProbeDetector } from './detect/failed-probe.ts';
 import { leakDetector } from './detect/leak.ts';
@@ -42,8 +43,8 @@ import type { MoveName } from './resources/playbook.ts';
 
 export const PROBES: readonly Probe[] = [httpProbe, tcpProbe, execProbe];
 
-/** Detectors with fresh state. `availabilityOf` is the objective of a tenant. */
-export function createDetectors(availabilityOf: (tenant: string) => number | undefined): readonly RunningDetector[] {
+/** Detectors with fresh state. */
+export function createDetectors({ promisedTo, numbers }: DetectionTerms): readonly RunningDetector[] {
   return [
     run(exitDetector),
     run(startFailureDetector),
@@ -52,10 +53,10 @@ export function createDetectors(availabilityOf: (tenant: string) => number | und
     run(mortalityDetector),
     run(siblingDetector),
     run(versionDetector),
-    run(objectiveDetector(availabilityOf)),
+    run(objectiveDetector(promisedTo, numbers)),
     run(noisyTenantDetector),
     run(overloadDetector),
-    run(leakDetector),
+    run(leakDetector(numbers)),
     run(artefactDriftDetector),
     run(workloadDetector),
     run(callsDetector),

@@ -3,6 +3,7 @@ import { describeError, isFault } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
+import type { DetectionTerms } from '../detect/detection-terms.ts';
 import type { RunningDetector } from '../detect/detector.ts';
 import { Converger } from '../drivers/converge.ts';
 import type { Driver } from '../drivers/driver.ts';
@@ -21,6 +22,7 @@ import { createHealer, type Healer, type HealerOptions } from '../healer.ts';
 import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
 import { loop } from '../loop.ts';
 import type { Probe } from '../observe/probe.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
@@ -43,7 +45,7 @@ export interface ControlOptions {
   readonly probes: readonly Probe[];
   readonly moves: ReadonlyMap<MoveName, Move>;
   readonly createParts: (situation: PartsSituation) => readonly Parts[];
-  readonly createDetectors: (availabilityOf: (tenant: string) => number | undefined) => readonly RunningDetector[];
+  readonly createDetectors: (terms: DetectionTerms) => readonly RunningDetector[];
   readonly version: string;
   readonly holder: string;
   readonly internalPort: number;
@@ -231,9 +233,7 @@ function portsOf(control: Control, fleet: Fleet): HealerOptions {
     memory: createPostgresqlMemory({ database, lease, record, random }),
     fleet,
     moves,
-    detectors: options.createDetectors(
-      (tenant) => world.declared.tenants.find((each) => each.metadata.name === tenant)?.spec.objectives.availability,
-    ),
+    detectors: options.createDetectors(termsOf(world)),
     userSignal,
     clock,
     random,
@@ -256,6 +256,19 @@ function portsOf(control: Control, fleet: Fleet): HealerOptions {
     surroundings: () => surroundingsOf(control),
     isBusy: (workload) => converger.isBusy(workload),
     converge: (epoch, signal) => converger.look(epoch, signal),
+  };
+}
+
+const DAY_MS = 86_400_000;
+
+/** What detectors go by, as declared at the moment they ask. */
+function termsOf(world: World): DetectionTerms {
+  return {
+    promisedTo(tenant) {
+      const found = world.declared.tenants.find((each) => each.metadata.name === tenant)?.spec.objectives;
+      return found && { ...found, periodMs: found.periodDays * DAY_MS };
+    },
+    numbers: () => detectionNumbers(world.declared.policy?.spec.detection),
   };
 }
 

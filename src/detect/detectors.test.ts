@@ -15,9 +15,10 @@ import { crashLoopDetector } from './crash-loop.ts';
 import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
 import { failedProbeDetector } from './failed-probe.ts';
-import { leakDetector } from './leak.ts';
+import { leakDetector as leakBy } from './leak.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { overloadDetector } from './overload.ts';
 import { siblingDetector } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
@@ -46,6 +47,9 @@ function each(
   const count = Math.ceil((until - from) / everyMs);
   return Array.from({ length: count }, (_, i) => make(from + i * everyMs, i)).flat();
 }
+
+const numbers = detectionNumbers();
+const leakDetector = leakBy(() => numbers);
 
 const a = refOf('records-1');
 const b = refOf('records-2');
@@ -265,7 +269,11 @@ describe('version', () => {
 });
 
 describe('objective', () => {
-  const detector = objectiveDetector((tenant) => (tenant === 'nobody' ? undefined : 0.99));
+  const promised = { availability: 0.99, latencyMs: 500, periodMs: 30 * 86_400_000 };
+  const detector = objectiveDetector(
+    (tenant) => (tenant === 'nobody' ? undefined : promised),
+    () => numbers,
+  );
 
   test('a budget that burns fast, for long and still, is a claim', () => {
     const burning = each(0, 10_000, 500, (at) => requestsAt(at, 'shop', 8, 2));

@@ -1,54 +1,218 @@
+import { bucketOf } from '../base/latency-sketch.ts';
+import type { RequestsSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
+import { type Account, type BudgetAccount, emptyAccount } from './account.ts';
+import {
+  type BurnState,
+  type BurnStatus,
+  burnStatus,
+  countRequests,
+  type Quiet,
+  type ServiceObjective,
+  startBurn,
+} from './burn-rate/burn-rate.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
-import { type Subject, staysMsOf } from './symptom.ts';
-import { addSpan, emptyTally, onsetOf, type Tally, totalOf, vantagesOf } from './tally.ts';
+import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
+import { addSpan, emptyTally, onsetOf, type Tally, vantagesOf } from './tally.ts';
 
-/** Multi-window, multi-burn-rate alerting of the SRE workbook, ch. 5, with its factors; windows scaled to minutes. */
-const FAST = { longMs: 60_000, shortMs: 5_000, factor: 14.4 };
-const GRAIN = { bucketMs: 1_000, keepMs: FAST.longMs };
-const REQUESTS_MIN = 30;
-
-interface Watched {
-  readonly tally: Tally;
-  isBurning: boolean;
+/** What a tenant was promised. */
+export interface Promised {
+  /** Share of requests that do not fail. */
+  readonly availability: number;
+  /** 99 of 100 requests are answered within this time. */
+  readonly latencyMs: number;
+  readonly periodMs: number;
 }
 
-/** A tenant that spends its error budget so fast that it will be gone long before its window ends. */
+/** The latency objective is a 99th percentile. */
+const IN_TIME_SHARE = 0.99;
+/** What people are shown, and when the failures began. */
+const GRAIN = { bucketMs: 1_000, keepMs: 60_000 };
+const JUST_MS = 5_000;
+
+interface Watched {
+  readonly burn: BurnState;
+  readonly tally: Tally;
+  /** Seen last on this clock: a sum of the windows is asked for then. */
+  at: number;
+  failing: boolean;
+  slow: boolean;
+}
+
+/** By tenant and workload. */
+type State = Record<string, Record<string, Watched>>;
+
+/**
+ * A tenant whose error budget, of failures or of slow answers, is spent so fast that it will be gone before its time, by
+ * the burn rates of the SRE workbook in all their windows at once. A claim needs harm that is there now: of what a long
+ * window still holds, nothing is left to heal. That, and what is left of the budget, is in its account.
+ */
 export function objectiveDetector(
-  availabilityOf: (tenant: string) => number | undefined,
-): Detector<Record<string, Watched>> {
+  promisedTo: (tenant: string) => Promised | undefined,
+  numbers: () => DetectionNumbers,
+): Detector<State> {
+  const quiet = (): Quiet => {
+    const { 'objective.requestsMin': requestsMin, 'objective.badMin': badMin } = numbers();
+    return { requestsMin, badMin };
+  };
   return {
     name: 'objective',
     start: () => ({}),
     step(state, sample) {
       if (sample.kind !== 'requests') return NO_CHANGES;
-      const availability = availabilityOf(sample.tenant);
-      if (availability === undefined) return NO_CHANGES;
-      const watched = entryOf(state, sample.tenant, () => ({ tally: emptyTally(), isBurning: false }));
-      const { tally } = watched;
-      const { vantage, at, spanMs, ok, failed } = sample;
-      addSpan(tally, GRAIN, { vantage, at, spanMs, ok, failed });
-      if (failed === 0 && !watched.isBurning) return NO_CHANGES;
-      const long = totalOf(tally, at - FAST.longMs, at);
-      const short = totalOf(tally, at - FAST.shortMs, at);
-      const allowed = Math.min(1, Math.max(0.001, FAST.factor * (1 - availability)));
-      const subject: Subject = { kind: 'tenant', name: sample.tenant };
-      const burning = long.count >= REQUESTS_MIN && long.failedShare >= allowed && short.failedShare >= allowed;
-      const wasBurning = watched.isBurning;
-      watched.isBurning = burning;
-      if (!burning) return wasBurning ? [{ clear: 'objective-burning', subject }] : NO_CHANGES;
-      const rate = Math.round(short.failedShare / (1 - availability));
-      const raise = {
-        name: 'objective-burning' as const,
-        subject,
-        since: onsetOf(tally, allowed / 2, at),
-        at,
-        vantages: vantagesOf(tally, short.from),
-        reason: `${sample.tenant} spends its error budget ${rate} times too fast`,
-        evidence: { failedShare: short.failedShare, objective: availability, requests: Math.round(short.count) },
-        staysMs: staysMsOf(spanMs),
-      };
-      return [{ raise }];
+      const promised = promisedTo(sample.tenant);
+      if (promised === undefined) return NO_CHANGES;
+      const workloads = entryOf(state, sample.tenant, (): Record<string, Watched> => ({}));
+      const watched = entryOf(workloads, sample.workload, () => begin(promised));
+      // Another period was declared: what was counted for the one before cannot be told apart by it.
+      if (watched.burn.periodMs !== promised.periodMs) workloads[sample.workload] = begin(promised);
+      return judge(workloads, sample, promised, quiet());
     },
+    *tell(state, now) {
+      for (const [tenant, workloads] of Object.entries(state)) {
+        const promised = promisedTo(tenant);
+        if (promised === undefined) continue;
+        for (const [workload, watched] of Object.entries(workloads)) {
+          yield accountOf(tenant, workload, watched, { promised, now, quiet: quiet(), numbers: numbers() });
+        }
+      }
+    },
+  };
+}
+
+function begin({ periodMs }: Promised): Watched {
+  return { burn: startBurn(periodMs), tally: emptyTally(), at: 0, failing: false, slow: false };
+}
+
+function objectivesOf({ availability }: Promised): readonly ServiceObjective[] {
+  return [
+    { target: availability, counts: 'failed' },
+    { target: IN_TIME_SHARE, counts: 'slow' },
+  ];
+}
+
+function judge(
+  workloads: Record<string, Watched>,
+  sample: RequestsSample,
+  promised: Promised,
+  quiet: Quiet,
+): readonly Change[] {
+  const { at, tenant, vantage, spanMs, ok, failed } = sample;
+  const watched = workloads[sample.workload]!;
+  const slow = slowerThan(sample, promised.latencyMs);
+  countRequests(watched.burn, at, { total: ok + failed, failed, slow });
+  addSpan(watched.tally, GRAIN, {
+    vantage,
+    at,
+    spanMs,
+    ok: ok + failed - Math.max(failed, slow),
+    failed: Math.max(failed, slow),
+  });
+  watched.at = at;
+  const wasBurning = isBurning(workloads);
+  if (failed === 0 && slow === 0 && !watched.failing && !watched.slow) return NO_CHANGES;
+  const [failing, slowing] = objectivesOf(promised).map((objective) => burnStatus(watched.burn, objective, at, quiet));
+  watched.failing = isNow(failing!);
+  watched.slow = isNow(slowing!);
+  const subject: Subject = { kind: 'tenant', name: tenant };
+  if (!isBurning(workloads)) return wasBurning ? [{ clear: 'objective-burning', subject }] : NO_CHANGES;
+  if (!watched.failing && !watched.slow) return NO_CHANGES;
+  const counts = watched.failing ? 'failed' : 'slow';
+  return [{ raise: claim(watched, sample, promised, counts, watched.failing ? failing! : slowing!) }];
+}
+
+function isBurning(workloads: Record<string, Watched>): boolean {
+  for (const name in workloads) if (workloads[name]!.failing || workloads[name]!.slow) return true;
+  return false;
+}
+
+/** One of the pairs that cannot wait for office hours burns, and the last seconds do. */
+function isNow({ burns }: BurnStatus): boolean {
+  const [atOnce] = burns;
+  return burns.some(
+    (burn) => burn.isBurning && burn.severity !== 'ticket' && atOnce!.short >= Math.min(burn.factor, burn.short),
+  );
+}
+
+function slowerThan({ latency }: RequestsSample, latencyMs: number): number {
+  const last = bucketOf(latencyMs);
+  let slow = 0;
+  for (const bucket in latency.buckets) if (Number(bucket) > last) slow += latency.buckets[bucket]!;
+  return slow;
+}
+
+function claim(
+  { tally }: Watched,
+  { at, tenant, workload, spanMs }: RequestsSample,
+  { availability, latencyMs }: Promised,
+  counts: 'failed' | 'slow',
+  { burns, budgetLeft, exhaustedInMs }: BurnStatus,
+): Symptom {
+  const target = counts === 'failed' ? availability : IN_TIME_SHARE;
+  const burning = burns.find((each) => each.isBurning)!;
+  const { short } = burns[0]!;
+  const what = counts === 'failed' ? 'error budget' : `budget of answers later than ${latencyMs} ms`;
+  const allowed = Math.min(1, burning.factor * (1 - target));
+  return {
+    name: 'objective-burning',
+    subject: { kind: 'tenant', name: tenant },
+    since: onsetOf(tally, allowed / 2, at),
+    at,
+    vantages: vantagesOf(tally, at - JUST_MS),
+    reason: `${tenant} spends its ${what} ${Math.round(short)} times too fast`,
+    evidence: {
+      counts,
+      failedShare: short * (1 - target),
+      objective: target,
+      sentTo: workload,
+      pair: burning.pair,
+      budgetLeft,
+      budgetSpentInMs: exhaustedInMs,
+    },
+    staysMs: staysMsOf(spanMs),
+  };
+}
+
+function accountOf(
+  tenant: string,
+  workload: string,
+  { burn, tally }: Watched,
+  given: {
+    readonly promised: Promised;
+    readonly now: number;
+    readonly quiet: Quiet;
+    readonly numbers: DetectionNumbers;
+  },
+): Account {
+  const { promised, now, quiet, numbers } = given;
+  const account = emptyAccount({ kind: 'tenant', name: tenant }, `objectives ${workload}`, 'share not served well');
+  return {
+    ...account,
+    points: tally.buckets.map(({ to, ok, failed }) => ({ at: to, value: failed / Math.max(1, ok + failed) })),
+    budgets: objectivesOf(promised).map((objective) =>
+      budgetOf(objective, promised, burnStatus(burn, objective, now, quiet)),
+    ),
+    numbers: {
+      'objective.requestsMin': numbers['objective.requestsMin'],
+      'objective.badMin': numbers['objective.badMin'],
+    },
+  };
+}
+
+function budgetOf({ counts, target }: ServiceObjective, { periodMs }: Promised, status: BurnStatus): BudgetAccount {
+  return {
+    counts,
+    target,
+    periodMs,
+    left: status.budgetLeft,
+    spentInMs: status.exhaustedInMs,
+    burns: status.burns.map(({ pair, factor, long, short, isBurning: burns, isTooQuiet }) => ({
+      pair,
+      factor,
+      long,
+      short,
+      state: burns ? 'burning' : isTooQuiet ? 'too-quiet' : 'well',
+    })),
   };
 }

@@ -14,6 +14,7 @@ import {
   triesAt,
 } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { nameSchema } from '../resources/metadata.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
 import { callsDetector } from './calls.ts';
@@ -35,6 +36,8 @@ import { applyChanges, type Symptoms, withoutStale } from './symptoms.ts';
 import { versionDetector } from './version.ts';
 import { workloadDetector } from './workload.ts';
 
+const numbers = detectionNumbers();
+
 const DETECTORS = [
   exitDetector,
   startFailureDetector,
@@ -43,10 +46,13 @@ const DETECTORS = [
   mortalityDetector,
   siblingDetector,
   versionDetector,
-  objectiveDetector(() => 0.99),
+  objectiveDetector(
+    () => ({ availability: 0.99, latencyMs: 500, periodMs: 30 * 86_400_000 }),
+    () => numbers,
+  ),
   noisyTenantDetector,
   overloadDetector,
-  leakDetector,
+  leakDetector(() => numbers),
   artefactDriftDetector,
   workloadDetector,
   callsDetector,

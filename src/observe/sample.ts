@@ -119,6 +119,19 @@ export interface RequestsSample extends Reading {
 export interface MemorySample extends Reading, InstanceRef {
   readonly kind: 'memory';
   readonly residentBytes: number;
+  /** What it may use; left out when nobody set a limit. */
+  readonly limitBytes?: number;
+}
+
+/** The level of anything that can be counted or measured: open files of an instance, the length of a queue. */
+export interface LevelSample extends Reading {
+  readonly kind: 'level';
+  readonly of: { readonly kind: 'instance' | 'workload' | 'tenant' | 'asset'; readonly name: string };
+  /** What is measured: `descriptors`. Whoever makes up names is held to a number of them. */
+  readonly measure: string;
+  readonly level: number;
+  /** At which it is gone; left out when there is none. */
+  readonly limit?: number;
 }
 
 /** Whether the artefact of a version is still what was declared. */
@@ -149,6 +162,7 @@ export type Sample =
   | InflightSample
   | RequestsSample
   | MemorySample
+  | LevelSample
   | ArtefactSample
   | StartFailedSample
   | RetiredSample;

@@ -1,19 +1,25 @@
 import { z } from 'zod';
 import { resourceSchema } from './metadata.ts';
 import { AUTONOMY, MOVES } from './playbook.ts';
-import { THRESHOLDS, type ThresholdName } from './threshold.ts';
+import { DETECTION_NUMBERS, type DetectionName } from './detection-number.ts';
+import { THRESHOLDS, type Threshold, type ThresholdName } from './threshold.ts';
 
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const;
 
-/** Every threshold of a guard, each optional and inside its bounds. */
-const thresholdsSchema = z.strictObject(
-  Object.fromEntries(
-    Object.entries(THRESHOLDS).map(([name, { min, max, what }]) => [
-      name,
-      z.number().min(min).max(max).optional().describe(what),
-    ]),
-  ) as Record<ThresholdName, z.ZodOptional<z.ZodNumber>>,
-);
+/** Numbers of a table, each optional and inside its bounds. */
+function numbersSchema<Name extends string>(table: Readonly<Record<Name, Threshold>>) {
+  return z.strictObject(
+    Object.fromEntries(
+      Object.entries<Threshold>(table).map(([name, { min, max, what }]) => [
+        name,
+        z.number().min(min).max(max).optional().describe(what),
+      ]),
+    ) as Record<Name, z.ZodOptional<z.ZodNumber>>,
+  );
+}
+
+const thresholdsSchema = numbersSchema<ThresholdName>(THRESHOLDS);
+const detectionSchema = numbersSchema<DetectionName>(DETECTION_NUMBERS);
 
 /** What people allow the healer on this fleet. There is at most one, and its name is `default`. */
 export const policySchema = resourceSchema(
@@ -47,6 +53,17 @@ export const policySchema = resourceSchema(
       .prefault({}),
     destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that lose data and are allowed all the same'),
     thresholds: thresholdsSchema.prefault({}).describe('Numbers of guards that are not the default'),
+    detection: detectionSchema.prefault({}).describe('Numbers of detectors that are not the default'),
+    releases: z
+      .strictObject({
+        whenBudgetIsSpent: z
+          .enum(['tell', 'hold'])
+          .default('tell')
+          .describe(
+            'hold: no new version is rolled out to a workload while the error budget of a tenant of it is spent',
+          ),
+      })
+      .prefault({}),
   }),
 ).refine((policy) => policy.metadata.name === 'default', {
   path: ['metadata', 'name'],

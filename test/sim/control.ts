@@ -8,6 +8,7 @@ import type { Plan } from '../../src/heal/plan.ts';
 import { createHealer, type Healer } from '../../src/healer.ts';
 import { loop, type Stages } from '../../src/loop.ts';
 import type { Sample } from '../../src/observe/sample.ts';
+import { detectionNumbers } from '../../src/resources/detection-number.ts';
 import { UserSignal } from '../../src/observe/user-signal.ts';
 import { Replica } from './calamity.ts';
 import type { MemoryInMemory } from './memory-in-memory.ts';
@@ -27,6 +28,8 @@ export interface Notes {
 const FOLLOWED_MS = 60_000;
 const SAMPLES_MIN = 10_000;
 const TAKEOVERS_MS = 600_000;
+const PERIOD_MS = 30 * 86_400_000;
+const NUMBERS = detectionNumbers();
 
 /**
  * One replica of control in the simulated world: the very healer that control runs, with its own detectors, its own part
@@ -72,7 +75,13 @@ export class SimulatedControl {
       fleet,
       moves: MOVES,
       guards: GUARDS.filter((each) => !given.withoutGuards.includes(each.name)),
-      detectors: createDetectors((tenant) => tenants[tenant]?.availability),
+      detectors: createDetectors({
+        promisedTo(name) {
+          const tenant = tenants[name];
+          return tenant && { availability: tenant.availability, latencyMs: tenant.latency, periodMs: PERIOD_MS };
+        },
+        numbers: () => NUMBERS,
+      }),
       userSignal: this.#userSignal,
       clock: this.process.clock,
       random: seededRandom(given.seed),

@@ -13,10 +13,13 @@ export interface ServiceObjective {
   readonly counts: 'failed' | 'slow';
 }
 
-/** The pairs of windows of the SRE workbook, chapter 5: `budget` is the share of the period's budget that is spent. */
+/**
+ * The pairs of windows of the SRE workbook, chapter 5: `budget` is the share of the period's budget that is spent. Those
+ * call people, for whom an hour is soon; the pair `at once` is a sixtieth of the quickest and is for a healer.
+ */
 interface Pair {
-  readonly name: 'page quick' | 'page slow' | 'ticket quick' | 'ticket slow';
-  readonly severity: 'page' | 'ticket';
+  readonly name: 'at once' | 'page quick' | 'page slow' | 'ticket quick' | 'ticket slow';
+  readonly severity: 'heal' | 'page' | 'ticket';
   readonly budget: number;
   readonly longMs: number;
   readonly shortMs: number;
@@ -29,9 +32,22 @@ export const PAIRS: readonly Pair[] = [
   { name: 'ticket slow', severity: 'ticket', budget: 0.1, longMs: 3 * DAY_MS, shortMs: 6 * HOUR_MS },
 ];
 
+const AT_ONCE: Pair = {
+  name: 'at once',
+  severity: 'heal',
+  budget: 0.02 / 60,
+  longMs: MINUTE_MS,
+  shortMs: MINUTE_MS / 12,
+};
+const ALL_PAIRS: readonly Pair[] = [AT_ONCE, ...PAIRS];
+
 /** At ten requests an hour one failure is a burn of a hundred: below these counts a window says nothing. */
-const REQUESTS_MIN = 30;
-const BAD_MIN = 3;
+export interface Quiet {
+  readonly requestsMin: number;
+  readonly badMin: number;
+}
+
+const QUIET: Quiet = { requestsMin: 30, badMin: 3 };
 
 /** The requests of one (tenant, workload, route class). Plain JSON of fixed size. */
 export interface BurnState {
@@ -64,7 +80,7 @@ export interface BurnStatus {
 
 /** `periodMs` is 30 days unless the objective is for another time; a drill has it for minutes. */
 export function startBurn(periodMs = PERIOD_MS): BurnState {
-  const widths = PAIRS.flatMap(({ longMs, shortMs }) => [longMs, shortMs]).map((ms) => scaled(ms, periodMs));
+  const widths = ALL_PAIRS.flatMap((pair) => [widthOf(pair, 'longMs', periodMs), widthOf(pair, 'shortMs', periodMs)]);
   return { periodMs, requests: startWindows([...new Set([...widths, periodMs])].sort((a, b) => a - b)) };
 }
 
@@ -73,8 +89,9 @@ export function factorOf({ budget, longMs }: Pair): number {
   return (budget * PERIOD_MS) / longMs;
 }
 
-function scaled(widthMs: number, periodMs: number): number {
-  return (widthMs * periodMs) / PERIOD_MS;
+/** A healer's seconds are seconds, whatever the period. */
+function widthOf(pair: Pair, side: 'longMs' | 'shortMs', periodMs: number): number {
+  return pair.severity === 'heal' ? pair[side] : (pair[side] * periodMs) / PERIOD_MS;
 }
 
 /** Counts requests that ended at `atMs`. Changes `state` in place. */
@@ -83,21 +100,34 @@ export function countRequests(state: BurnState, atMs: number, counts: Counts): v
 }
 
 /** How an objective stands now. Pure: asking changes nothing. */
-export function burnStatus(state: BurnState, objective: ServiceObjective, nowMs: number): BurnStatus {
-  const burns = PAIRS.map((pair) => burnOf(state, objective, pair, nowMs));
+export function burnStatus(
+  state: BurnState,
+  objective: ServiceObjective,
+  nowMs: number,
+  quiet: Quiet = QUIET,
+): BurnStatus {
+  const burns = ALL_PAIRS.map((pair) => burnOf(state, objective, pair, { nowMs, quiet }));
   const budgetLeft = budgetLeftOf(state, objective, nowMs);
   return { burns, budgetLeft, exhaustedInMs: exhaustionOf(state, burns, budgetLeft) };
 }
 
-function burnOf(state: BurnState, objective: ServiceObjective, pair: Pair, nowMs: number): Burn {
-  const [long, short] = [pair.longMs, pair.shortMs].map((ms) =>
-    requestsOf(state.requests, scaled(ms, state.periodMs), nowMs),
-  ) as [Counts, Counts];
+function burnOf(
+  state: BurnState,
+  objective: ServiceObjective,
+  pair: Pair,
+  { nowMs, quiet }: { readonly nowMs: number; readonly quiet: Quiet },
+): Burn {
+  const counted = (side: 'longMs' | 'shortMs'): Counts =>
+    requestsOf(state.requests, widthOf(pair, side, state.periodMs), nowMs);
+  const [long, short] = [counted('longMs'), counted('shortMs')];
   const factor = factorOf(pair);
+  // An objective of 90 % cannot burn faster than ten times its pace: that nothing is served burns it all the same.
+  const least = Math.min(factor, 1 / (1 - objective.target));
   const rate = (counts: Counts) =>
     counts.total === 0 ? 0 : counts[objective.counts] / counts.total / (1 - objective.target);
-  const isTooQuiet = long.total < REQUESTS_MIN || (long[objective.counts] > 0 && long[objective.counts] < BAD_MIN);
-  const isBurning = !isTooQuiet && rate(long) > factor && rate(short) > factor;
+  const bad = long[objective.counts];
+  const isTooQuiet = long.total < quiet.requestsMin || (bad > 0 && bad < quiet.badMin);
+  const isBurning = !isTooQuiet && rate(long) * seenOf(state, pair, nowMs) >= least && rate(short) >= least;
   return {
     pair: pair.name,
     severity: pair.severity,
@@ -107,6 +137,12 @@ function burnOf(state: BurnState, objective: ServiceObjective, pair: Pair, nowMs
     isBurning,
     isTooQuiet,
   };
+}
+
+/** What was not seen of a long window spent nothing; a healer's minute is short enough to take it as it is. */
+function seenOf({ requests, periodMs }: BurnState, pair: Pair, nowMs: number): number {
+  if (pair.severity === 'heal' || requests.sinceMs === null) return 1;
+  return Math.min(1, Math.max(0, nowMs - requests.sinceMs) / widthOf(pair, 'longMs', periodMs));
 }
 
 /**
@@ -125,6 +161,7 @@ function budgetLeftOf(state: BurnState, objective: ServiceObjective, nowMs: numb
 function exhaustionOf(state: BurnState, burns: readonly Burn[], budgetLeft: number | null): number | null {
   if (budgetLeft === null) return null;
   if (budgetLeft <= 0) return 0;
-  const present = burns.find(({ isTooQuiet }) => !isTooQuiet);
+  // A minute is too short to say how it will go on.
+  const present = burns.find(({ isTooQuiet, severity }) => !isTooQuiet && severity !== 'heal');
   return present === undefined || present.long <= 0 ? null : (budgetLeft / present.long) * state.periodMs;
 }

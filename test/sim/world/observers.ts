@@ -41,6 +41,8 @@ export interface ObservedWorld {
   isQuiet(): boolean;
   now(): number;
   instances(): Iterable<Instance>;
+  /** MiB at which it is killed. */
+  memoryLimitOf(instance: Instance): number;
   assets(): Assets;
 }
 
@@ -267,7 +269,8 @@ export class Observers {
     if (now - (this.#memoryAt.get(instance.instance) ?? 0) < everyMs) return;
     this.#memoryAt.set(instance.instance, now);
     const residentBytes = Math.round(instance.memoryMib * 2 ** 20);
-    this.emit({ kind: 'memory', at: now, vantage: 'control', ...refOf(instance), residentBytes });
+    const limitBytes = this.#world.memoryLimitOf(instance) * 2 ** 20;
+    this.emit({ kind: 'memory', at: now, vantage: 'control', ...refOf(instance), residentBytes, limitBytes });
   }
 
   #tellCalls(now: number): void {

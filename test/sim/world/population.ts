@@ -202,11 +202,19 @@ export class Population {
       const about = Math.max(memory.used, instance.memoryMib > memory.used * 1.2 ? instance.memoryMib : 0);
       instance.memoryMib = about * (1 + MEMORY_WANDER * this.#habitat.noise.gauss());
     }
+    return instance.memoryMib > this.#memoryLimit(instance, memory.limit);
+  }
+
+  #memoryLimit(instance: Instance, declared: number): number {
     const id = `${instance.workload}/memory`;
     const kept = instance.values.get(id);
     const set = kept === undefined ? this.#habitat.settings.number(id) : Number.parseFloat(kept ?? '');
-    const limit = set !== undefined && Number.isFinite(set) ? set : memory.limit;
-    return instance.memoryMib > limit;
+    return set !== undefined && Number.isFinite(set) ? set : declared;
+  }
+
+  /** MiB at which it is killed. */
+  memoryLimitOf(instance: Instance): number {
+    return this.#memoryLimit(instance, this.#habitat.scenario.fleet.workloads[instance.workload]!.memory.limit);
   }
 
   #isStartBlocked(instance: Instance, now: number): boolean {

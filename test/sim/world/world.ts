@@ -344,6 +344,7 @@ export class World implements TrafficWorld {
       isQuiet: () => this.rhythm.isQuiet,
       now: () => this.now(),
       instances: () => this.population.all(),
+      memoryLimitOf: (instance: Instance) => this.population.memoryLimitOf(instance),
       assets: () => this.#assets,
     };
   }

@@ -1,0 +1,90 @@
+import type { Threshold } from './threshold.ts';
+
+/** Numbers that detection goes by and a `Policy` may set: `DETECTOR.NAME` (docs/detection.md). */
+export const DETECTION_NUMBERS = {
+  'series.sensitivityNovel': {
+    default: 1,
+    min: 0,
+    max: 20,
+    what: 'how easily a value that was never seen before is called unusual; 0 is never',
+    source: 'docs/detection.md, sensitivity',
+  },
+  'series.sensitivityLocal': {
+    default: 1,
+    min: 0,
+    max: 20,
+    what: 'how easily a value that stands out from the last minutes is called unusual; 0 is never',
+    source: 'docs/detection.md, sensitivity',
+  },
+  'series.perOwnerMax': {
+    default: 200,
+    min: 1,
+    max: 100_000,
+    what: 'series of one tenant, workload, instance or thing; more are not watched, and that is told',
+    source: 'Prometheus label_limit and sample_limit, which drop the whole target instead',
+  },
+  'series.max': {
+    default: 10_000,
+    min: 10,
+    max: 1_000_000,
+    what: 'series in all, at about 14 KiB each',
+    source: '140 MiB',
+  },
+  'leak.growthMin': {
+    default: 96,
+    min: 1,
+    max: 1_000_000,
+    what: 'MiB of growth below which nothing is called a leak: starts and first garbage collections look like one',
+    source: 'starts of Node and Java services',
+  },
+  'leak.leadMs': {
+    default: 1_800_000,
+    min: 10_000,
+    max: 604_800_000,
+    what: 'how long before the limit is reached a leak is dealt with; before that it is only shown',
+    source: 'long enough for a canary and a person, short enough not to act on a bend',
+  },
+  'objective.requestsMin': {
+    default: 30,
+    min: 1,
+    max: 1_000_000,
+    what: 'requests below which a window of an objective says nothing',
+    source: 'SRE workbook, chapter 5, low-traffic services',
+  },
+  'objective.badMin': {
+    default: 3,
+    min: 1,
+    max: 1_000_000,
+    what: 'failures below which a window says nothing',
+    source: 'one or two are chance',
+  },
+  'version.alpha': {
+    default: 0.001,
+    min: 0.000001,
+    max: 0.2,
+    what: 'how often a version that is no worse may be called worse, over all looks together',
+    source: 'docs/diagnosis.md, sequential test',
+  },
+  'version.timesWorse': {
+    default: 2,
+    min: 1.1,
+    max: 100,
+    what: 'how many times the failures of the version before it must have, with one request in a hundred failing',
+    source: 'less is no reason to go back',
+  },
+} as const satisfies Readonly<Record<string, Threshold>>;
+
+export type DetectionName = keyof typeof DETECTION_NUMBERS;
+/** Every number, as it counts. */
+export type DetectionNumbers = Readonly<Record<DetectionName, number>>;
+
+/** The defaults, with what a policy sets in their place. */
+export function detectionNumbers(
+  given: Readonly<Partial<Record<DetectionName, number | undefined>>> = {},
+): DetectionNumbers {
+  const names = Object.keys(DETECTION_NUMBERS) as DetectionName[];
+  return Object.fromEntries(names.map((name) => [name, given[name] ?? DETECTION_NUMBERS[name].default])) as Record<
+    DetectionName,
+    number
+  >;
+}
