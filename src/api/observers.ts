@@ -8,14 +8,14 @@ import type { Slot, StoredVersion } from '../drivers/declared.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { World } from '../drivers/world.ts';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
-import { readResidentBytes } from '../observe/memory-reader.ts';
+import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
 import type { Probe } from '../observe/probe.ts';
 import { createProber, type ProbeAssignment, type Prober } from '../observe/prober.ts';
 import type { Sample } from '../observe/sample.ts';
 import { LostRequests } from './lost-requests.ts';
 import { samplesOf } from './telemetry-intake.ts';
 
-const MEMORY_MS = 1_000;
+const USAGE_MS = 1_000;
 const ARTEFACT_MS = 30_000;
 const RECONNECT_MS = 100;
 
@@ -54,7 +54,7 @@ export class Observers {
 
   start(signal: AbortSignal): void {
     void this.#followKeeper(signal);
-    this.#stops.push(this.#clock.every(MEMORY_MS, () => this.#readMemory()));
+    this.#stops.push(this.#clock.every(USAGE_MS, () => this.#readUsage()));
     this.#stops.push(this.#clock.every(ARTEFACT_MS, () => this.#checkArtefacts()));
   }
 
@@ -149,22 +149,30 @@ export class Observers {
     }
   }
 
-  async #readMemory(): Promise<void> {
+  async #readUsage(): Promise<void> {
     for (const { id, workload, version, region } of this.#world.instances()) {
       const pid = this.#world.child(id)?.pid;
-      const residentBytes = pid ? await readResidentBytes(pid) : undefined;
-      if (residentBytes === undefined || !this.#world.isReady(id)) continue;
-      const at = this.#clock.now();
-      this.#onSample({
-        kind: 'memory',
-        at,
-        vantage: 'control',
-        instance: id,
-        workload,
-        version,
-        region,
-        residentBytes,
-      });
+      if (!pid || !this.#world.isReady(id)) continue;
+      const [residentBytes, descriptors] = await Promise.all([readResidentBytes(pid), readDescriptors(pid)]);
+      const reading = { at: this.#clock.now(), vantage: 'control' };
+      if (residentBytes !== undefined) {
+        const { memoryMiB } = this.#world.version(workload, version)?.spec.resources ?? {};
+        const limit = memoryMiB === undefined ? {} : { limitBytes: memoryMiB * 2 ** 20 };
+        this.#onSample({
+          kind: 'memory',
+          ...reading,
+          instance: id,
+          workload,
+          version,
+          region,
+          residentBytes,
+          ...limit,
+        });
+      }
+      if (descriptors === undefined) continue;
+      const { open: level, limit } = descriptors;
+      const of = { kind: 'instance' as const, name: id };
+      this.#onSample({ kind: 'level', ...reading, of, measure: 'descriptors', level, ...(limit ? { limit } : {}) });
     }
   }
 

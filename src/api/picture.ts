@@ -11,6 +11,9 @@ import type { ControlOptions } from './control.ts';
 import { Observers } from './observers.ts';
 import { Waker } from '../base/waker.ts';
 
+/** What never changes the routing. */
+const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'memory', 'level']);
+
 /**
  * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in
  * here decides anything, and all of it can be built again from PostgreSQL and the keeper.
@@ -46,7 +49,7 @@ export class Picture {
     this.samples.push(sample);
     this.#heardAt.set(sample.vantage, sample.at);
     if (sample.kind === 'requests') this.userSignal.add(sample);
-    const isRoutine = sample.kind === 'tries' || sample.kind === 'requests' || sample.kind === 'memory';
+    const isRoutine = ROUTINE.has(sample.kind);
     if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();
     this.waker.wake();
   }

@@ -32,7 +32,13 @@ function isInUse(workload: WorkloadView, { version }: VersionView): boolean {
 
 function suspicionOf(scene: Scene, workload: WorkloadView, version: VersionView): Diagnosis | undefined {
   const fallback = lastKnownGood(workload, version.version);
-  const claims = fallback ? [...diesAlone(scene, workload, version), ...claimsAgainst(scene, workload, version)] : [];
+  const claims = fallback
+    ? [
+        ...diesAlone(scene, workload, version),
+        ...leaksAlone(scene, workload, version),
+        ...claimsAgainst(scene, workload, version),
+      ]
+    : [];
   if (!fallback || claims.length === 0) return undefined;
   const isConcurrent = claims.some(({ evidence }) => evidence['concurrent'] === true);
   const others = othersThan(scene, workload, claims);
@@ -66,6 +72,18 @@ function diesAlone(scene: Scene, workload: WorkloadView, { version }: VersionVie
   );
 }
 
+/** Several of its processes leak, and those of no other version did: replacing one after the other would never end. */
+function leaksAlone(scene: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
+  return named(scene.left, ['leak']).filter(
+    ({ subject, evidence }) =>
+      'workload' in subject &&
+      subject.workload === workload.name &&
+      subject.version === version &&
+      evidence['onlyThisVersion'] === true &&
+      Number(evidence['leaksOfVersion']) > 1,
+  );
+}
+
 function isOnlyCaller(callers: unknown, name: string): boolean {
   return Array.isArray(callers) && callers.length === 1 && callers[0] === name;
 }
@@ -74,13 +92,14 @@ function isOnlyCaller(callers: unknown, name: string): boolean {
 const WEIGHTS: Readonly<Partial<Record<SymptomName, number>>> = {
   'crash-loop': 0.85,
   'deaths-recurring': 0.85,
+  leak: 0.85,
   'version-errors': 0.7,
   'version-slow': 0.7,
 };
 
 /** Settings that may explain the same. */
 function othersThan({ fleet }: Scene, workload: WorkloadView, claims: readonly Symptom[]): readonly Suspect[] {
-  const crashes = claims.some(({ name }) => ['crash-loop', 'start-failed', 'deaths-recurring'].includes(name));
+  const crashes = claims.some(({ name }) => ['crash-loop', 'start-failed', 'deaths-recurring', 'leak'].includes(name));
   const trouble: Trouble = {
     origins: new Set([workload.name]),
     callers: new Set(),
