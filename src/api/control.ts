@@ -3,6 +3,7 @@ import { describeError, isFault } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
+import { PERIOD_MS } from '../detect/burn-rate/burn-rate.ts';
 import type { DetectionTerms } from '../detect/detection-terms.ts';
 import type { RunningDetector } from '../detect/detector.ts';
 import { Converger } from '../drivers/converge.ts';
@@ -259,14 +260,12 @@ function portsOf(control: Control, fleet: Fleet): HealerOptions {
   };
 }
 
-const DAY_MS = 86_400_000;
-
 /** What detectors go by, as declared at the moment they ask. */
 function termsOf(world: World): DetectionTerms {
   return {
     promisedTo(tenant) {
       const found = world.declared.tenants.find((each) => each.metadata.name === tenant)?.spec.objectives;
-      return found && { ...found, periodMs: found.periodDays * DAY_MS };
+      return found && { ...found, periodMs: PERIOD_MS };
     },
     numbers: () => detectionNumbers(world.declared.policy?.spec.detection),
   };

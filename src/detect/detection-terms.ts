@@ -4,6 +4,6 @@ import type { Promised } from './objective.ts';
 /** What people declared and detectors go by. It is asked each time, because it changes while they run. */
 export interface DetectionTerms {
   /** What a tenant was promised; undefined for one that nobody declared. */
-  promisedTo(tenant: string): Promised | undefined;
-  numbers(): DetectionNumbers;
+  readonly promisedTo: (tenant: string) => Promised | undefined;
+  readonly numbers: () => DetectionNumbers;
 }

@@ -54,16 +54,6 @@ export const policySchema = resourceSchema(
     destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that lose data and are allowed all the same'),
     thresholds: thresholdsSchema.prefault({}).describe('Numbers of guards that are not the default'),
     detection: detectionSchema.prefault({}).describe('Numbers of detectors that are not the default'),
-    releases: z
-      .strictObject({
-        whenBudgetIsSpent: z
-          .enum(['tell', 'hold'])
-          .default('tell')
-          .describe(
-            'hold: no new version is rolled out to a workload while the error budget of a tenant of it is spent',
-          ),
-      })
-      .prefault({}),
   }),
 ).refine((policy) => policy.metadata.name === 'default', {
   path: ['metadata', 'name'],

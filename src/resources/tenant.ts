@@ -4,12 +4,6 @@ import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
 const objectivesSchema = z.strictObject({
   availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
   latencyMs: z.int().min(1).default(500).describe('99th percentile that the tenant was promised'),
-  periodDays: z
-    .number()
-    .min(0.01)
-    .max(366)
-    .default(30)
-    .describe('Time over which the objectives are to be kept; the windows of burn rates are scaled with it'),
   rtoMs: z.int().min(0).optional().describe('Longest time without service (recovery time objective)'),
   rpoMs: z.int().min(0).optional().describe('Longest span of data that may be lost (recovery point objective)'),
 });

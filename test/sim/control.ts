@@ -2,6 +2,7 @@ import { KinError, describeError, isFault } from '../../src/base/errors.ts';
 import type { Log } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
 import { createDetectors, MOVES } from '../../src/builtin.ts';
+import { PERIOD_MS } from '../../src/detect/burn-rate/burn-rate.ts';
 import { GUARDS } from '../../src/heal/guards/table.ts';
 import type { Incident, Memory } from '../../src/heal/memory.ts';
 import type { Plan } from '../../src/heal/plan.ts';
@@ -28,7 +29,6 @@ export interface Notes {
 const FOLLOWED_MS = 60_000;
 const SAMPLES_MIN = 10_000;
 const TAKEOVERS_MS = 600_000;
-const PERIOD_MS = 30 * 86_400_000;
 const NUMBERS = detectionNumbers();
 
 /**
