@@ -7,8 +7,9 @@ import { diagnoseBench } from './diagnose/command.ts';
 import { forecastBench } from './forecast/command.ts';
 import { ledgerBench } from './ledger/command.ts';
 import { recoveryBench } from './recovery/command.ts';
+import { stormBench } from './storm/command.ts';
 
-const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench, forecastBench, ledgerBench];
+const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench, forecastBench, ledgerBench, stormBench];
 
 const EXIT_USAGE = 64;
 const EXIT_DATA = 2;

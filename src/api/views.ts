@@ -1,6 +1,7 @@
 import { mergeSketches, quantileMs } from '../base/latency-sketch.ts';
 import { toIso } from '../base/clock.ts';
 import { lastKnownGood } from '../diagnose/fleet-view.ts';
+import { symptomCounts } from '../diagnose/diagnosis.ts';
 import type { Incident } from '../heal/memory.ts';
 import { approvalsNeeded, approversOf } from '../heal/journal.ts';
 import type { Move } from '../heal/move.ts';
@@ -168,7 +169,8 @@ export async function incidentView(database: Database, incident: Incident) {
     since: toIso(since),
     evidence: data,
   }));
-  return { incident: { ...incidentSummary(incident), evidence }, repairs };
+  const symptoms = symptomCounts(incident.body.diagnosis);
+  return { incident: { ...incidentSummary(incident), evidence, symptoms }, repairs };
 }
 
 /** One plan for whoever has to approve it, with a rehearsal: what its moves would call, and nothing called. */

@@ -140,7 +140,11 @@ export interface StoryEntry {
 }
 
 export interface IncidentAnswer {
-  readonly incident: IncidentSummary & { readonly evidence: readonly Evidence[] };
+  readonly incident: IncidentSummary & {
+    readonly evidence: readonly Evidence[];
+    /** How many symptoms of each name it explains; not told by an earlier control. */
+    readonly symptoms?: Readonly<Record<string, number>>;
+  };
   readonly repairs: readonly StoryRepair[];
 }
 

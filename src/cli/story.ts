@@ -21,7 +21,7 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
   );
   const sections = [
     renderOpening(incident, telling),
-    section(paint, 'Seen', renderEvidence(incident.evidence, telling)),
+    section(paint, 'Seen', renderEvidence(incident, telling)),
     section(paint, 'Suspected', `${incident.cause}: ${incident.summary}\n`),
     ...told.flat(),
     incident.refusal && incident.state === 'open'
@@ -56,15 +56,29 @@ function renderOpening(incident: IncidentAnswer['incident'], { paint, time }: Te
   ].join('\n');
 }
 
-function renderEvidence(evidence: readonly Evidence[], { time }: Telling): string {
+/** So many lines are read; of more, a few of each kind are shown. */
+const LINES_MAX = 12;
+const EXAMPLES = 3;
+const VANTAGES_SHOWN = 3;
+
+/** Each with its source. What is alike is counted and shown by its first when there is much of it. */
+function renderEvidence({ evidence, symptoms = {} }: IncidentAnswer['incident'], { time }: Telling): string {
   if (evidence.length === 0) return 'nothing is on record';
-  const rows = evidence.map(({ name, reason, vantages, since }) => [
-    time(since),
-    name,
-    reason,
-    vantages.length > 0 ? `seen by ${vantages.join(', ')}` : '',
-  ]);
-  return renderRows(rows);
+  const rowOf = ({ name, reason, vantages, since }: Evidence) => [time(since), name, reason, seenBy(vantages)];
+  const shown =
+    evidence.length <= LINES_MAX
+      ? evidence
+      : [...Map.groupBy(evidence, ({ name }) => name).values()].flatMap((same) => same.slice(0, EXAMPLES));
+  const lines = renderRows(shown.map(rowOf));
+  const counts = new Map(Object.entries(symptoms));
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (total <= shown.length) return lines;
+  const told = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
+  return `${lines}${shown.length} of ${total} symptoms that it explains: ${told}`;
+}
+
+function seenBy(vantages: readonly string[]): string {
+  return vantages.length === 0 ? '' : `seen by ${someOf(vantages, VANTAGES_SHOWN)}`;
 }
 
 /** Planned, judged, done: three sections a repair. */
@@ -90,7 +104,7 @@ function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
 export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
   const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
   const touched = [
-    touch.instances.length > 0 ? `${touch.instances.join(', ')}${away}` : 'no instance',
+    touch.instances.length > 0 ? `${someOf(touch.instances)}${away}` : 'no instance',
     ...(['settings', 'assets', 'actors', 'tenants'] as const).map((kind) => listed(kind, touch[kind])),
     listed('data', touch.dataClasses),
     touch.regions.length > 0 ? `in ${touch.regions.join(', ')}` : '',
@@ -109,7 +123,15 @@ export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step
 
 /** `tenants clinic-de, shop`. Plans that were kept by an earlier Kintsugi do not name everything. */
 function listed(kind: string, names: readonly string[] | undefined): string {
-  return names && names.length > 0 ? `${kind} ${names.join(', ')}` : '';
+  return names && names.length > 0 ? `${kind} ${someOf(names)}` : '';
+}
+
+/** Longer lists are not read in a terminal; `--json` has all of them. */
+const NAMES_SHOWN = 12;
+
+function someOf(names: readonly string[], most = NAMES_SHOWN): string {
+  const more = names.length > most ? ` and ${names.length - most} more` : '';
+  return `${names.slice(0, most).join(', ')}${more}`;
 }
 
 /** Guards that agree are named; those that do not are quoted. */

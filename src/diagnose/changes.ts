@@ -26,6 +26,7 @@ export const changes: Rule = (scene) => {
     .filter((trouble) => isRipe(trouble, scene))
     .map((trouble) => ({ trouble, suspects: suspectsOf(trouble, scene) }));
   for (const { trouble, suspects: own } of cases) {
+    if (own.length === 0) continue;
     const others = cases.filter((each) => each.trouble !== trouble && isAtOnce(each.trouble, trouble));
     const suspects = withShared(own, others);
     const [first] = suspects;

@@ -1,7 +1,10 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
 import type { ConditionName } from '../observe/condition.ts';
 import { type AssetKind, assetOf, type FleetView, instanceOf, settingOf } from './fleet-view.ts';
-import { burning, keyOf, placeOf, type Scene, symptomsIn, victimsOf } from './scene.ts';
+import { about, named, placed, placeOf } from './claims.ts';
+import { burning, keyOf, type Scene, symptomsIn, victimsOf } from './scene.ts';
 
 /** A condition that holds of a thing, with who needs the thing. */
 export interface Condition {
@@ -12,14 +15,24 @@ export interface Condition {
   readonly workloads: ReadonlySet<string>;
 }
 
+const conditionClaims = oncePer((left: Symptoms) =>
+  [...left.values()].filter(({ name, subject }) => name.startsWith('asset-') && subject.kind === 'asset'),
+);
+
 /** All conditions that are left. */
 export function conditionsIn(scene: Scene): Condition[] {
-  return [...scene.left.values()].flatMap((claim) => {
-    if (!claim.name.startsWith('asset-') || claim.subject.kind !== 'asset') return [];
-    const kind = assetOf(scene.fleet, claim.subject.name)?.kind ?? (claim.subject.name.split(' ')[0] as AssetKind);
-    const name = claim.name.slice('asset-'.length) as ConditionName;
-    return [{ name, claim, kind, workloads: needersOf(claim, scene.fleet) }];
-  });
+  return conditionClaims(scene.left).map((claim) => conditionOf(claim, scene));
+}
+
+/** Those of one name. */
+export function conditionsNamed(name: ConditionName, { left }: Scene): readonly Symptom[] {
+  return named(left, [`asset-${name}`]).filter(({ subject }) => subject.kind === 'asset');
+}
+
+export function conditionOf(claim: Symptom, { fleet }: Scene): Condition {
+  const kind = assetOf(fleet, claim.subject.name)?.kind ?? (claim.subject.name.split(' ')[0] as AssetKind);
+  const name = claim.name.slice('asset-'.length) as ConditionName;
+  return { name, claim, kind, workloads: needersOf(claim, fleet) };
 }
 
 /** Who needs a thing: as declared, and through what it holds, is part of, or lets in. */
@@ -57,9 +70,7 @@ export function effectsOf(condition: Condition, scene: Scene): readonly Symptom[
   const { workloads, claim, kind } = condition;
   const host = kind === 'host' || kind === 'clock' ? (assetOf(scene.fleet, claim.subject.name)?.host ?? null) : null;
   const here = symptomsIn(scene, workloads, true).filter((each) => isEffect(each, condition, host, scene));
-  const calls = [...scene.left.values()].filter(
-    ({ subject, name }) => subject.name === claim.subject.name && name.startsWith('calls-'),
-  );
+  const calls = about(scene.left, claim.subject.name).filter(({ name }) => name.startsWith('calls-'));
   const above = here.length + calls.length > 0 ? victimsOf(scene, workloads) : [];
   const felt = here.length + calls.length > 0 ? burning(scene) : [];
   return distinct([...here, ...calls, ...above, ...felt]);
@@ -84,17 +95,24 @@ function isEffect(symptom: Symptom, condition: Condition, host: string | null, s
 function isOn(host: string, { subject, name, evidence }: Symptom, scene: Scene): boolean {
   if (subject.kind === 'instance') return instanceOf(scene.fleet, subject.name)?.host === host;
   if (subject.kind === 'version') return false;
-  const sick = [...scene.left.values()].filter((each) => each.subject.kind === 'instance');
-  const elsewhere = sick.some((each) => instanceOf(scene.fleet, each.subject.name)?.host !== host);
+  const elsewhere = [...sickHosts(scene)].some((each) => each !== host);
   return (
     !elsewhere && (name.startsWith('workload-') || name.startsWith('calls-') || evidence['workload'] !== undefined)
   );
 }
 
-function isOneOfMany(symptom: Symptom, scene: Scene): boolean {
+/** Where instances are that show anything; undefined stands for those that are nowhere. */
+const sickHosts = oncePer(({ left, fleet }: Scene): ReadonlySet<string | undefined> => {
+  const sick = [...left.values()].filter(({ subject }) => subject.kind === 'instance');
+  return new Set(sick.map(({ subject }) => instanceOf(fleet, subject.name)?.host));
+});
+
+/** An instance is in a workload, so it has a place. */
+function isOneOfMany(symptom: Symptom, { left }: Scene): boolean {
   const place = placeOf(symptom);
-  const alike = [...scene.left.values()].filter((each) => each.name === symptom.name && placeOf(each) === place);
-  return alike.length >= 2;
+  if (place === null) return false;
+  let alike = 0;
+  return placed(left, [place]).some(({ name }) => name === symptom.name && ++alike >= 2);
 }
 
 /** Other conditions of the same thing, and of what it holds or is part of. */
@@ -104,9 +122,8 @@ export function sameThing({ claim, name }: Condition, scene: Scene): readonly Sy
   const things = new Set([claim.subject.name]);
   if (name === 'holding' && asset?.partOf) things.add(asset.partOf);
   if (name === 'holding' && typeof holds === 'string') things.add(holds);
-  return [...scene.left.values()].filter(
-    (each) => each !== claim && each.name.startsWith('asset-') && things.has(each.subject.name),
-  );
+  const conditions = [...things].flatMap((thing) => about(scene.left, thing));
+  return conditions.filter((each) => each !== claim && each.name.startsWith('asset-'));
 }
 
 function distinct(symptoms: readonly Symptom[]): readonly Symptom[] {

@@ -3,7 +3,7 @@ import type { ConditionName } from '../observe/condition.ts';
 import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects } from './actor-suspects.ts';
 import { clockBehind, judgedBy } from './clocks.ts';
-import { type Condition, conditionsIn, effectsOf, sameThing } from './condition-effects.ts';
+import { type Condition, conditionOf, conditionsNamed, effectsOf, sameThing } from './condition-effects.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { assetOf, settingOf } from './fleet-view.ts';
 import { accuse, type Rule, type Scene } from './scene.ts';
@@ -47,11 +47,11 @@ const GUILTY_MIN = 0.35;
 
 /** Conditions that were measured of things, and what whoever needs these things does because of them. */
 export const conditions: Rule = (scene) => {
-  const found = conditionsIn(scene).filter(({ name }) => ORDER.includes(name));
-  const ordered = found.sort((a, b) => ORDER.indexOf(a.name) - ORDER.indexOf(b.name));
-  for (const condition of ordered) {
-    const diagnosis = explain(condition, scene);
-    if (diagnosis) return diagnosis;
+  for (const name of ORDER) {
+    for (const claim of conditionsNamed(name, scene)) {
+      const diagnosis = explain(conditionOf(claim, scene), scene);
+      if (diagnosis) return diagnosis;
+    }
   }
   return undefined;
 };

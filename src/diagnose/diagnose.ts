@@ -12,7 +12,8 @@ import { noisyTenants } from './noisy-tenants.ts';
 import { observers } from './observers.ts';
 import { overloads } from './overloads.ts';
 import { poisons } from './poisons.ts';
-import type { Rule } from './scene.ts';
+import type { Rule, Scene } from './scene.ts';
+import { gather, inShort, STORM_SIZE } from './storm.ts';
 import { unknowns } from './unknowns.ts';
 import { versions } from './versions.ts';
 
@@ -50,25 +51,40 @@ const RULES: readonly Rule[] = [
 
 /**
  * Names the suspected causes of the symptoms that stand: one for each incident, and no subject twice. Pure: equal input
- * gives equal output, and nothing of it depends on what has been said before.
+ * gives equal output, and nothing of it depends on what has been said before. However many symptoms there are, the answer
+ * can be read: what no rule can put together, and what is too much to be looked at one by one, is one storm.
  */
 export function diagnose(symptoms: Symptoms, fleet: FleetView): readonly Diagnosis[] {
-  const left = new Map(symptoms);
   const found = new Map<string, Diagnosis>();
+  let scene: Scene = { fleet, all: symptoms, left: symptoms };
   for (const rule of RULES) {
+    let own: Diagnosis[] = [];
     for (;;) {
-      const diagnosis = left.size === 0 ? undefined : rule({ fleet, all: symptoms, left });
+      const diagnosis = scene.left.size === 0 ? undefined : rule(scene);
       if (!diagnosis) break;
-      const before = left.size;
-      for (const key of diagnosis.explains) left.delete(key);
-      assert(left.size < before, `what ${diagnosis.key} is accused of was left`);
+      const before = scene.left.size;
+      scene = without(scene, diagnosis);
+      assert(scene.left.size < before, `what ${diagnosis.key} is accused of was left`);
+      own.push(diagnosis);
+      if (own.length < STORM_SIZE) continue;
+      own = [...gather(own, scene)];
+      scene = without(scene, own[0]!);
+    }
+    for (const diagnosis of own) {
       // What has ended explains what is still felt of it, and is no incident any more.
       if (diagnosis.evidence.every(({ over }) => over)) continue;
       const known = found.get(diagnosis.key);
       found.set(diagnosis.key, known ? together(known, diagnosis) : diagnosis);
     }
   }
-  return [...found.values()];
+  return [...found.values()].map(inShort);
+}
+
+/** A new set of claims each time: what was sorted out about the old one does not hold for it. */
+function without(scene: Scene, diagnosis: Diagnosis): Scene {
+  const left = new Map(scene.left);
+  for (const key of diagnosis.explains) left.delete(key);
+  return { ...scene, left };
 }
 
 /** One subject is one incident: what was found first names the cause. */

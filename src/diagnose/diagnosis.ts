@@ -11,12 +11,22 @@ export interface Diagnosis {
   readonly workload: string | null;
   /** One sentence for people. */
   readonly summary: string;
-  /** Each with its source, strongest first. */
+  /** Each with its source, strongest first; in examples of each kind when there are very many. */
   readonly evidence: readonly Symptom[];
   /** Keys of all symptoms that this explains, its victims' included. */
   readonly explains: readonly string[];
   /** Who else it may be, best first: the ladder's later rungs may try them. Never the subject of the diagnosis itself. */
   readonly suspects: readonly Suspect[];
+}
+
+/** How many symptoms of each name a diagnosis explains, the most frequent first. */
+export function symptomCounts({ explains }: Pick<Diagnosis, 'explains'>): Readonly<Record<string, number>> {
+  const counts = new Map<string, number>();
+  for (const key of explains) {
+    const name = key.slice(0, key.indexOf(' '));
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  return Object.fromEntries([...counts].sort((a, b) => b[1] - a[1]));
 }
 
 /** Another explanation of the same symptoms, and what speaks for it. */

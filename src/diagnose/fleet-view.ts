@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import { oncePer } from '../base/once-per.ts';
 
 /**
  * The fleet as plain data: what was declared, what runs, and when it was last seen. Diagnosis and decision look at one
@@ -178,24 +179,36 @@ export interface TenantView {
   readonly mitigations: readonly { readonly id: string; readonly kind: 'throttle' | 'quarantine' | 'shed' }[];
 }
 
+const settingsOf = oncePer((fleet: FleetView) => firstBy(fleet.settings, ({ id }) => id));
+const assetsOf = oncePer((fleet: FleetView) => firstBy(fleet.assets, ({ id }) => id));
+const workloadsOf = oncePer((fleet: FleetView) => firstBy(fleet.workloads, ({ name }) => name));
+const instancesOf = oncePer((fleet: FleetView) =>
+  firstBy(
+    fleet.workloads.flatMap(({ instances }) => instances),
+    ({ id }) => id,
+  ),
+);
+
+function firstBy<Value>(values: readonly Value[], keyOf: (value: Value) => string): ReadonlyMap<string, Value> {
+  const found = new Map<string, Value>();
+  for (const value of values) if (!found.has(keyOf(value))) found.set(keyOf(value), value);
+  return found;
+}
+
 export function settingOf(fleet: FleetView, id: string): SettingView | undefined {
-  return fleet.settings.find((setting) => setting.id === id);
+  return settingsOf(fleet).get(id);
 }
 
 export function assetOf(fleet: FleetView, id: string): AssetView | undefined {
-  return fleet.assets.find((asset) => asset.id === id);
+  return assetsOf(fleet).get(id);
 }
 
 export function workloadOf(fleet: FleetView, name: string): WorkloadView | undefined {
-  return fleet.workloads.find((workload) => workload.name === name);
+  return workloadsOf(fleet).get(name);
 }
 
 export function instanceOf(fleet: FleetView, id: string): InstanceView | undefined {
-  for (const workload of fleet.workloads) {
-    const found = workload.instances.find((instance) => instance.id === id);
-    if (found) return found;
-  }
-  return undefined;
+  return instancesOf(fleet).get(id);
 }
 
 /** The newest version that soaked, was never gone back from, and is not `except`. */

@@ -1,7 +1,9 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { type FailureDomain, failureDomains } from './failure-domains.ts';
-import type { AssetView, InstanceView } from './fleet-view.ts';
-import { accuse, burning, named, occupants, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import type { AssetView, FleetView, InstanceView } from './fleet-view.ts';
+import { named, placeOf } from './claims.ts';
+import { accuse, burning, occupants, type Rule, type Scene, victimsOf } from './scene.ts';
 
 const OF_INSTANCES: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow'];
 const INSTANCES_MIN = 2;
@@ -28,17 +30,20 @@ export const hosts: Rule = (scene) => {
   const symptoms = named(scene.left, OF_INSTANCES);
   const sick = new Set(symptoms.map(({ subject }) => subject.name));
   if (sick.size < INSTANCES_MIN) return undefined;
+  const all = occupants(scene.fleet);
+  const sickAnywhere = all.filter(({ id }) => sick.has(id)).length;
   for (const domain of failureDomains(scene.fleet)) {
     const { asset } = domain;
-    const here = occupants(scene.fleet).filter((each) => isAt(asset, each));
-    const there = occupants(scene.fleet).filter((each) => !isAt(asset, each));
+    const here = at(asset, scene.fleet);
+    const there = all.length - here.length;
     const sickHere = here.filter(({ id }) => sick.has(id)).length;
-    const sickThere = there.filter(({ id }) => sick.has(id)).length;
+    const sickThere = sickAnywhere - sickHere;
     if (sickHere < INSTANCES_MIN || sickHere < SICK_SHARE_MIN * here.length) continue;
-    if (sickThere > ELSEWHERE_MAX * Math.max(1, there.length) || there.length === 0) continue;
-    const evidence = symptoms.filter(({ subject }) => here.some(({ id }) => id === subject.name));
+    if (sickThere > ELSEWHERE_MAX * Math.max(1, there) || there === 0) continue;
+    const ids = new Set(here.map(({ id }) => id));
+    const evidence = symptoms.filter(({ subject }) => ids.has(subject.name));
     if (!isToBeAccused(domain, evidence, here.length, scene.fleet.at)) continue;
-    const summary = `${sickHere} of ${here.length} instances at ${asset.id} are sick, ${sickThere} of ${there.length} elsewhere`;
+    const summary = `${sickHere} of ${here.length} instances at ${asset.id} are sick, ${sickThere} of ${there} elsewhere`;
     const accused = {
       cause: 'infrastructure' as const,
       subject: { kind: 'asset' as const, name: asset.id },
@@ -76,9 +81,16 @@ function workloadsIn(symptoms: readonly Symptom[]): ReadonlySet<string> {
   return new Set(symptoms.flatMap((each) => placeOf(each) ?? []));
 }
 
-function isAt(asset: AssetView, instance: InstanceView): boolean {
-  return asset.host === null ? instance.region === asset.region : instance.host === asset.host;
+/** The instances that stand in a place. */
+function at({ host, region }: AssetView, fleet: FleetView): readonly InstanceView[] {
+  const { hosts, regions } = byPlace(fleet);
+  return (host === null ? regions.get(region ?? '') : hosts.get(host)) ?? [];
 }
+
+const byPlace = oncePer((fleet: FleetView) => ({
+  hosts: Map.groupBy(occupants(fleet), ({ host }) => host),
+  regions: Map.groupBy(occupants(fleet), ({ region }) => region),
+}));
 
 /** What the instances of a place do, and what is felt of it. */
 function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {

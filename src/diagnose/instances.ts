@@ -1,10 +1,12 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
 import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
 import { conditionsIn } from './condition-effects.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { instanceOf, workloadOf } from './fleet-view.ts';
-import { accuse, burning, needsOf, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { placed } from './claims.ts';
+import { accuse, burning, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { startedInto } from './started-into.ts';
 import { failsAllOver, isOfFewCallers, textsOf } from './trouble.ts';
 import { hasJustStarted, isDown } from './versions.ts';
@@ -56,13 +58,17 @@ export const instances: Rule = (scene) => {
   return undefined;
 };
 
-function byInstance({ left }: Scene): ReadonlyMap<string, readonly Symptom[]> {
+const byInstance = oncePer(({ left }: Scene): ReadonlyMap<string, readonly Symptom[]> => {
   const found = new Map<string, Symptom[]>();
   for (const symptom of left.values()) {
-    for (const id of instancesIn(symptom)) found.set(id, [...(found.get(id) ?? []), symptom]);
+    for (const id of instancesIn(symptom))
+      found
+        .set(id, found.get(id) ?? [])
+        .get(id)!
+        .push(symptom);
   }
   return found;
-}
+});
 
 /** The instance that it is about, or the few whose calls fail where those of others do not. */
 function instancesIn(symptom: Symptom): readonly string[] {
@@ -127,14 +133,20 @@ function isExcused(workload: string, scene: Scene): boolean {
   // What explains the dependency took its symptoms with it: all that stand are asked.
   if (needs.some((each) => isDown(each, { left: scene.all }) || hasJustStarted(each, scene))) return true;
   // A condition of what it needs, that has only begun, may still turn out to be behind it.
-  return conditionsIn({ ...scene, left: scene.all }).some(
-    ({ claim, workloads }) => workloads.has(workload) && scene.fleet.at - claim.since < CONDITION_BEGAN_MS,
-  );
+  return newlyConditioned(scene).has(workload);
 }
+
+/** Who needs something of which a condition has only begun. */
+const newlyConditioned = oncePer((scene: Scene): ReadonlySet<string> => {
+  const young = conditionsIn({ ...scene, left: scene.all }).filter(
+    ({ claim }) => scene.fleet.at - claim.since < CONDITION_BEGAN_MS,
+  );
+  return new Set(young.flatMap(({ workloads }) => [...workloads]));
+});
 
 /** What the workload shows as a whole, when this is one of few of its instances that are sick. */
 function whole(workload: string, { left }: Scene): readonly Symptom[] {
-  return [...left.values()].filter((symptom) => OF_CALLS.includes(symptom.name) && placeOf(symptom) === workload);
+  return placed(left, [workload]).filter(({ name }) => OF_CALLS.includes(name));
 }
 
 function heavyUserNear(id: string, { fleet }: Scene) {

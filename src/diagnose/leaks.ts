@@ -1,5 +1,6 @@
 import { assetOf } from './fleet-view.ts';
-import { accuse, named, type Rule, symptomsIn } from './scene.ts';
+import { named } from './claims.ts';
+import { accuse, type Rule, symptomsIn } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
 import { versionSuspects } from './version-suspects.ts';
 

@@ -1,6 +1,7 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import type { FleetView } from './fleet-view.ts';
-import { accuse, dependantsOf, named, needsOf, placeOf, type Rule } from './scene.ts';
+import { named, placeOf } from './claims.ts';
+import { accuse, dependantsOf, needsOf, type Rule } from './scene.ts';
 import { textsOf } from './trouble.ts';
 
 /** Slowness, refusals and failures of others that a tenant can cause by what it sends. */

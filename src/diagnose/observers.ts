@@ -1,5 +1,8 @@
-import type { Symptom } from '../detect/symptom.ts';
-import { accuse, named, occupants, placeOf, type Rule, type Scene } from './scene.ts';
+import { oncePer } from '../base/once-per.ts';
+import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
+import { named, placeOf } from './claims.ts';
+import { accuse, occupants, type Rule, type Scene } from './scene.ts';
 
 /** One contradiction may be chance, or a process that is only half alive. */
 const CONTRADICTED_MIN = 2;
@@ -27,16 +30,20 @@ export const observers: Rule = (scene) => {
   return undefined;
 };
 
+const TROUBLED: readonly SymptomName[] = [
+  'overloaded',
+  'workload-slow',
+  'workload-errors',
+  'instance-slow',
+  'instance-errors',
+];
+
+const troubledPlaces = oncePer((all: Symptoms) => new Set(named(all, TROUBLED).map(placeOf)));
+
 /** It answers, and whoever asks it has nothing to complain of: who has too much to do answers its probes last. */
 function isContradicted(symptom: Symptom, { all }: Scene): boolean {
   const place = placeOf(symptom);
-  const isTroubled = named(all, [
-    'overloaded',
-    'workload-slow',
-    'workload-errors',
-    'instance-slow',
-    'instance-errors',
-  ]).some((each) => placeOf(each) === place);
+  const isTroubled = troubledPlaces(all).has(place);
   return symptom.evidence['answers'] === true && !isTroubled;
 }
 

@@ -1,7 +1,8 @@
 import type { Symptom } from '../detect/symptom.ts';
 import { suspectsOf, victimsIn } from './changes.ts';
 import { workloadOf } from './fleet-view.ts';
-import { accuse, burning, named, needsOf, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
+import { named } from './claims.ts';
+import { accuse, burning, needsOf, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
 /** What is slow or fails by load is looked at for so long: a moment is no overload. */

@@ -1,5 +1,6 @@
 import type { Symptom } from '../detect/symptom.ts';
-import { accuse, burning, named, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
+import { named } from './claims.ts';
+import { accuse, burning, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
 
 /** Requests that kill explain the deaths that they were in, and what others felt of them. */
 export const poisons: Rule = (scene) => {

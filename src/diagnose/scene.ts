@@ -1,7 +1,9 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
 import { symptomKey } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { Cause } from '../resources/playbook.ts';
+import { named, placed } from './claims.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { type FleetView, type InstanceView, workloadOf } from './fleet-view.ts';
 
@@ -30,27 +32,47 @@ const OWN: readonly SymptomName[] = [
   'poison',
 ];
 
-export function named(symptoms: Symptoms, names: readonly SymptomName[]): readonly Symptom[] {
-  return [...symptoms.values()].filter((symptom) => names.includes(symptom.name));
-}
-
-/** The workload that a symptom is seen in, or null. */
-export function placeOf({ subject, evidence }: Symptom): string | null {
-  if ('workload' in subject) return subject.workload;
-  if (subject.kind === 'workload') return subject.name;
-  return typeof evidence['workload'] === 'string' ? evidence['workload'] : null;
-}
-
 /** Everything that a workload needs, directly or not. Circles come to an end. */
 export function needsOf(name: string, fleet: FleetView): ReadonlySet<string> {
-  return reach([name], (each) => workloadOf(fleet, each)?.dependsOn ?? []);
+  return remembered(graphOf(fleet).needs, name, () =>
+    reach([name], (each) => workloadOf(fleet, each)?.dependsOn ?? []),
+  );
 }
 
 /** Everybody who needs one of them, directly or not. */
 export function dependantsOf(names: Iterable<string>, fleet: FleetView): ReadonlySet<string> {
-  return reach([...names], (each) =>
-    fleet.workloads.filter((workload) => workload.dependsOn.includes(each)).map((workload) => workload.name),
-  );
+  const { callers, dependants } = graphOf(fleet);
+  const next = (name: string) => callers.get(name) ?? [];
+  const [first, ...others] = names;
+  if (first === undefined || others.length > 0) return reach([...names], next);
+  return remembered(dependants, first, () => reach([first], next));
+}
+
+interface Graph {
+  readonly callers: ReadonlyMap<string, readonly string[]>;
+  readonly needs: Map<string, ReadonlySet<string>>;
+  readonly dependants: Map<string, ReadonlySet<string>>;
+}
+
+/** Who calls whom directly; who needs whom is added as it is asked for. */
+const graphOf = oncePer((fleet: FleetView): Graph => {
+  const callers = new Map<string, string[]>();
+  for (const { name, dependsOn } of fleet.workloads) {
+    for (const callee of dependsOn)
+      callers
+        .set(callee, callers.get(callee) ?? [])
+        .get(callee)!
+        .push(name);
+  }
+  return { callers, needs: new Map(), dependants: new Map() };
+});
+
+function remembered<Value>(known: Map<string, Value>, name: string, work: () => Value): Value {
+  const found = known.get(name);
+  if (found !== undefined) return found;
+  const value = work();
+  known.set(name, value);
+  return value;
 }
 
 function reach(from: readonly string[], next: (name: string) => readonly string[]): ReadonlySet<string> {
@@ -66,19 +88,13 @@ function reach(from: readonly string[], next: (name: string) => readonly string[
 
 /** What is left of the symptoms of those who need one of `names`, other than that their processes themselves failed. */
 export function victimsOf(scene: Scene, names: Iterable<string>): readonly Symptom[] {
-  const affected = dependantsOf(names, scene.fleet);
-  return [...scene.left.values()].filter((symptom) => {
-    const place = placeOf(symptom);
-    return place !== null && affected.has(place) && !OWN.includes(symptom.name);
-  });
+  return symptomsIn(scene, dependantsOf(names, scene.fleet), false);
 }
 
 /** What is left of the symptoms seen in the workloads themselves; those of their processes only when asked for. */
 export function symptomsIn(scene: Scene, names: ReadonlySet<string>, withOwn: boolean): readonly Symptom[] {
-  return [...scene.left.values()].filter((symptom) => {
-    const place = placeOf(symptom);
-    return place !== null && names.has(place) && (withOwn || !OWN.includes(symptom.name));
-  });
+  const there = placed(scene.left, names);
+  return withOwn ? there : there.filter(({ name }) => !OWN.includes(name));
 }
 
 /** What tenants feel in general, whatever it is that they feel. */
@@ -87,11 +103,11 @@ export function burning(scene: Scene): readonly Symptom[] {
 }
 
 /** Instances that are in a slot, of ours. */
-export function occupants(fleet: FleetView): readonly InstanceView[] {
-  return fleet.workloads
+export const occupants = oncePer((fleet: FleetView): readonly InstanceView[] =>
+  fleet.workloads
     .filter((each) => !each.external)
-    .flatMap((each) => each.instances.filter(({ role }) => role === 'occupant'));
-}
+    .flatMap((each) => each.instances.filter(({ role }) => role === 'occupant')),
+);
 
 export function keyOf(symptom: Symptom): string {
   return symptomKey(symptom.name, symptom.subject);

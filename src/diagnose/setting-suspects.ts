@@ -1,3 +1,4 @@
+import { oncePer } from '../base/once-per.ts';
 import { diesWithout } from './ages.ts';
 import type { Suspect } from './diagnosis.ts';
 import type { FleetView, SettingChange, SettingKind, SettingView } from './fleet-view.ts';
@@ -183,11 +184,13 @@ function tenantWeight({ tenant }: SettingView, { tenants, shape }: Trouble): num
   return shape === 'crash' || shape === 'probe' ? 0.8 : 0.4;
 }
 
+const hostsOf = oncePer((fleet: FleetView) => new Set(occupants(fleet).map(({ host }) => host)));
+
 /** A setting of one machine explains what happens on that machine. */
 function hostWeight({ id }: SettingView, { instances, origins }: Trouble, fleet: FleetView): number {
-  const all = occupants(fleet);
-  const host = all.map((each) => each.host).find((each) => id.split('/').includes(each));
+  const host = id.split('/').find((each) => hostsOf(fleet).has(each));
   if (host === undefined) return 1;
+  const all = occupants(fleet);
   const sick = instances ?? all.filter(({ workload }) => origins.has(workload)).map((each) => each.id);
   const there = all.filter((each) => sick.includes(each.id) && each.host === host).length;
   return there === 0 ? 0.1 : there === sick.length ? 1.3 : 0.5;
@@ -237,7 +240,8 @@ function mentionOf({ id, tenant }: SettingView, { symptoms }: Trouble, { tenants
   const name = tenant ?? key;
   if (name.length >= NAME_LENGTH_MIN && said.includes(name)) return 1.3;
   // What ended of one tenant's did not end of another's, whichever of the two came later.
-  const isOfOther = tenants.some((each) => each.name.length >= NAME_LENGTH_MIN && said.includes(each.name));
+  const isOfOther =
+    said !== '' && tenants.some((each) => each.name.length >= NAME_LENGTH_MIN && said.includes(each.name));
   return tenant !== null && isOfOther ? OF_OTHER : 1;
 }
 

@@ -1,7 +1,9 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import type { ErrorClass } from '../observe/condition.ts';
 import { type FleetView, instanceOf, workloadOf } from './fleet-view.ts';
-import { dependantsOf, placeOf, type Scene } from './scene.ts';
+import { about, named, placeOf } from './claims.ts';
+import { dependantsOf, type Scene } from './scene.ts';
 import { isShortHanded } from './short-handed.ts';
 
 /** In which way something fails: what can have caused it depends on that. */
@@ -48,15 +50,15 @@ const BY_ITSELF: readonly SymptomName[] = ['crash-loop', 'start-failed', 'versio
 const CALLERS_MIN = 3;
 
 /** The troubles that are left, each at its origin, deepest first. */
-export function troublesOf(scene: Scene): readonly Trouble[] {
+export const troublesOf = oncePer((scene: Scene): readonly Trouble[] => {
   const sick = sickPlaces(scene);
-  const origins = [...sick.keys()].filter((name) => isOrigin(name, sick, scene));
-  return origins.map((name) => troubleAt(name, sick, scene)).sort((a, b) => depthOf(b, scene) - depthOf(a, scene));
-}
-
-function depthOf({ origins }: Trouble, { fleet }: Scene): number {
-  return Math.max(...[...origins].map((name) => dependantsOf([name], fleet).size));
-}
+  const calls = seenCalls(sick);
+  return [...sick.keys()]
+    .filter((name) => isOrigin(name, sick, calls, scene))
+    .map((name) => ({ trouble: troubleAt(name, sick, scene), depth: dependantsOf([name], scene.fleet).size }))
+    .sort((a, b) => b.depth - a.depth)
+    .map(({ trouble }) => trouble);
+});
 
 /** It fails for few of the processes that call it: then it is not what fails. */
 export function isOfFewCallers({ name, evidence }: Symptom): boolean {
@@ -68,64 +70,82 @@ export function isOfFewCallers({ name, evidence }: Symptom): boolean {
 /** Symptoms by the place that they are of: a workload, or a thing that is called. */
 function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   const sick = new Map<string, Symptom[]>();
-  const add = (place: string, symptom: Symptom) => sick.set(place, [...(sick.get(place) ?? []), symptom]);
-  const few = fewSick(scene);
+  const add = (place: string, symptom: Symptom) =>
+    sick
+      .set(place, sick.get(place) ?? [])
+      .get(place)!
+      .push(symptom);
+  const most = mostlySick(scene);
+  const few = fewSick(scene, most);
   for (const symptom of scene.left.values()) {
     const place = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
     if (place === null || symptom.name.startsWith('asset-') || isOfFewCallers(symptom)) continue;
     if (isShortHanded(symptom, scene)) continue;
     if (few.has(place) && !BY_ITSELF.includes(symptom.name)) continue;
-    if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && isOfMost(place, scene))) add(place, symptom);
+    if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && most.has(place))) add(place, symptom);
   }
   return sick;
 }
 
 /** Workloads of which a few instances are sick and the others are not: what they show as a whole comes of these few. */
-function fewSick(scene: Scene): ReadonlySet<string> {
-  const places = new Set([...scene.left.values()].filter(({ name }) => OF_ONE.includes(name)).map(placeOf));
+function fewSick(scene: Scene, most: ReadonlySet<string>): ReadonlySet<string> {
+  const places = new Set(named(scene.left, OF_ONE).map(placeOf));
   return new Set(
-    [...places].filter((place) => place !== null && !isOfMost(place, scene) && !failsAllOver(place, scene)) as string[],
+    [...places].filter((place) => place !== null && !most.has(place) && !failsAllOver(place, scene)) as string[],
   );
 }
 
 /** Requests fail at most of its instances, whichever of them stands out by chance. */
 export function failsAllOver(place: string, { left }: Pick<Scene, 'left'>): boolean {
-  return [...left.values()].some(({ name, subject, evidence }) => {
-    if (name !== 'workload-errors' || subject.name !== place) return false;
+  return about(left, place).some(({ name, evidence }) => {
+    if (name !== 'workload-errors') return false;
     const failing = Number(evidence['instancesFailing'] ?? 0);
     return failing >= 2 && failing * 2 > Number(evidence['instancesSeen'] ?? 0);
   });
 }
 
-function isOfMost(place: string, { left, fleet }: Scene): boolean {
-  const workload = workloadOf(fleet, place);
-  if (!workload) return false;
-  const there = workload.instances.filter(({ role }) => role === 'occupant').length;
-  const sick = new Set(
-    [...left.values()]
-      .filter(({ name, subject }) => OF_ONE.includes(name) && 'workload' in subject && subject.workload === place)
-      .map(({ subject }) => subject.name),
-  );
-  return sick.size >= 2 && sick.size * 2 >= there;
+/** Workloads of which most instances are sick. */
+function mostlySick({ left, fleet }: Scene): ReadonlySet<string> {
+  const sick = new Map<string, Set<string>>();
+  for (const { subject } of named(left, OF_ONE)) {
+    if ('workload' in subject)
+      sick
+        .set(subject.workload, sick.get(subject.workload) ?? new Set())
+        .get(subject.workload)!
+        .add(subject.name);
+  }
+  const isMost = (place: string, count: number) => {
+    const there = workloadOf(fleet, place)?.instances.filter(({ role }) => role === 'occupant').length;
+    return there !== undefined && count >= 2 && count * 2 >= there;
+  };
+  return new Set([...sick].flatMap(([place, names]) => (isMost(place, names.size) ? [place] : [])));
 }
 
 /** The rest fails because what it calls does. */
-function isOrigin(name: string, sick: ReadonlyMap<string, readonly Symptom[]>, scene: Scene): boolean {
+function isOrigin(
+  name: string,
+  sick: ReadonlyMap<string, readonly Symptom[]>,
+  calls: ReadonlyMap<string, readonly string[]>,
+  { fleet }: Scene,
+): boolean {
   if (sick.get(name)!.some((each) => BY_ITSELF.includes(each.name))) return true;
-  return calleesOf(name, sick, scene.fleet).every((callee) => reaches(callee, name, scene.fleet));
+  const declared = (workloadOf(fleet, name)?.dependsOn ?? []).filter((callee) => sick.has(callee));
+  const callees = [...declared, ...(calls.get(name) ?? [])].filter((callee) => callee !== name);
+  // A circle: who calls each other is not deeper than the other.
+  return callees.every((callee) => dependantsOf([name], fleet).has(callee));
 }
 
-/** Whom it calls and who is sick: as declared, or as seen in calls that failed. */
-function calleesOf(name: string, sick: ReadonlyMap<string, readonly Symptom[]>, fleet: FleetView): readonly string[] {
-  const declared = workloadOf(fleet, name)?.dependsOn ?? [];
-  return [...sick].flatMap(([place, symptoms]) =>
-    place !== name && (declared.includes(place) || callersIn(symptoms).includes(name)) ? [place] : [],
-  );
-}
-
-/** A circle: who calls each other is not deeper than the other. */
-function reaches(from: string, to: string, fleet: FleetView): boolean {
-  return dependantsOf([to], fleet).has(from);
+/** Whom a workload calls and who is sick, as seen in calls that failed: by caller. */
+function seenCalls(sick: ReadonlyMap<string, readonly Symptom[]>): ReadonlyMap<string, readonly string[]> {
+  const calls = new Map<string, string[]>();
+  for (const [place, symptoms] of sick) {
+    for (const caller of new Set(callersIn(symptoms)))
+      calls
+        .set(caller, calls.get(caller) ?? [])
+        .get(caller)!
+        .push(place);
+  }
+  return calls;
 }
 
 function callersIn(symptoms: readonly Symptom[]): readonly string[] {

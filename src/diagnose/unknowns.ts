@@ -1,8 +1,10 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { suspectsOf, victimsIn } from './changes.ts';
 import type { Suspect } from './diagnosis.ts';
 import { type FleetView, workloadOf } from './fleet-view.ts';
-import { accuse, burning, placeOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { placeOf } from './claims.ts';
+import { accuse, burning, type Rule, type Scene, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
 /** What burns or fails on after its cause was healed clears within short windows; what lasts has another cause. */
@@ -32,14 +34,15 @@ export const unknowns: Rule = (scene) => {
 function counts({ name, subject, since, at }: Symptom, { fleet }: Scene): boolean {
   if (subject.kind === 'instance' || name.startsWith('asset-') || name === 'version-slow') return false;
   // Whom we hold back ourselves is not served as ever.
-  if (subject.kind === 'tenant' && isHeldBack(subject.name, fleet)) return false;
+  if (subject.kind === 'tenant' && heldBack(fleet).has(subject.name)) return false;
   if (subject.kind === 'version') return workloadOf(fleet, subject.workload)?.targetVersion === subject.version;
   return at - since >= (LASTS_MS[name] ?? 0);
 }
 
-function isHeldBack(tenant: string, { tenants }: FleetView): boolean {
-  return tenants.some(({ name, mitigations }) => name === tenant && mitigations.length > 0);
-}
+const heldBack = oncePer(
+  ({ tenants }: FleetView) =>
+    new Set(tenants.flatMap(({ name, mitigations }) => (mitigations.length > 0 ? [name] : []))),
+);
 
 /** Nobody is suspected enough; the best guesses are told. */
 function ofTrouble(trouble: Trouble, scene: Scene) {

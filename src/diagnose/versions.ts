@@ -1,9 +1,12 @@
+import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { versionSubject } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
 import { suspectsOf } from './changes.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
-import { lastKnownGood, type VersionView, type WorkloadView, workloadOf } from './fleet-view.ts';
-import { accuse, burning, dependantsOf, named, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { type FleetView, lastKnownGood, type VersionView, type WorkloadView, workloadOf } from './fleet-view.ts';
+import { about, named, placed } from './claims.ts';
+import { accuse, burning, dependantsOf, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
 import { isShortHanded } from './short-handed.ts';
 import { isOfFewCallers, type Trouble, troublesOf } from './trouble.ts';
@@ -12,6 +15,7 @@ import { isOnlyConfig } from './version-suspects.ts';
 /** A version that is worse than the one before, or that has not soaked and of which most instances are sick. */
 export const versions: Rule = (scene) => {
   for (const workload of calleesFirst(scene)) {
+    if (placed(scene.left, [workload.name]).length === 0) continue;
     for (const version of workload.versions) {
       const found = isInUse(workload, version) ? suspicionOf(scene, workload, version) : undefined;
       if (found) return found;
@@ -21,9 +25,13 @@ export const versions: Rule = (scene) => {
 };
 
 function calleesFirst({ fleet }: Scene): readonly WorkloadView[] {
+  return inDepth(fleet);
+}
+
+const inDepth = oncePer((fleet: FleetView): readonly WorkloadView[] => {
   const depth = new Map(fleet.workloads.map(({ name }) => [name, dependantsOf([name], fleet).size]));
   return [...fleet.workloads].sort((a, b) => depth.get(b.name)! - depth.get(a.name)!);
-}
+});
 
 /** The version that is wanted, and any other while instances of it are there: a canary, or one that was gone back from. */
 function isInUse(workload: WorkloadView, { version }: VersionView): boolean {
@@ -64,11 +72,9 @@ function suspicionOf(scene: Scene, workload: WorkloadView, version: VersionView)
  * when it has soaked, because nothing is seen before that age.
  */
 function diesAlone(scene: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
-  return named(scene.left, ['deaths-recurring']).filter(
-    ({ subject, evidence }) =>
-      subject.name === versionSubject(workload.name, version).name &&
-      evidence['onlyThisVersion'] === true &&
-      evidence['ofOneAge'] === true,
+  return about(scene.left, versionSubject(workload.name, version).name).filter(
+    ({ name, evidence }) =>
+      name === 'deaths-recurring' && evidence['onlyThisVersion'] === true && evidence['ofOneAge'] === true,
   );
 }
 
@@ -117,6 +123,7 @@ function othersThan({ fleet }: Scene, workload: WorkloadView, claims: readonly S
 /** What it needs is sick and somebody is suspected of that, other than this version. */
 function isVictim(scene: Scene, workload: WorkloadView, version: VersionView): boolean {
   const needs = needsOf(workload.name, scene.fleet);
+  if (needs.size === 0) return false;
   const own = versionSubject(workload.name, version.version).name;
   return troublesOf(scene)
     .filter(({ origins }) => [...origins].some((name) => needs.has(name)))
@@ -134,8 +141,9 @@ function claimsAgainst(scene: Scene, workload: WorkloadView, version: VersionVie
   const { left, fleet } = scene;
   const proven = version.promotedAt !== null;
   const worse: readonly SymptomName[] = ['version-errors', 'version-slow'];
-  const own = named(left, proven ? worse : ['crash-loop', ...worse]).filter(
-    (each) => each.subject.name === versionSubject(workload.name, version.version).name && !isShortHanded(each, scene),
+  const names = proven ? worse : ['crash-loop', ...worse];
+  const own = about(left, versionSubject(workload.name, version.version).name).filter(
+    (each) => names.includes(each.name) && !isShortHanded(each, scene),
   );
   if (own.length > 0 || proven) return own;
   const needs = [...needsOf(workload.name, fleet)];
@@ -157,14 +165,16 @@ const ONLY_ITS_OWN: readonly SymptomName[] = ['hung'];
 
 /** A process of it died, hangs or does not come up, or calls to it fail: whoever calls it fails with it. */
 export function isDown(workload: string, { left }: Pick<Scene, 'left'>): boolean {
-  const isOfProcess = named(left, ['exited', 'hung', 'start-failed']).some(
-    ({ subject }) => subject.kind === 'instance' && subject.workload === workload,
-  );
-  return (
-    isOfProcess ||
-    named(left, ['calls-failing', 'calls-slow']).some((each) => each.subject.name === workload && !isOfFewCallers(each))
-  );
+  return downPlaces(left).has(workload);
 }
+
+const downPlaces = oncePer((left: Symptoms): ReadonlySet<string> => {
+  const ofProcesses = named(left, ['exited', 'hung', 'start-failed']).flatMap(({ subject }) =>
+    subject.kind === 'instance' ? [subject.workload] : [],
+  );
+  const ofCalls = named(left, ['calls-failing', 'calls-slow']).filter((each) => !isOfFewCallers(each));
+  return new Set([...ofProcesses, ...ofCalls.map(({ subject }) => subject.name)]);
+});
 
 /** What was seen while a dependency was away still stands in the windows of detectors when it is back. */
 const AFTERMATH_MS = 10_000;
@@ -177,7 +187,7 @@ export function hasJustStarted(workload: string, { fleet }: Pick<Scene, 'fleet'>
 /** What is seen of a version, its instances and the workload that runs it. */
 function ofWorkload({ left }: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
   const whole: readonly SymptomName[] = ['workload-errors', 'workload-slow', 'overloaded'];
-  return [...left.values()].filter(({ name, subject, evidence }) => {
+  return placed(left, [workload.name]).filter(({ name, subject, evidence }) => {
     if ('workload' in subject)
       return subject.workload === workload.name && subject.version === version && name !== 'poison';
     if (subject.kind === 'workload') return subject.name === workload.name && whole.includes(name);

@@ -2,7 +2,8 @@ import { sql } from 'kysely';
 import { newId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Random } from '../base/random.ts';
-import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import type { Symptom } from '../detect/symptom.ts';
+import { type Diagnosis, symptomCounts } from '../diagnose/diagnosis.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import type { Incident, IncidentBody } from './memory.ts';
 import type { RecordEvent } from './record.ts';
@@ -49,6 +50,15 @@ export async function readIncident(database: Pick<Database, 'kysely'>, id: strin
   return row && toIncident(row);
 }
 
+/** An entry of the ledger has a limited size; all of the evidence is in the incident itself. */
+const EXAMPLES_RECORDED = 20;
+const TEXT_RECORDED_MAX = 500;
+const VANTAGES_RECORDED = 10;
+
+function inRecord({ name, reason, vantages }: Symptom) {
+  return { name, reason: reason.slice(0, TEXT_RECORDED_MAX), vantages: vantages.slice(0, VANTAGES_RECORDED) };
+}
+
 /** Opens an incident, or answers with the one that is open under the same key. */
 export async function openIncident(
   tx: DatabaseTransaction,
@@ -69,7 +79,8 @@ export async function openIncident(
       cause: diagnosis.cause,
       subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
       summary: diagnosis.summary,
-      evidence: diagnosis.evidence.map((each) => ({ name: each.name, reason: each.reason, vantages: each.vantages })),
+      symptoms: symptomCounts(diagnosis),
+      evidence: diagnosis.evidence.slice(0, EXAMPLES_RECORDED).map(inRecord),
     });
     return toIncident(inserted);
   }

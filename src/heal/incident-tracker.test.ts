@@ -3,9 +3,12 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { AT } from '../../test/sim/fleet-views.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
+import { STORMS } from '../../test/sim/storms.ts';
+import { standing } from '../../test/sim/symptoms.ts';
 import { VirtualClock } from '../../test/sim/virtual-clock.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
+import { diagnose } from '../diagnose/diagnose.ts';
 import type { Executor } from './executor.ts';
 import { readIncidents } from './incident-store.ts';
 import type { Outcome } from './plan.ts';
@@ -232,4 +235,60 @@ test('a repair that waits for a person is left to wait', async () => {
   expect(runs()).toBe(1);
   expect(desk.isRepairing(incident)).toBe(true);
   leading.abort();
+});
+
+test('who comes and goes is one incident that lasts: each return within minutes asks for a longer quiet', async () => {
+  const { clock, tracker } = await start();
+  const forAnHour = 360;
+  for (let turn = 0; turn < forAnHour; turn++) {
+    // Sick for a moment in every ten seconds, quiet for longer than an incident needs to be over.
+    await tracker.track([sick], never);
+    await clock.advance(1_000);
+    for (let quiet = 0; quiet < 9; quiet++) {
+      await tracker.track([], never);
+      await clock.advance(1_000);
+    }
+  }
+  const incidents = await readIncidents(database, 1_000);
+  expect(incidents.length).toBeLessThanOrEqual(8);
+  // When it stays away it is over, if later, and the next one is believed like the first.
+  await clock.advance(300_000);
+  await tracker.track([], never);
+  expect(tracker.open).toEqual([]);
+  await clock.advance(600_000);
+  await tracker.track([], never);
+  await tracker.track([sick], never);
+  await clock.advance(5_000);
+  await tracker.track([], never);
+  expect(tracker.open).toEqual([]);
+});
+
+test('what turns out to be of another cause is merged into it, and has not recovered', async () => {
+  const { clock, tracker } = await start();
+  const evidence = [0, 1].map((at) => ({ ...sick.evidence[0]!, subject: { ...sick.subject, name: `records-${at}` } }));
+  const own = evidence.map((each) => ({ ...sick, key: `instance ${each.subject.name}`, evidence: [each] }));
+  await tracker.track(own, never);
+  const place = diagnosisOf('infrastructure', { kind: 'asset', name: 'host a' }, { evidence });
+  await tracker.track([place], never);
+  await clock.advance(5_000);
+  await tracker.track([place], never);
+  expect(tracker.open.map(({ key }) => key)).toEqual(['asset host a']);
+  expect(new Set(await states())).toEqual(
+    new Set([
+      ['closed', 'merged'],
+      ['open', null],
+    ]),
+  );
+});
+
+test('a storm of 10,000 symptoms is opened like any incident, and its record fits into the ledger', async () => {
+  const { tracker } = await start();
+  const { fleet, claims } = STORMS['a region that fell silent']!(10_000);
+  const wordy = claims.map((each) => ({ ...each, reason: 'x'.repeat(2_000) }));
+  const [incident] = await tracker.track(diagnose(standing(wordy), fleet), never);
+  expect(incident?.body.diagnosis.explains).toHaveLength(10_000);
+  const [row] = await database.kysely.selectFrom('outbox').selectAll().orderBy('seq', 'desc').limit(1).execute();
+  const { data } = row!.event as { data: { symptoms: object; evidence: readonly unknown[] } };
+  expect(data.symptoms).toEqual({ hung: 5_000, 'probe-failed': 5_000 });
+  expect(data.evidence).toHaveLength(20);
 });

@@ -1,4 +1,5 @@
 import type { Clock } from '../base/clock.ts';
+import { oncePer } from '../base/once-per.ts';
 import { type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Cause } from '../resources/playbook.ts';
@@ -6,6 +7,9 @@ import type { Incident, Memory } from './memory.ts';
 
 /** An incident whose symptoms are gone for this long, with no repair at work, is over. */
 const QUIET_MS = 5_000;
+/** Each time that it came back within this time, it has to be quiet twice as long: what comes and goes is one incident. */
+const FLAPPING_MS = 600_000;
+const QUIET_MS_MAX = 300_000;
 /** Detectors look back for so long: what is claimed within this time of the end may be of before it. */
 const ECHO_MS = 15_000;
 
@@ -14,6 +18,8 @@ export class IncidentTracker {
   readonly #memory: Memory;
   readonly #clock: Clock;
   readonly #lastSeen = new Map<string, number>();
+  /** When incidents of a key went quiet lately. */
+  readonly #quietened = new Map<string, readonly number[]>();
   #open: readonly Incident[] = [];
   /** What was explained by incidents that a repair closed, and when that was heard of. */
   #healed: { readonly at: number; readonly keys: ReadonlySet<string> }[] = [];
@@ -56,7 +62,7 @@ export class IncidentTracker {
       else if (isRepairing(same.id)) this.#lastSeen.set(same.key, now);
       else await this.#rediagnose(same, diagnosis);
     }
-    await this.#closeQuiet(now, isRepairing);
+    await this.#closeQuiet(now, diagnoses, isRepairing);
     return this.#open.flatMap((incident) => {
       const diagnosis = diagnoses.find((each) => each.key === incident.key);
       return diagnosis ? [{ ...incident, body: { ...incident.body, diagnosis: namedAs(diagnosis, incident) } }] : [];
@@ -104,16 +110,37 @@ export class IncidentTracker {
     this.#open = [...this.#open, incident];
   }
 
-  async #closeQuiet(now: number, isRepairing: (incident: string) => boolean): Promise<void> {
+  async #closeQuiet(
+    now: number,
+    diagnoses: readonly Diagnosis[],
+    isRepairing: (incident: string) => boolean,
+  ): Promise<void> {
     for (const incident of this.#open) {
       const seenAt = this.#lastSeen.get(incident.key);
       if (seenAt === undefined) this.#lastSeen.set(incident.key, now);
-      if (seenAt === undefined || now - seenAt < QUIET_MS || isRepairing(incident.id)) continue;
-      await this.#memory.closeIncident(incident.id, 'recovered');
+      if (seenAt === undefined || isRepairing(incident.id)) continue;
+      // What is found to be of another cause has not recovered, and need not prove that it stays away.
+      const isMerged = diagnoses.some((each) => this.#isOpen(each.key) && explains(each, incident));
+      if (now - seenAt < (isMerged ? QUIET_MS : this.#quietMs(incident.key, now))) continue;
+      await this.#memory.closeIncident(incident.id, isMerged ? 'merged' : 'recovered');
       this.#open = this.#open.filter((each) => each.id !== incident.id);
+      if (!isMerged) this.#quietened.set(incident.key, [...this.#lately(incident.key, now), now]);
     }
+    for (const key of this.#quietened.keys()) if (this.#lately(key, now).length === 0) this.#quietened.delete(key);
     const open = new Set(this.#open.map(({ key }) => key));
     for (const [key, at] of this.#lastSeen) if (!open.has(key) && now - at >= QUIET_MS) this.#lastSeen.delete(key);
+  }
+
+  #isOpen(key: string): boolean {
+    return this.#open.some((each) => each.key === key);
+  }
+
+  #quietMs(key: string, now: number): number {
+    return Math.min(QUIET_MS_MAX, QUIET_MS * 2 ** this.#lately(key, now).length);
+  }
+
+  #lately(key: string, now: number): readonly number[] {
+    return (this.#quietened.get(key) ?? []).filter((at) => now - at < FLAPPING_MS);
   }
 }
 
@@ -146,11 +173,17 @@ function namedAs(diagnosis: Diagnosis, { body }: Incident): Diagnosis {
 /** The evidence of the incident is explained by this diagnosis now, and by no other that goes under its old name. */
 function isBetterSaid(incident: Incident, diagnosis: Diagnosis, all: readonly Diagnosis[]): boolean {
   if (all.some(({ key }) => key === incident.key)) return false;
-  const explained = keysOf(diagnosis);
-  const { evidence } = incident.body.diagnosis;
-  return evidence.length > 0 && evidence.every((each) => explained.has(symptomKey(each.name, each.subject)));
+  return explains(diagnosis, incident);
 }
 
-function keysOf({ evidence, explains }: Diagnosis): ReadonlySet<string> {
-  return new Set([...explains, ...evidence.map((each) => symptomKey(each.name, each.subject))]);
+function explains(diagnosis: Diagnosis, { key, body }: Incident): boolean {
+  const { evidence } = body.diagnosis;
+  if (diagnosis.key === key || evidence.length === 0) return false;
+  const explained = keysOf(diagnosis);
+  return evidence.every((each) => explained.has(symptomKey(each.name, each.subject)));
 }
+
+const keysOf = oncePer(
+  ({ evidence, explains: keys }: Diagnosis): ReadonlySet<string> =>
+    new Set([...keys, ...evidence.map((each) => symptomKey(each.name, each.subject))]),
+);

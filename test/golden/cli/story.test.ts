@@ -18,7 +18,7 @@ const board = { ...telling, now: Date.parse('2026-11-20T12:31:00.000Z') };
 const given = <T>(name: string) => JSON.parse(readFileSync(join(import.meta.dirname, name), 'utf8')) as T;
 const expected = (name: string) => join(import.meta.dirname, name);
 
-test.each(['healed', 'climbed', 'refused'])(
+test.each(['healed', 'climbed', 'refused', 'storm'])(
   'the story of an incident that was %s is told as expected',
   async (name) => {
     const story = renderStory(given<IncidentAnswer>(`story-${name}.json`), telling);
