@@ -15,6 +15,7 @@ import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
 import { overloadDetector } from './detect/overload.ts';
 import { poisonDetector } from './detect/poison.ts';
+import { seriesDetector } from './detect/series.ts';
 import { siblingDetector } from './detect/sibling.ts';
 import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
@@ -62,6 +63,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(callsDetector),
     run(conditionDetector),
     run(poisonDetector),
+    run(seriesDetector(numbers)),
   ];
 }
 

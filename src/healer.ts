@@ -7,6 +7,7 @@ import { describeError } from './base/errors.ts';
 import { newId } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
+import type { Account } from './detect/account.ts';
 import type { RunningDetector } from './detect/detector.ts';
 import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
 import type { Diagnosis } from './diagnose/diagnosis.ts';
@@ -30,6 +31,7 @@ import type { Policy, Situation } from './heal/situation.ts';
 import { trustFrom } from './heal/trust.ts';
 import { signalFor } from './heal/user-level-signal.ts';
 import type { Stages } from './loop.ts';
+import { isBelievable } from './observe/believable.ts';
 import type { Sample } from './observe/sample.ts';
 import type { UserSignal } from './observe/user-signal.ts';
 import type { MoveName } from './resources/playbook.ts';
@@ -81,6 +83,8 @@ export interface Healer {
   readonly tracker: IncidentTracker;
   /** The claims that stand. */
   symptoms(): Symptoms;
+  /** What detectors know, for people. */
+  accounts(): readonly Account[];
 }
 
 export function createHealer(options: HealerOptions): Healer {
@@ -142,10 +146,15 @@ export function createHealer(options: HealerOptions): Healer {
   const stages: Stages = {
     woken: options.woken,
     observe: options.takeSamples,
-    detect(samples) {
+    detect(given) {
+      const now = clock.now();
+      const samples = given.filter((sample) => isBelievable(sample, now));
+      if (samples.length < given.length) {
+        log.debug({ left: given.length - samples.length }, 'readings that cannot be were left out');
+      }
       for (const sample of samples) harm.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
-      symptoms = withoutStale(applyChanges(symptoms, changes), clock.now());
+      symptoms = withoutStale(applyChanges(symptoms, changes), now);
       for (const run of watching) run();
       return symptoms;
     },
@@ -176,7 +185,8 @@ export function createHealer(options: HealerOptions): Healer {
       if (epoch !== undefined) options.converge(epoch, options.leadership());
     },
   };
-  return { stages, desk, tracker, symptoms: () => symptoms };
+  const accounts = () => options.detectors.flatMap((detector) => [...detector.tell(clock.now())]);
+  return { stages, desk, tracker, symptoms: () => symptoms, accounts };
 }
 
 /** Harm that could not be noted is lost, and the repair has ended all the same. */

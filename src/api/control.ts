@@ -3,6 +3,7 @@ import { describeError, isFault } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
+import type { Account } from '../detect/account.ts';
 import { PERIOD_MS } from '../detect/burn-rate/burn-rate.ts';
 import type { DetectionTerms } from '../detect/detection-terms.ts';
 import type { RunningDetector } from '../detect/detector.ts';
@@ -69,6 +70,8 @@ export interface Control {
   readonly desk: RepairDesk;
   readonly converger: Converger;
   readonly parts: readonly Parts[];
+  /** What detectors know, for people. */
+  accounts(): readonly Account[];
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -117,6 +120,10 @@ class RunningControl implements Control {
 
   get tracker(): IncidentTracker {
     return this.#healer.tracker;
+  }
+
+  accounts(): readonly Account[] {
+    return this.#healer.accounts();
   }
 
   get desk(): RepairDesk {

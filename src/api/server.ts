@@ -27,6 +27,7 @@ import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
+import { explanationOf, seriesLike } from './explanation.ts';
 import { policyOf } from './policy.ts';
 import { incidentSummary, incidentView, planView, repairsView, statusView, trustView } from './views.ts';
 
@@ -36,6 +37,14 @@ const documentsSchema = z
 const bySchema = z.string().min(1).max(200).describe('Who does it; kept in the ledger');
 const reasonSchema = z.string().min(1).max(500).describe('Why; kept in the ledger');
 const limitQuery = z.object({ limit: z.coerce.number().int().min(1).max(1000).default(50) });
+const explainQuery = z.object({
+  incident: z.string().max(100).optional().describe('Why it was opened, and the series of everything that it is about'),
+  series: z
+    .string()
+    .max(300)
+    .optional()
+    .describe('Words of a series; left out: what is out of the usual at this moment'),
+});
 const scopeSchema = z.string().regex(/^(global|(workload|tenant|move) [-a-z0-9]+)$/);
 
 export interface ApiServer {
@@ -152,6 +161,14 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
     const incident = await readIncident(database, params.id);
     if (!incident) throw new KinError('resource.unknown', `no incident ${params.id}`);
     return incidentView(database, incident);
+  });
+  app.get('/v1/explain', { schema: { querystring: explainQuery } }, async ({ query }) => {
+    const accounts = control.accounts();
+    if (query.incident === undefined)
+      return { series: seriesLike(accounts, query.series, control.options.clock.now()) };
+    const incident = await readIncident(database, query.incident);
+    if (!incident) throw new KinError('resource.unknown', `no incident ${query.incident}`);
+    return explanationOf(incident, accounts);
   });
   app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
     repairs: await repairsView(database, query.limit),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import type { JournalEvent } from '../heal/journal.ts';
+import type { Account } from '../detect/account.ts';
 import type { Plan } from '../heal/plan.ts';
 
 /** What control answers, as the command line reads it. Times are ISO 8601 unless they end in `Ms`. */
@@ -146,6 +147,30 @@ export interface IncidentAnswer {
     readonly symptoms?: Readonly<Record<string, number>>;
   };
   readonly repairs: readonly StoryRepair[];
+}
+
+/** Why something is as it is; the first three only of an incident. */
+export interface ExplainAnswer {
+  readonly incident?: IncidentSummary;
+  readonly evidence?: readonly ExplainedEvidence[];
+  readonly suspects?: readonly ExplainedSuspect[];
+  readonly series: readonly Account[];
+}
+
+export interface ExplainedEvidence {
+  readonly name: string;
+  readonly subject: string;
+  readonly reason: string;
+  readonly vantages: readonly string[];
+  readonly since: string;
+  readonly facts: JsonObject;
+}
+
+export interface ExplainedSuspect {
+  readonly cause: string;
+  readonly subject: string;
+  readonly score: number;
+  readonly why: string;
 }
 
 export interface RepairSummary {

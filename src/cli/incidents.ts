@@ -46,7 +46,7 @@ async function runShow(invocation: Invocation, _options: object, given = ''): Pr
 }
 
 /** A whole id is taken as it is: it may be older than what is looked through. */
-async function resolveId(invocation: Invocation, given: string): Promise<string> {
+export async function resolveId(invocation: Invocation, given: string): Promise<string> {
   if (/^inc_[0-9a-z]{16}$/.test(given)) return given;
   const incidents = await readIncidents(invocation, given === 'last' ? 1 : SEARCHED);
   const fitting = incidents.filter(

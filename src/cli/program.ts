@@ -5,6 +5,7 @@ import type { CliContext } from './context.ts';
 import { declareDocs } from './docs.ts';
 import { declareDown } from './down.ts';
 import { declareDrill } from './drill.ts';
+import { declareExplain } from './explain.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
 import { declareIncidents } from './incidents.ts';
 import { createBinder } from './invocation.ts';
@@ -52,6 +53,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareTop(program, binder);
   declareLogs(program, binder);
   declareIncidents(program, binder);
+  declareExplain(program, binder);
   declareRepairs(program, binder);
   declareTrust(program, binder);
   declareStop(program, binder);

@@ -29,6 +29,7 @@ import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
 import { overloadDetector } from './overload.ts';
 import { poisonDetector } from './poison.ts';
+import { seriesDetector } from './series.ts';
 import { siblingDetector } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
 import type { Change, Symptom } from './symptom.ts';
@@ -58,6 +59,7 @@ const DETECTORS = [
   callsDetector,
   conditionDetector,
   poisonDetector,
+  seriesDetector(() => numbers),
 ] as readonly Detector<unknown>[];
 
 const ref = fc.constantFrom(

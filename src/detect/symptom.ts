@@ -50,6 +50,8 @@ export const SYMPTOMS = [
   /** Far more calls than before, while tenants do not send more. */
   'calls-surging',
   'poison',
+  /** Whoever sends makes up more series than are watched of one. */
+  'series-exploding',
 ] as const;
 /** `asset-expired`: a condition that holds of an asset. */
 export type SymptomName = (typeof SYMPTOMS)[number] | `asset-${ConditionName}`;

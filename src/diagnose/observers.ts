@@ -14,6 +14,12 @@ const SHARE_MIN = 0.5;
  * that it alone says is acted on. What the gateways and the keeper see stays.
  */
 export const observers: Rule = (scene) => {
+  const [exploding] = named(scene.left, ['series-exploding']);
+  // What somebody makes up blinds nobody, and no move would stop it: a person is told.
+  if (exploding) {
+    const { subject, reason: summary } = exploding;
+    return accuse({ cause: 'observer', subject, workload: null, summary }, [exploding], []);
+  }
   const down = named(scene.left, ['probe-failed', 'hung']);
   const vantages = new Set(down.flatMap((each) => each.vantages));
   for (const vantage of vantages) {
