@@ -37,7 +37,7 @@ export function declareExplain(program: Command, binder: Binder): void {
 
 async function ask(invocation: Invocation, what: string): Promise<ExplainAnswer> {
   const path = (name: string, value: string) => `/v1/explain?${new URLSearchParams({ [name]: value }).toString()}`;
-  if (what !== 'last' && !/^inc_/.test(what)) return invocation.ask('GET', path('series', what));
+  if (what !== 'last' && !what.startsWith('inc_')) return invocation.ask('GET', path('series', what));
   return invocation.ask('GET', path('incident', await resolveId(invocation, what)));
 }
 
@@ -96,7 +96,7 @@ export function renderAccount(account: Account, drawing: Drawing): string {
     const [first, last] = [points[0]!, points.at(-1)!];
     lines.push(renderChart(values, { width: CHART_WIDTH, ascii }));
     lines.push(
-      `${time(first.at)} to ${time(last.at)}, ${printValue(Math.min(...values))} to ${printValue(Math.max(...values))} ${unit}; now ${printValue(last.value)}`,
+      `${time(first.at)} to ${time(last.at)}, ${printValue(Math.min(...values))} to ${printValue(Math.max(...values))}${unit === '' ? '' : ` ${unit}`}; now ${printValue(last.value)}`,
     );
   }
   if (expected !== null) lines.push(`expected ${printValue(expected.low)} to ${printValue(expected.high)} of late`);
@@ -126,6 +126,7 @@ function renderUnusual({ at, channel, severity, oneIn, views }: Unusual, { paint
 function renderOutlook(outlook: Outlook, unit: string, { paint, now }: Drawing): string {
   const limit = outlook.limit === null ? 'no limit is known' : `limit ${printValue(outlook.limit)} ${unit}`;
   if (outlook.kind === 'gone') return paint('red', `at its limit: ${limit}`);
+  if (outlook.kind !== 'exhausts' && outlook.limit === null) return limit;
   if (outlook.kind !== 'exhausts')
     return `${limit}; ${outlook.kind === 'safe' ? 'it will not be reached' : 'it cannot be told when'}`;
   const { perHour, atMs, earliestMs, latestMs } = outlook;
@@ -143,7 +144,9 @@ function renderBudget(
     left === null ? 'nothing was counted yet' : left > 0 ? `${Math.round(left * 100)} % left` : paint('red', 'spent');
   const when = spentInMs === null || spentInMs === 0 ? '' : `, spent in ${printDuration(spentInMs)} at this pace`;
   const first = `budget of ${what} (${printValue(target * 100)} % good): ${rest}${when}`;
-  const pairs = burns.map(({ pair, long, short, factor, state }) => {
+  const lit = burns.filter(({ state, long }) => state === 'burning' || long > 0);
+  if (lit.length === 0) return [`${first}; no window burns`];
+  const pairs = lit.map(({ pair, long, short, factor, state }) => {
     const said = state === 'burning' ? paint('red', state) : state === 'too-quiet' ? 'too few to say' : state;
     return `  ${pair}: ${printValue(long)} and ${printValue(short)} times too fast, ${printValue(factor)} is too much: ${said}`;
   });

@@ -67,9 +67,11 @@ describe('what is watched without being told', () => {
     expect(unusual!.severity).toBeGreaterThan(1);
   });
 
-  test('an instance that is gone is forgotten', () => {
+  test('an instance that is gone is forgotten, a while after people may have asked', () => {
     const detector = start();
     feed(detector, [...every(60, (at) => [memoryAt(at, 200)]), exitAt(60_000, refOf())]);
+    expect(accounts(detector).size).toBe(1);
+    feed(detector, [memoryAt(1_500_000, 200, refOf('records-2'))]);
     expect(accounts(detector).size).toBe(0);
   });
 });
@@ -114,7 +116,7 @@ describe('whoever makes up series', () => {
     expect(accounts(detector).size).toBe(30);
     feed(
       detector,
-      Array.from({ length: 40 }, (_, i) => requestsAt(9_000_000 + i * 10_000, 'late', 5)),
+      Array.from({ length: 40 }, (_, i) => requestsAt(900_000_000 + i * 10_000, 'late', 5)),
     );
     expect([...accounts(detector).keys()].filter((series) => series.startsWith('tenant late')).length).toBeGreaterThan(
       1,

@@ -46,9 +46,14 @@ const GRAIN_MS = 10_000;
 const LATE_MAX = 64;
 const UNUSUAL_KEPT = 8;
 const POINTS_SHOWN = 180;
-/** Who was not heard of for so long is not there any more. */
-const FORGET_MS = 3_600_000;
-const SWEEP_MS = 600_000;
+/** Who was not heard of for so long is not there any more. Of an instance that is gone people still ask what it did. */
+const FORGET_MS: Readonly<Record<Owner['kind'], number>> = {
+  instance: 900_000,
+  workload: 604_800_000,
+  tenant: 604_800_000,
+  asset: 604_800_000,
+};
+const SWEEP_MS = 300_000;
 const TOLD_EVERY_MS = 10_000;
 const EXPLODING_STAYS_MS = 600_000;
 const EXPECTED_SPREADS = 3;
@@ -71,10 +76,6 @@ export function seriesDetector(numbers: () => DetectionNumbers): Detector<State>
     name: 'series',
     start: () => ({ owners: {}, count: 0, sweptAt: 0 }),
     step(state, sample) {
-      if (sample.kind === 'retired' || sample.kind === 'exit') {
-        forget(state, `instance ${sample.instance}`);
-        return NO_CHANGES;
-      }
       const abouts = aboutsOf(sample);
       if (abouts.length === 0 || !Number.isFinite(sample.at)) return NO_CHANGES;
       if (Math.abs(sample.at - state.sweptAt) >= SWEEP_MS) sweep(state, sample.at);
@@ -175,9 +176,9 @@ function advance(state: State, owner: Owner, at: number, given: Given): readonly
   owner.late = grain < owner.grain ? owner.late + 1 : 0;
   if (grain < owner.grain && owner.late < LATE_MAX) return NO_CHANGES;
   const endAt = (owner.grain + 1) * GRAIN_MS;
-  for (const at_ in owner.counts) {
-    for (const { measure, unit, value } of measuresOf(owner.counts[at_]!, GRAIN_MS)) {
-      take(state, owner, { measure: at_ === '' ? measure : `${at_} ${measure}`, unit, value, at: endAt }, given);
+  for (const place in owner.counts) {
+    for (const { measure, unit, value } of measuresOf(owner.counts[place]!, GRAIN_MS)) {
+      take(state, owner, { measure: place === '' ? measure : `${place} ${measure}`, unit, value, at: endAt }, given);
     }
   }
   for (const measure in owner.levels) {
@@ -259,14 +260,14 @@ function sweep(state: State, at: number): void {
   state.sweptAt = at;
   for (const key in state.owners) {
     const owner = state.owners[key]!;
-    if (Math.abs(at - owner.grain * GRAIN_MS) > FORGET_MS) forget(state, key);
+    if (Math.abs(at - owner.grain * GRAIN_MS) > FORGET_MS[owner.kind]) forget(state, key);
     else sweepSeries(state, owner, at);
   }
 }
 
-function sweepSeries(state: State, { series }: Owner, at: number): void {
+function sweepSeries(state: State, { kind, series }: Owner, at: number): void {
   for (const measure in series) {
-    if (at - series[measure]!.stream.lastAt <= FORGET_MS) continue;
+    if (at - series[measure]!.stream.lastAt <= FORGET_MS[kind]) continue;
     delete series[measure];
     state.count -= 1;
   }
@@ -282,10 +283,13 @@ function accountOf(
   const reach = EXPECTED_SPREADS * Math.sqrt(local.variance);
   const isKnown = local.points > 1;
   const standing = unusual.at(-1);
+  const points = pointsOf(stream);
+  // What was never negative is not expected to be.
+  const floor = points.every(({ value }) => value >= 0) ? 0 : Number.NEGATIVE_INFINITY;
   return {
     ...emptyAccount(owner, measure, stream.counter.kind === 'counter' ? `${unit}/s` : unit),
-    points: pointsOf(stream),
-    expected: isKnown ? { low: local.mean - reach, high: local.mean + reach } : null,
+    points,
+    expected: isKnown ? { low: Math.max(floor, local.mean - reach), high: local.mean + reach } : null,
     unusual: standing ?? null,
     numbers: {
       'series.sensitivityNovel': numbers['series.sensitivityNovel'],

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { IncidentAnswer, PlanAnswer, Status } from '../../../src/cli/answers.ts';
+import type { ExplainAnswer, IncidentAnswer, PlanAnswer, Status } from '../../../src/cli/answers.ts';
+import { renderExplanation } from '../../../src/cli/explain.ts';
 import { renderBlock } from '../../../src/cli/live-status.ts';
 import { createPrintTime } from '../../../src/cli/moment.ts';
 import { renderNextSteps } from '../../../src/cli/next-steps.ts';
@@ -53,4 +54,16 @@ test('what to try next names what this stack has', async () => {
   };
   const text = renderNextSteps(given<Status>('status.json'), surroundings);
   await expect(text).toMatchFileSnapshot(expected('next-steps.txt'));
+});
+
+test.each([
+  ['with characters of a terminal', false, 'explain.txt'],
+  ['with plain characters', true, 'explain-ascii.txt'],
+])('the evidence of an incident is shown %s', async (_how, ascii, name) => {
+  const text = renderExplanation(
+    given<ExplainAnswer>('explain.json'),
+    { ...telling, now: 1_795_225_860_000, ascii },
+    'last',
+  );
+  await expect(text).toMatchFileSnapshot(expected(name));
 });
