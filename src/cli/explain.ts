@@ -87,7 +87,7 @@ function renderSuspects(suspects: readonly ExplainedSuspect[]): string {
 }
 
 /** One series: its last values, what was expected, and what is said of it. */
-export function renderAccount(account: Account, drawing: Drawing): string {
+function renderAccount(account: Account, drawing: Drawing): string {
   const { paint, time, ascii } = drawing;
   const { series, unit, points, expected, unusual, outlook, budgets, numbers } = account;
   const values = points.map(({ value }) => value);
