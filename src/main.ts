@@ -217,7 +217,13 @@ async function postgresServer(options: RoleOptions): Promise<void> {
 const context: CliContext = {
   clock,
   random,
-  stdout: process.stdout,
+  stdout: {
+    write: (text) => process.stdout.write(text),
+    drained,
+    get columns() {
+      return process.stdout.columns;
+    },
+  },
   stderr: process.stderr,
   env: process.env,
   isTty: isatty(process.stdout.fd),
@@ -233,7 +239,16 @@ function prepareSecrets(state: StateDirectory): Redacted<string> {
   return new Secrets(state.secrets, random).read('service-token');
 }
 
+function drained(): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write('', (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+// Whoever reads may go first (`| head`): who writes on hears of it from `drained`, and no process ends of it.
+process.stdout.on('error', () => {});
 const words = process.argv.slice(2);
 const code = await runCli(context, words);
+await drained().catch(() => undefined);
 // A role that runs goes on by itself; everything else has said what it had to say.
 if (code !== 0 || (words[0] !== 'process' && words[0] !== 'postgres')) process.exit(code);

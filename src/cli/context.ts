@@ -5,6 +5,8 @@ import type { ProcessDriver } from '../drivers/process/process-driver.ts';
 /** Where text goes. `columns` is the width of a terminal. */
 export interface Output {
   write(text: string): unknown;
+  /** Resolves when what was written has left the process; rejects when nobody takes it any more. */
+  drained?(): Promise<void>;
   readonly columns?: number | undefined;
 }
 

@@ -2,24 +2,18 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
-import { exportLog } from '../ledger/log-export.ts';
 import { sendPublicFile } from '../ledger/public-files.ts';
 import { startPublicServer } from '../ledger/public-server.ts';
 import { indexOfEvent, receiptOf } from '../ledger/receipt.ts';
-import { openSnapshot } from '../ledger/snapshot.ts';
 import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
-import { type LogSource, readCheckpointNote } from '../ledger/tlog/log-source.ts';
-import { formatVkey } from '../ledger/tlog/note-key.ts';
-import { type Policy, policyOfKey } from '../ledger/tlog/policy.ts';
+import { readCheckpointNote } from '../ledger/tlog/log-source.ts';
 import { textOfNote } from '../ledger/tlog/signed-note.ts';
 import { untilInterrupted } from './interruption.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { faultOfLog, givenPolicy, logTarget, requiredPolicy, TRUST_OPTIONS, type TrustOptions } from './log-target.ts';
+import { FROM, type FromOptions, originOf } from './log-origin.ts';
+import { faultOfLog } from './log-target.ts';
 import { portNumber } from './number-option.ts';
 
-interface FromOptions {
-  readonly from?: string;
-}
 interface ReceiptOptions extends FromOptions {
   readonly out?: string;
 }
@@ -29,17 +23,8 @@ interface ServeOptions extends FromOptions {
 }
 
 const PAGE = new URL('../ledger/page/verify.html', import.meta.url);
-const FROM = ['--from <log>', 'a ledger elsewhere: its folder, a URL, a socket or an export'] as const;
 
 export function declareLedgerPublish(ledger: Command, binder: Binder): void {
-  const copy = ledger
-    .command('export')
-    .description('verify the ledger and write it as static files that any web server can serve')
-    .argument('<folder>', 'where to; an export that is there is continued')
-    .option(...FROM)
-    .option(...TRUST_OPTIONS[0])
-    .option(...TRUST_OPTIONS[1]);
-  binder.bind<FromOptions & TrustOptions>(copy, runExport);
   const receipt = ledger
     .command('receipt')
     .description('print the proof that an entry is on record, for `kintsugi ledger verify` and other tools')
@@ -59,37 +44,6 @@ export function declareLedgerPublish(ledger: Command, binder: Binder): void {
     .option('--port <number>', 'to listen on; 0 takes any free one', portNumber, 8390)
     .option(...FROM);
   binder.bind<ServeOptions>(serve, runServe);
-}
-
-/** A log to read from, and whom it is believed by when nobody else is named. */
-interface Origin {
-  readonly source: LogSource;
-  readonly policy?: Policy;
-}
-
-async function originOf({ state, context }: Invocation, from: string | undefined): Promise<Origin> {
-  const target = from === undefined ? ({ kind: 'folder', dir: state.ledger } as const) : logTarget(from, context.clock);
-  if (target.kind === 'receipt') throw new KinError('usage.invalid', 'a receipt is not a log');
-  if (target.kind === 'log') return { source: target.source };
-  const { dir } = target;
-  if (!existsSync(dir))
-    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
-  const { source, keys } = await openSnapshot(dir, { clock: context.clock });
-  return { source, policy: policyOfKey(keys[0]) };
-}
-
-async function runExport(invocation: Invocation, options: FromOptions & TrustOptions, dir = '.'): Promise<void> {
-  const origin = await invocation.waiting('the ledger', originOf(invocation, options.from));
-  const policy = givenPolicy(options) ?? origin.policy ?? requiredPolicy(options);
-  try {
-    const { log, written } = await invocation.waiting('the export', exportLog(origin.source, policy, dir));
-    const { size, root } = log.checkpoint;
-    const vkey = formatVkey(log.log.key);
-    const document = { folder: dir, size, root: root.toString('base64'), vkey, written };
-    invocation.print(document, () => `exported ${size} entries to ${dir} (${written} files written)\nkey ${vkey}\n`);
-  } catch (error) {
-    throw faultOfLog(error);
-  }
 }
 
 async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions, id = ''): Promise<void> {

@@ -101,3 +101,44 @@ test('a folder without a ledger is said to be one', async () => {
     expect((await run(...words, '--dir', root)).code, words[0]).toBe(66);
   }
 });
+
+test('events are exported as lines for other tools, proven first, and only those that are wanted', async () => {
+  const lines = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  const { code, stdout } = await run('export', '--format', 'ocsf');
+  expect(code).toBe(0);
+  expect(lines(stdout).map(({ metadata }) => metadata.event_code)).toEqual([
+    'repair.opened',
+    'request.served',
+    'repair.ended',
+  ]);
+  expect(lines((await run('export', '--format', 'ecs', '--tenant', 'shop')).stdout)).toMatchObject([
+    { event: { action: 'request.served', sequence: 1 } },
+  ]);
+  expect(lines((await run('export', '--format', 'cloudevents', '--first', '2')).stdout)).toMatchObject([
+    { id: 'evt_2', type: 'dev.kintsugi.repair.ended' },
+  ]);
+  expect((await run('export', '--format', 'ecs', '--type', 'nothing')).stdout).toBe('');
+  const out = join(root, 'events.ndjson');
+  const { stdout: said } = await run('export', '--format', 'ecs', '--out', out, '--type', 'repair');
+  expect(said).toBe(`exported 2 of 3 entries to ${out}\n`);
+  expect(lines(readFileSync(out, 'utf8'))).toHaveLength(2);
+  for (const words of [[], ['--format', 'xml'], ['--format', 'ecs', root], [root, '--type', 'repair']]) {
+    expect((await run('export', ...words)).code, words.join(' ')).toBe(64);
+  }
+});
+
+test('of a log that was changed no file of events is left', async () => {
+  const folder = join(root, 'static');
+  expect((await run('export', folder)).code).toBe(0);
+  const key = (await run('key')).stdout.trim();
+  const bundle = join(folder, 'tile/entries/000.p/3');
+  writeFileSync(bundle, readFileSync(bundle, 'latin1').replace('"step":1', '"step":7'), 'latin1');
+  const out = join(root, 'events.ndjson');
+  const words = ['export', '--format', 'ocsf', '--from', folder, '--public-key', key, '--out', out];
+  expect(await run(...words)).toMatchObject({ code: 2, stdout: '' });
+  expect(readdirSync(root)).toEqual(expect.not.arrayContaining([expect.stringContaining('events.ndjson')]));
+});

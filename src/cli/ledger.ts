@@ -10,6 +10,7 @@ import { textOfNote } from '../ledger/tlog/signed-note.ts';
 import { readEntries } from '../ledger/verify.ts';
 import { untilInterrupted } from './interruption.ts';
 import type { Binder, Invocation } from './invocation.ts';
+import { declareLedgerExport } from './ledger-export.ts';
 import { renderEntry } from './ledger-lines.ts';
 import { declareLedgerPublish } from './ledger-publish.ts';
 import { declareLedgerVerify } from './ledger-verify.ts';
@@ -60,6 +61,7 @@ export function declareLedger(program: Command, binder: Binder): void {
     .option('--post-quantum', 'the second key, ML-DSA-44')
     .option(...DIR);
   binder.bind<KeyOptions>(key, runKey);
+  declareLedgerExport(ledger, binder);
   declareLedgerPublish(ledger, binder);
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { declareCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
@@ -22,6 +21,7 @@ import { declareStatus } from './status.ts';
 import { declareStop } from './stop.ts';
 import { declareTop } from './top.ts';
 import { declareProcesses, declareUp } from './up.ts';
+import { readVersion } from './version.ts';
 import { declareWitness } from './witness.ts';
 
 /** Widest line of a help text. */
@@ -91,9 +91,4 @@ export async function runCli(context: CliContext, args: readonly string[]): Prom
     context.stderr.write(text);
     return exitOf(fault);
   }
-}
-
-function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
