@@ -15,8 +15,10 @@ import type { Parts, PartsSituation } from '../drivers/parts.ts';
 import type { World } from '../drivers/world.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { IncidentTracker } from '../heal/incident-tracker.ts';
+import { DetectionKeeper } from '../heal/detection-memory.ts';
 import { noteLeadership } from '../heal/leadership-store.ts';
 import type { Move } from '../heal/move.ts';
+import { createPostgresqlDetectionMemory } from '../heal/postgresql-detection-memory.ts';
 import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
 import type { RepairDesk } from '../heal/repair-desk.ts';
@@ -38,6 +40,8 @@ const LEASE_TTL_MS = 2_000;
 /** What is declared is read again at least this often, also when nobody said that it changed. */
 const RELOOK_MS = 2_000;
 const OUTBOX_MS = 200;
+/** What detectors know is kept in this rhythm, half a megabyte at a time. */
+const DETECTION_MS = 2_000;
 
 export interface ControlOptions {
   readonly state: StateDirectory;
@@ -72,6 +76,8 @@ export interface Control {
   readonly parts: readonly Parts[];
   /** What detectors know, for people. */
   accounts(): readonly Account[];
+  /** Detectors that were blind meanwhile go on from what the last leader kept. Never rejects. */
+  restoreDetection(): Promise<void>;
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -105,6 +111,7 @@ class RunningControl implements Control {
   readonly parts: readonly Parts[];
   readonly #partWatch: PartWatch;
   readonly #healer: Healer;
+  readonly #detection: DetectionKeeper;
 
   constructor(options: ControlOptions, lease: LeaderLease) {
     this.options = options;
@@ -115,7 +122,10 @@ class RunningControl implements Control {
     this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);
-    this.#healer = createHealer(portsOf(this, fleet));
+    const detectors = options.createDetectors(termsOf(this.world));
+    this.#healer = createHealer(portsOf(this, fleet, detectors));
+    const { database, version: shape } = options;
+    this.#detection = new DetectionKeeper(detectors, createPostgresqlDetectionMemory({ database, lease, shape }));
   }
 
   get tracker(): IncidentTracker {
@@ -152,12 +162,39 @@ class RunningControl implements Control {
     });
     this.#beats.push(clock.every(RELOOK_MS, () => this.refresh().catch(ignore)));
     this.#beats.push(clock.every(OUTBOX_MS, () => deliver(this).catch(ignore)));
+    this.#beats.push(clock.every(DETECTION_MS, () => this.#keepDetection()));
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
-    void loop(this.#healer.stages, this.#running.signal, (error) => {
+    // What was learnt before is there before the first reading is looked at.
+    void this.restoreDetection().then(() => this.#loop());
+  }
+
+  #loop(): Promise<void> {
+    return loop(this.#healer.stages, this.#running.signal, (error) => {
       const expected = isFault(error, 'lease.lost') || isFault(error, 'lease.stale');
-      log[expected ? 'debug' : 'warn']({ reason: describeError(error) }, 'nothing is decided in this turn');
+      this.options.log[expected ? 'debug' : 'warn'](
+        { reason: describeError(error) },
+        'nothing is decided in this turn',
+      );
     });
+  }
+
+  async #keepDetection(): Promise<void> {
+    if (!this.lease.current()) return;
+    await this.#detection
+      .keep()
+      .catch((error: unknown) =>
+        this.options.log.debug({ reason: describeError(error) }, 'what is known was not kept'),
+      );
+  }
+
+  async restoreDetection(): Promise<void> {
+    try {
+      const restored = await this.#detection.restore();
+      if (restored.length > 0) this.options.log.info({ detectors: restored }, 'goes on from what was known');
+    } catch (error) {
+      this.options.log.warn({ reason: describeError(error) }, 'begins without what was known');
+    }
   }
 
   #lead(epoch: number): void {
@@ -233,7 +270,7 @@ function convergerOf(control: Control, fleet: Fleet): Converger {
 }
 
 /** What healing stands on in this process. */
-function portsOf(control: Control, fleet: Fleet): HealerOptions {
+function portsOf(control: Control, fleet: Fleet, detectors: readonly RunningDetector[]): HealerOptions {
   const { options, picture, lease, record, converger } = control;
   const { database, clock, random, log, moves } = options;
   const { world, waker, userSignal, samples } = picture;
@@ -241,7 +278,7 @@ function portsOf(control: Control, fleet: Fleet): HealerOptions {
     memory: createPostgresqlMemory({ database, lease, record, random }),
     fleet,
     moves,
-    detectors: options.createDetectors(termsOf(world)),
+    detectors,
     userSignal,
     clock,
     random,
@@ -286,6 +323,7 @@ async function takeOver(control: Control, epoch: number, signal: AbortSignal): P
       await options.driver.raiseFence(epoch, signal);
       world.setChildren(await options.driver.list(signal));
       await control.refresh();
+      await control.restoreDetection();
       await noteLeadership(options.database, epoch, options.holder);
       await desk.resume(epoch, signal);
       return;

@@ -92,6 +92,7 @@ export function leakDetector(numbers: () => DetectionNumbers): Detector<State> {
       watched.limitMib = sample.limitBytes === undefined ? null : sample.limitBytes / MIB;
       return judge(state, watched, sample, mib, numbers());
     },
+    entries: ({ instances }) => instances,
     *tell(state) {
       for (const [name, watched] of Object.entries(state.instances)) yield accountOf(name, watched, numbers());
     },

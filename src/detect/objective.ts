@@ -69,6 +69,7 @@ export function objectiveDetector(
       if (watched.burn.periodMs !== promised.periodMs) workloads[sample.workload] = begin(promised);
       return judge(workloads, sample, promised, quiet());
     },
+    entries: (state) => state,
     *tell(state, now) {
       for (const [tenant, workloads] of Object.entries(state)) {
         const promised = promisedTo(tenant);

@@ -34,8 +34,6 @@ interface Owner {
 
 interface State {
   readonly owners: Record<string, Owner>;
-  /** How many series there are. */
-  count: number;
   sweptAt: number;
 }
 
@@ -74,7 +72,7 @@ export function seriesDetector(numbers: () => DetectionNumbers): Detector<State>
   };
   return {
     name: 'series',
-    start: () => ({ owners: {}, count: 0, sweptAt: 0 }),
+    start: () => ({ owners: {}, sweptAt: 0 }),
     step(state, sample) {
       const abouts = aboutsOf(sample);
       if (abouts.length === 0 || !Number.isFinite(sample.at)) return NO_CHANGES;
@@ -89,6 +87,7 @@ export function seriesDetector(numbers: () => DetectionNumbers): Detector<State>
       }
       return changes;
     },
+    entries: ({ owners }) => owners,
     *tell(state) {
       for (const owner of Object.values(state.owners)) {
         for (const [measure, series] of Object.entries(owner.series))
@@ -204,7 +203,6 @@ function take(
   const series = known ?? { stream: stream.start(), unit, unusual: [] };
   if (known === undefined) {
     owner.series[measure] = series;
-    state.count += 1;
   }
   const { explanation } = stream.step(series.stream, at, value);
   if (explanation === undefined) return;
@@ -220,7 +218,14 @@ function take(
 }
 
 function mayHaveMore(state: State, { series }: Owner, numbers: DetectionNumbers): boolean {
-  return Object.keys(series).length < numbers['series.perOwnerMax'] && state.count < numbers['series.max'];
+  return Object.keys(series).length < numbers['series.perOwnerMax'] && countOf(state) < numbers['series.max'];
+}
+
+/** Counted anew for each new series, which is seldom. */
+function countOf({ owners }: State): number {
+  let count = 0;
+  for (const key in owners) count += Object.keys(owners[key]!.series).length;
+  return count;
 }
 
 /** Told while there are more than it may have, with how many and none of their names: those are what it makes up. */
@@ -249,27 +254,18 @@ function exploding(owner: Owner, at: number, numbers: DetectionNumbers): readonl
   return [{ raise }];
 }
 
-function forget(state: State, key: string): void {
-  const owner = state.owners[key];
-  if (owner === undefined) return;
-  state.count -= Object.keys(owner.series).length;
-  delete state.owners[key];
-}
-
 function sweep(state: State, at: number): void {
   state.sweptAt = at;
   for (const key in state.owners) {
     const owner = state.owners[key]!;
-    if (Math.abs(at - owner.grain * GRAIN_MS) > FORGET_MS[owner.kind]) forget(state, key);
-    else sweepSeries(state, owner, at);
+    if (Math.abs(at - owner.grain * GRAIN_MS) > FORGET_MS[owner.kind]) delete state.owners[key];
+    else sweepSeries(owner, at);
   }
 }
 
-function sweepSeries(state: State, { kind, series }: Owner, at: number): void {
+function sweepSeries({ kind, series }: Owner, at: number): void {
   for (const measure in series) {
-    if (at - series[measure]!.stream.lastAt <= FORGET_MS[kind]) continue;
-    delete series[measure];
-    state.count -= 1;
+    if (at - series[measure]!.stream.lastAt > FORGET_MS[kind]) delete series[measure];
   }
 }
 

@@ -12,6 +12,7 @@ import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaw
 import { readBudgets, spendBudgets } from './budgets.ts';
 import { closeIncident, openIncident, readIncident, readOpenIncidents, refuseIncident } from './incident-store.ts';
 import type { Plan } from './plan.ts';
+import { createPostgresqlDetectionMemory } from './postgresql-detection-memory.ts';
 import { planHash } from './plan-hash.ts';
 import { createRecord } from './record.ts';
 import { createRepairStore, openRepair, readJournal, readOpenRepairs, readPastRepairs } from './repair-store.ts';
@@ -24,7 +25,17 @@ const diagnosis = diagnosisOf('instance-hung', {
   workload: 'records',
   version: 1,
 });
-const TABLES = ['repair_journal', 'repair', 'plan', 'incident', 'budget', 'stop', 'outbox', 'lease'] as const;
+const TABLES = [
+  'detection_state',
+  'repair_journal',
+  'repair',
+  'plan',
+  'incident',
+  'budget',
+  'stop',
+  'outbox',
+  'lease',
+] as const;
 
 let server: ThrowawayPostgres;
 let database: Database;
@@ -231,5 +242,41 @@ describe('stops', () => {
     await set('stp_2', 'workload records', systemClock.now() - 60_000);
     expect(await scopes()).toEqual(['global']);
     expect((await readStops(database))[0]?.expiresAt).toBeGreaterThan(systemClock.now());
+  });
+});
+
+describe('what detectors know', () => {
+  const part = (name: string, state: string) => ({
+    detector: 'series',
+    part: name,
+    heardUntil: 1_795_000_000_123.25,
+    state,
+  });
+
+  test('comes back byte for byte, only under the version that wrote it, and the last word counts', async () => {
+    const lease = await lead();
+    const memory = createPostgresqlDetectionMemory({ database, lease, shape: '1' });
+    const text = '{"low":1e-300,"high":1e300,"share":0.30000000000000004,"name":"\\u0007é"}';
+    await memory.write([part('', '{}'), part('tenant shop', text)]);
+    await memory.write([part('', '{"sweptAt":1}')]);
+    const kept = await memory.read();
+    expect(kept.toSorted((a, b) => a.part.length - b.part.length)).toEqual([
+      part('', '{"sweptAt":1}'),
+      part('tenant shop', text),
+    ]);
+    expect(await createPostgresqlDetectionMemory({ database, lease, shape: '2' }).read()).toEqual([]);
+  });
+
+  test('is forgotten when a whole round did not write it, and a former leader writes nothing', async () => {
+    const lease = await lead();
+    const memory = createPostgresqlDetectionMemory({ database, lease, shape: '1' });
+    await memory.write([part('', '{}'), part('tenant gone', '{}')]);
+    const round = await memory.beginRound();
+    await memory.write([part('', '{}')]);
+    await memory.forgetBefore(round);
+    expect((await memory.read()).map((each) => each.part)).toEqual(['']);
+    await lead();
+    await expect(memory.write([part('late', '{}')])).rejects.toMatchObject({ code: 'lease.stale' });
+    expect(await memory.read()).toHaveLength(1);
   });
 });

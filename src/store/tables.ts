@@ -89,6 +89,14 @@ export interface Tables {
     ended_at: ColumnType<string | null, never, string | null>;
     harm: ColumnType<Json | null, string | undefined, string | null>;
   };
+  detection_state: {
+    detector: string;
+    part: string;
+    shape: string;
+    heard_until: number;
+    state: string;
+    written_at: ColumnType<string, never, string>;
+  };
   leadership: { epoch: number; holder: string; gained_at: ColumnType<string, never, never> };
   pardon: { playbook: string; at: ColumnType<string, never, never>; made_by: string; reason: string };
   repair_journal: {

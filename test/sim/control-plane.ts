@@ -1,6 +1,7 @@
 import { planHash } from '../../src/heal/plan-hash.ts';
 import type { Incident } from '../../src/heal/memory.ts';
 import { SimulatedControl } from './control.ts';
+import { DetectionInMemory } from './detection-in-memory.ts';
 import { MemoryInMemory } from './memory-in-memory.ts';
 import type { EventWords } from './world/words.ts';
 import type { World } from './world/world.ts';
@@ -30,6 +31,7 @@ export class ControlPlane {
   readonly memory: MemoryInMemory;
   readonly faults: { readonly at: number; readonly what: string }[] = [];
   readonly diagnoses = new Map<string, DiagnosisNote[]>();
+  readonly #detection = new DetectionInMemory();
   readonly #world: World;
   readonly #seed: number;
   readonly #withoutGuards: readonly string[];
@@ -86,6 +88,7 @@ export class ControlPlane {
     return new SimulatedControl({
       world,
       memory: this.memory,
+      detection: this.#detection,
       name,
       seed: this.#seed + 7_919 * ++this.#births,
       withoutGuards: this.#withoutGuards,

@@ -4,6 +4,7 @@ import { seededRandom } from '../../src/base/random.ts';
 import { createDetectors, MOVES } from '../../src/builtin.ts';
 import { PERIOD_MS } from '../../src/detect/burn-rate/burn-rate.ts';
 import { GUARDS } from '../../src/heal/guards/table.ts';
+import { DetectionKeeper } from '../../src/heal/detection-memory.ts';
 import type { Incident, Memory } from '../../src/heal/memory.ts';
 import type { Plan } from '../../src/heal/plan.ts';
 import { createHealer, type Healer } from '../../src/healer.ts';
@@ -12,6 +13,7 @@ import type { Sample } from '../../src/observe/sample.ts';
 import { detectionNumbers } from '../../src/resources/detection-number.ts';
 import { UserSignal } from '../../src/observe/user-signal.ts';
 import { Replica } from './calamity.ts';
+import type { DetectionInMemory } from './detection-in-memory.ts';
 import type { MemoryInMemory } from './memory-in-memory.ts';
 import { SimulatedConverger } from './world/converger.ts';
 import { handsOf } from './world/hands.ts';
@@ -30,6 +32,7 @@ const FOLLOWED_MS = 60_000;
 const SAMPLES_MIN = 10_000;
 const TAKEOVERS_MS = 600_000;
 const NUMBERS = detectionNumbers();
+const DETECTION_MS = 4_000;
 
 /**
  * One replica of control in the simulated world: the very healer that control runs, with its own detectors, its own part
@@ -42,6 +45,8 @@ export class SimulatedControl {
   readonly #memory: MemoryInMemory;
   readonly #userSignal = new UserSignal();
   readonly #converger: SimulatedConverger;
+  readonly #detection: DetectionKeeper;
+  #keptAt = 0;
   readonly #running = new AbortController();
   #samples: Sample[] = [];
   #epoch: number | undefined;
@@ -53,6 +58,7 @@ export class SimulatedControl {
   constructor(given: {
     readonly world: World;
     readonly memory: MemoryInMemory;
+    readonly detection: DetectionInMemory;
     readonly name: string;
     readonly seed: number;
     readonly withoutGuards: readonly string[];
@@ -70,18 +76,20 @@ export class SimulatedControl {
       isRepairing: (workload) => this.healer.desk.holds(`workload ${workload}`),
     });
     const { tenants } = world.scenario.fleet;
+    const detectors = createDetectors({
+      promisedTo(name) {
+        const tenant = tenants[name];
+        return tenant && { availability: tenant.availability, latencyMs: tenant.latency, periodMs: PERIOD_MS };
+      },
+      numbers: () => NUMBERS,
+    });
+    this.#detection = new DetectionKeeper(detectors, given.detection);
     this.healer = createHealer({
       memory: this.#memoryPort(),
       fleet,
       moves: MOVES,
       guards: GUARDS.filter((each) => !given.withoutGuards.includes(each.name)),
-      detectors: createDetectors({
-        promisedTo(name) {
-          const tenant = tenants[name];
-          return tenant && { availability: tenant.availability, latencyMs: tenant.latency, periodMs: PERIOD_MS };
-        },
-        numbers: () => NUMBERS,
-      }),
+      detectors,
       userSignal: this.#userSignal,
       clock: this.process.clock,
       random: seededRandom(given.seed),
@@ -99,12 +107,14 @@ export class SimulatedControl {
       isBusy: (workload) => this.#converger.isBusy(workload),
       converge: (epoch, signal) => this.#converger.look(epoch, signal),
     });
-    void loop(noted(this.healer.stages, notes), this.#running.signal, (error) => {
-      const isExpected = (['lease.lost', 'lease.stale', 'postgres.unreachable', 'resource.conflict'] as const).some(
-        (code) => isFault(error, code),
-      );
-      if (!isExpected) notes.fault(describeError(error));
-    });
+    const turns = () =>
+      loop(noted(this.healer.stages, notes), this.#running.signal, (error) => {
+        const isExpected = (['lease.lost', 'lease.stale', 'postgres.unreachable', 'resource.conflict'] as const).some(
+          (code) => isFault(error, code),
+        );
+        if (!isExpected) notes.fault(describeError(error));
+      });
+    void this.#detection.restore().then(turns);
   }
 
   #take(): readonly Sample[] {
@@ -147,7 +157,7 @@ export class SimulatedControl {
     const now = this.#world.now();
     const isAway = this.process.isCut() || this.#memory.isAway;
     if (this.#epoch !== undefined) {
-      if (!isAway && lease.renew(this.#epoch, now, aheadMs)) return;
+      if (!isAway && lease.renew(this.#epoch, now, aheadMs)) return void this.#keepDetection(now);
       if (isAway && now < lease.expiresAt && lease.epoch === this.#epoch) return;
       this.#epoch = undefined;
       this.#leading.abort(new KinError('lease.lost', `${this.process.name} no longer leads`));
@@ -157,6 +167,13 @@ export class SimulatedControl {
     if (epoch === undefined) return;
     lease.renew(epoch, now, aheadMs);
     this.#lead(epoch);
+  }
+
+  /** Only where somebody may need it: who has never lost its memory does not read it. */
+  #keepDetection(now: number): void {
+    if (!this.#world.scenario.events.some((each) => 'healer' in each) || now - this.#keptAt < DETECTION_MS) return;
+    this.#keptAt = now;
+    void this.#detection.keep();
   }
 
   kill(): void {
