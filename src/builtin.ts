@@ -53,7 +53,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(crashLoopDetector),
     run(mortalityDetector),
     run(siblingDetector),
-    run(versionDetector),
+    run(versionDetector(numbers)),
     run(objectiveDetector(promisedTo, numbers)),
     run(noisyTenantDetector),
     run(overloadDetector),

@@ -52,7 +52,7 @@ export interface RunningDetector {
 export function run<State>(detector: Detector<State>): RunningDetector {
   let state = detector.start();
   let heardUntil = 0;
-  let loadedUntil = 0;
+  let loadedUntil = Number.NEGATIVE_INFINITY;
   return {
     name: detector.name,
     get heardUntil() {

@@ -24,7 +24,7 @@ import { siblingDetector } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
 import type { Symptom } from './symptom.ts';
 import { applyChanges, type Symptoms } from './symptoms.ts';
-import { versionDetector } from './version.ts';
+import { versionDetector as versionBy } from './version.ts';
 
 /** The claims that stand after these samples: `exited records-1`. */
 function standing<State>(detector: Detector<State>, samples: readonly Sample[]): string[] {
@@ -50,6 +50,7 @@ function each(
 
 const numbers = detectionNumbers();
 const leakDetector = leakBy(() => numbers);
+const versionDetector = versionBy(() => numbers);
 
 const a = refOf('records-1');
 const b = refOf('records-2');
@@ -411,5 +412,41 @@ describe('artefact-drift', () => {
     };
     expect(standing(artefactDriftDetector, [measured(1, false)])).toEqual(['artefact-drift records']);
     expect(standing(artefactDriftDetector, [measured(1, false), measured(2, true)])).toEqual([]);
+  });
+});
+
+describe('version, compared at once', () => {
+  const [old, young] = [refOf('records-1', 'records', 1), refOf('records-2', 'records', 2)];
+  /** Both serve ten requests a quarter of a second; the young one fails once in `oneIn` of these. */
+  const served = (oneIn: number, seconds = 240) =>
+    each(0, seconds * 1_000, 250, (at, i) => [
+      triesAt(at, 10, 0, old),
+      i % oneIn === 0 ? triesAt(at, 9, 1, young) : triesAt(at, 10, 0, young),
+    ]);
+
+  test('a few failures more are proven with enough requests, and claimed with how sure that is', () => {
+    const [claim] = claims(versionDetector, served(4));
+    expect(claim).toMatchObject({ name: 'version-errors', subject: { name: 'records@2' } });
+    expect(claim?.evidence).toMatchObject({ concurrent: true, previous: 1 });
+    expect(Number(claim?.evidence['chance'])).toBeLessThanOrEqual(0.001);
+  });
+
+  test('what stops failing is cleared, and fewer than one in a hundred is no reason to go back', () => {
+    const then = each(240_000, 300_000, 250, (at) => [triesAt(at, 10, 0, old), triesAt(at, 10, 0, young)]);
+    expect(standing(versionDetector, [...served(4), ...then])).toEqual([]);
+    expect(standing(versionDetector, served(20))).toEqual([]);
+  });
+
+  test('what hits both sides accuses neither, and other regions have other tenants', () => {
+    const both = each(0, 240_000, 250, (at, i) => {
+      const failed = i % 4 === 0 ? 1 : 0;
+      return [triesAt(at, 10 - failed, failed, old), triesAt(at, 10 - failed, failed, young)];
+    });
+    expect(standing(versionDetector, both)).toEqual([]);
+    const apart = each(0, 240_000, 250, (at, i) => {
+      const failed = i % 4 === 0 ? 1 : 0;
+      return [triesAt(at, 10, 0, old), triesAt(at, 10 - failed, failed, { ...young, region: 'us' })];
+    });
+    expect(standing(versionDetector, apart)).toEqual([]);
   });
 });

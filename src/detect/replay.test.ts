@@ -46,7 +46,7 @@ const DETECTORS = [
   crashLoopDetector,
   mortalityDetector,
   siblingDetector,
-  versionDetector,
+  versionDetector(() => numbers),
   objectiveDetector(
     () => ({ availability: 0.99, latencyMs: 500, periodMs: 30 * 86_400_000 }),
     () => numbers,

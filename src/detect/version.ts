@@ -1,7 +1,9 @@
-import type { TriesSample } from '../observe/sample.ts';
+import type { Sample, TriesSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { quantileMsOf } from './histogram.ts';
+import { addBatch, type ProportionTest, resultOf, startTest } from './sequential/proportion-test.ts';
 import { type Change, type Symptom, staysMsOf, versionSubject } from './symptom.ts';
 import { errorsOf, latencyOf, latestOf, onsetOf, type Total, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
@@ -14,6 +16,10 @@ const FAILED_SHARE_MIN = 0.05;
 const TIMES_WORSE = 3;
 const TIMES_SLOWER = 3;
 const SLOWER_MS_MIN = 100;
+const COMPARE_EVERY_MS = 1_000;
+/** Where both serve at once, less is proven too, with more requests; and counts as long as the latest are like that. */
+const PROVEN_SHARE_MIN = 0.01;
+const STILL = { ms: 15_000, count: 50 };
 const LATENCIES_MIN = 20;
 const LATENCY_EVERY_MS = 250;
 /** A process that has just started is slow at first. */
@@ -23,6 +29,11 @@ const VERSIONS_KEPT = 6;
 
 interface Watched {
   readonly track: Track;
+  /** Requests by region since both sides were compared last: regions have other tenants. */
+  batches: Record<string, { total: number; failed: number }>;
+  /** Against the version before, where both serve; `of` says which one that is. */
+  comparison: { readonly of: number; readonly test: ProportionTest };
+  comparedAt: number;
   hasErrors: boolean;
   isSlow: boolean;
   /** Since when it is slower without a break; null while it is not. */
@@ -36,32 +47,69 @@ type Versions = Record<number, Watched>;
  * The newest version of a workload against the one before: what changed last is the first suspect. Its predecessor is
  * judged by what it does now, where it still serves, since what hurts both is not the change; else by what is remembered.
  */
-export const versionDetector: Detector<Record<string, Versions>> = {
-  name: 'version',
-  start: () => ({}),
-  step(state, sample) {
-    if (sample.kind !== 'tries') return NO_CHANGES;
-    const { workload, version } = sample;
-    const versions = entryOf(state, workload, (): Versions => ({}));
-    const watched = entryOf(versions, version, () => begin(versions));
-    followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
-    const previous = previousOf(versions, version);
-    if (previous === undefined) return NO_CHANGES;
-    const before = versions[previous]!;
-    const changes: Change[] = [];
-    if (sample.failed > 0 || watched.hasErrors) changes.push(...judgeErrors(watched, before, previous, sample));
-    if (Math.abs(sample.at - watched.latencyAt) >= LATENCY_EVERY_MS) {
-      watched.latencyAt = sample.at;
-      changes.push(...judgeLatency(watched, before, previous, sample));
-    }
-    return changes.length === 0 ? NO_CHANGES : changes;
-  },
-};
+export function versionDetector(numbers: () => DetectionNumbers): Detector<Record<string, Versions>> {
+  return { name: 'version', start: () => ({}), step: (state, sample) => step(state, sample, numbers()) };
+}
+
+function step(state: Record<string, Versions>, sample: Sample, numbers: DetectionNumbers): readonly Change[] {
+  if (sample.kind !== 'tries') return NO_CHANGES;
+  const { workload, version } = sample;
+  const versions = entryOf(state, workload, (): Versions => ({}));
+  const watched = entryOf(versions, version, () => begin(versions));
+  followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
+  const batch = entryOf(watched.batches, sample.region, () => ({ total: 0, failed: 0 }));
+  batch.total += sample.ok + sample.failed;
+  batch.failed += sample.failed;
+  const previous = previousOf(versions, version);
+  if (previous === undefined) return NO_CHANGES;
+  const before = versions[previous]!;
+  const changes: Change[] = [];
+  compare(watched, before, previous, sample);
+  if (sample.failed > 0 || watched.hasErrors) changes.push(...judgeErrors(watched, before, previous, sample, numbers));
+  if (Math.abs(sample.at - watched.latencyAt) >= LATENCY_EVERY_MS) {
+    watched.latencyAt = sample.at;
+    changes.push(...judgeLatency(watched, before, previous, sample));
+  }
+  return changes.length === 0 ? NO_CHANGES : changes;
+}
+
+/** Once a second; a report that does not say how many requests there were is not compared. */
+function compare(own: Watched, before: Watched, previous: number, { at }: TriesSample): void {
+  if (own.comparison.of !== previous) own.comparison = { of: previous, test: startTest() };
+  if (Math.abs(at - own.comparedAt) < COMPARE_EVERY_MS) return;
+  own.comparedAt = at;
+  for (const region in own.batches) {
+    const [tested, reference] = [own.batches[region]!, before.batches[region]];
+    if (reference !== undefined) addBatch(own.comparison.test, tested, reference);
+  }
+  own.batches = {};
+  before.batches = {};
+}
+
+/** Its share of failures in the comparison, when that is proven to be worse, by enough, and goes on. */
+function provenShare({ comparison, track }: Watched, at: number, numbers: DetectionNumbers): number | undefined {
+  const { verdict, timesWorse } = resultOf(comparison.test, numbers['version.alpha']);
+  if (verdict !== 'worse' || (timesWorse ?? Number.POSITIVE_INFINITY) < numbers['version.timesWorse']) return undefined;
+  const { total, failed } = comparison.test.tested;
+  const share = failed / total;
+  const recent = latestOf(track.recent, at, STILL);
+  return share >= PROVEN_SHARE_MIN && recent !== undefined && recent.failedShare >= share / 2 ? share : undefined;
+}
 
 function begin(versions: Versions): Watched {
   const known = Object.keys(versions).map(Number);
   if (known.length >= VERSIONS_KEPT) delete versions[Math.min(...known)];
-  return { track: startTrack(), hasErrors: false, isSlow: false, slowSince: null, latencyAt: 0 };
+  const comparison = { of: -1, test: startTest() };
+  return {
+    track: startTrack(),
+    batches: {},
+    comparison,
+    comparedAt: 0,
+    hasErrors: false,
+    isSlow: false,
+    slowSince: null,
+    latencyAt: 0,
+  };
 }
 
 /** The one before the newest; undefined when `version` is not the newest or the only one. */
@@ -75,23 +123,32 @@ function previousOf(versions: Versions, version: number): number | undefined {
   return previous;
 }
 
-function judgeErrors(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
+function judgeErrors(
+  own: Watched,
+  before: Watched,
+  previous: number,
+  sample: TriesSample,
+  numbers: DetectionNumbers,
+): readonly Change[] {
   const recent = latestOf(own.track.recent, sample.at, LEAST, sample.at - sample.spanMs);
   if (recent === undefined) return NO_CHANGES;
   const concurrent = servesNow(before, sample);
   const beforeShare = shareOf(before, sample);
   const subject = versionSubject(sample.workload, sample.version);
-  const isWorse = recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare >= TIMES_WORSE * beforeShare;
-  if (!isWorse) {
+  const isMuchWorse = recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare >= TIMES_WORSE * beforeShare;
+  const proven = concurrent ? provenShare(own, sample.at, numbers) : undefined;
+  if (!isMuchWorse && proven === undefined) {
     if (!own.hasErrors || recent.failedShare >= FAILED_SHARE_MIN / 2) return NO_CHANGES;
     own.hasErrors = false;
     return [{ clear: 'version-errors', subject }];
   }
   own.hasErrors = true;
-  const percent = Math.round(recent.failedShare * 100);
-  const reason = `${percent} % of requests to ${subject.name} fail, ${Math.round(beforeShare * 100)} % did at version ${previous}`;
+  const failedShare = isMuchWorse ? recent.failedShare : proven!;
+  const reason = `${percent(failedShare)} of requests to ${subject.name} fail, ${percent(beforeShare)} did at version ${previous}`;
+  const { p, timesWorse } = resultOf(own.comparison.test, numbers['version.alpha']);
   const evidence = {
-    failedShare: recent.failedShare,
+    failedShare,
+    ...(concurrent ? { compared: own.comparison.test.tested.total, chance: p, timesWorse } : {}),
     requests: Math.round(recent.count),
     previous,
     previousFailedShare: beforeShare,
@@ -100,6 +157,10 @@ function judgeErrors(own: Watched, before: Watched, previous: number, sample: Tr
   };
   const since = onsetOf(own.track.recent, FAILED_SHARE_MIN / 2, sample.at);
   return [{ raise: claim('version-errors', own, sample, { since, reason, evidence }) }];
+}
+
+function percent(share: number): string {
+  return `${Number((share * 100).toPrecision(2))} %`;
 }
 
 /** Now, where it serves; else as it was. */
