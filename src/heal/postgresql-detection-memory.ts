@@ -34,10 +34,10 @@ export function createPostgresqlDetectionMemory(options: {
           .insertInto('detection_state')
           .values(rows)
           .onConflict((conflict) =>
-            conflict.columns(['detector', 'part']).doUpdateSet(({ ref }) => ({
-              shape: ref('excluded.shape'),
-              heard_until: ref('excluded.heard_until'),
-              state: ref('excluded.state'),
+            conflict.columns(['detector', 'part']).doUpdateSet((row) => ({
+              shape: row.ref('excluded.shape'),
+              heard_until: row.ref('excluded.heard_until'),
+              state: row.ref('excluded.state'),
               written_at: sql<string>`now()`,
             })),
           )

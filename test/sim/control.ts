@@ -157,7 +157,7 @@ export class SimulatedControl {
     const now = this.#world.now();
     const isAway = this.process.isCut() || this.#memory.isAway;
     if (this.#epoch !== undefined) {
-      if (!isAway && lease.renew(this.#epoch, now, aheadMs)) return void this.#keepDetection(now);
+      if (!isAway && lease.renew(this.#epoch, now, aheadMs)) return this.#keepDetection(now);
       if (isAway && now < lease.expiresAt && lease.epoch === this.#epoch) return;
       this.#epoch = undefined;
       this.#leading.abort(new KinError('lease.lost', `${this.process.name} no longer leads`));
