@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
-import { DetectionInMemory } from '../../test/sim/detection-in-memory.ts';
-import { memoryAt, requestsAt } from '../../test/sim/readings.ts';
-import { seededRandom } from '../base/random.ts';
-import { createDetectors } from '../builtin.ts';
-import type { Sample } from '../observe/sample.ts';
-import { detectionNumbers } from '../resources/detection-number.ts';
-import { DetectionKeeper } from './detection-memory.ts';
+import { DetectionInMemory } from './detection-in-memory.ts';
+import { memoryAt, requestsAt } from './readings.ts';
+import { seededRandom } from '../../src/base/random.ts';
+import { createDetectors } from '../../src/builtin.ts';
+import type { Sample } from '../../src/observe/sample.ts';
+import { detectionNumbers } from '../../src/resources/detection-number.ts';
+import { DetectionKeeper } from '../../src/heal/detection-memory.ts';
 
 const promised = { availability: 0.99, latencyMs: 500, periodMs: 30 * 86_400_000 };
 const fresh = () => createDetectors({ promisedTo: () => promised, numbers: () => detectionNumbers() });
