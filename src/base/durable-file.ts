@@ -1,5 +1,5 @@
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { KinError } from './errors.ts';
 
 /**
@@ -7,20 +7,40 @@ import { KinError } from './errors.ts';
  * between: write beside it, sync, rename, sync the folder. Rejects with `state.unwritable` and leaves the old content.
  */
 export function writeDurably(path: string, data: string | Uint8Array, mode = 0o600): void {
-  const beside = `${path}.${process.pid}.tmp`;
   try {
-    const file = openSync(beside, 'w', mode);
-    try {
-      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
-      for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(beside, path);
+    replaceSynced(path, data, mode);
     syncFolder(dirname(path));
   } catch (cause) {
     throw new KinError('state.unwritable', `cannot write ${path}`, { cause, details: { path } });
+  }
+}
+
+/** The same for one of many files of a folder: it lasts once `syncFolder` was called too. Throws the system's error. */
+export function replaceSynced(path: string, data: string | Uint8Array, mode = 0o600): void {
+  const beside = `${path}.${process.pid}.tmp`;
+  const file = openSync(beside, 'w', mode);
+  try {
+    const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+    for (let written = 0; written < bytes.length; ) written += writeSync(file, bytes, written);
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+  renameSync(beside, path);
+}
+
+/**
+ * Creates a folder, and those above it that are missing, so that a power cut takes none of them away again with all that
+ * was written durably into it. Throws `state.unwritable`.
+ */
+export function makeFolderDurably(path: string, mode = 0o700): void {
+  try {
+    const first = mkdirSync(path, { recursive: true, mode });
+    if (first === undefined) return;
+    for (let made = resolve(path); made.length >= resolve(first).length; made = dirname(made))
+      syncFolder(dirname(made));
+  } catch (cause) {
+    throw new KinError('state.unwritable', `cannot create ${path}`, { cause, details: { path } });
   }
 }
 

@@ -1,6 +1,6 @@
-import { chmodSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { writeDurably } from './durable-file.ts';
+import { makeFolderDurably, writeDurably } from './durable-file.ts';
 import { KinError } from './errors.ts';
 
 /** Raised when the layout changes so that an older Kintsugi could do harm with it. */
@@ -79,7 +79,7 @@ export function openStateDirectory(path: string): StateDirectory {
     const folders = ['', 'run', 'logs', 'gateway', 'ledger', 'data', 'secrets'];
     for (const folder of folders) {
       const full = join(state.root, folder);
-      mkdirSync(full, { recursive: true, mode: 0o700 });
+      makeFolderDurably(full);
       chmodSync(full, 0o700);
     }
   } catch (cause) {

@@ -36,7 +36,9 @@ export function lockDirectory(dir: string): DirectoryLock {
 /** Links instead of creating, so that the lock never exists without its holder's name. */
 function linkOwn(path: string, own: string): boolean {
   const beside = `${path}.${process.pid}.tmp`;
-  writeFileSync(beside, own, { mode: 0o600 });
+  // One that a kill left there may be the stale lock itself, under its second name: it must not get this holder's name.
+  rmSync(beside, { force: true });
+  writeFileSync(beside, own, { mode: 0o600, flag: 'wx' });
   try {
     linkSync(beside, path);
     return true;

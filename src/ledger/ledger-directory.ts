@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { writeDurably } from '../base/durable-file.ts';
+import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { RECENT_IDS, RecentIds } from './recent-ids.ts';
@@ -56,7 +56,7 @@ export interface LedgerDirectoryOptions extends Pick<SegmentStoreOptions, 'segme
  * `state.unwritable` as well.
  */
 export async function openLedgerDirectory(dir: string, options: LedgerDirectoryOptions): Promise<LedgerDirectory> {
-  makeFolder(dir);
+  makeFolderDurably(dir);
   refuseNewer(dir);
   const lock = lockDirectory(dir);
   try {
@@ -159,14 +159,6 @@ async function readRecentIds(store: SegmentStore): Promise<RecentIds> {
 function sweep(dir: string): void {
   const left = readdirSync(dir).filter((name) => name.endsWith('.tmp') && !name.startsWith('lock.'));
   for (const name of left) rmSync(join(dir, name), { force: true });
-}
-
-function makeFolder(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new KinError('state.unwritable', `cannot create ${dir}`, { cause, details: { path: dir } });
-  }
 }
 
 /** Throws `ledger.newer`, or `ledger.tampered` for a version that no Kintsugi wrote. */

@@ -1,6 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { writeDurably } from '../base/durable-file.ts';
+import { makeFolderDurably, replaceSynced, syncFolder } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { CHECKPOINT_PATH, LogFault, type LogSource } from './tlog/log-source.ts';
 import { type VerifiedLog, verifyLog } from './tlog/log-verifier.ts';
@@ -15,13 +15,17 @@ export interface ExportedLog {
 /**
  * Copies a log, as it is verified, to static files that any web server can serve: `checkpoint`, `tile/...`. An export that
  * is there already is continued; one of which the log is no continuation is left alone. The checkpoint is written last, so
- * an export that was cut off is the one before it. Rejects with `LogFault` or `state.unwritable`.
+ * an export that was cut off, by a power cut too, is the one before it. Rejects with `LogFault` or `state.unwritable`.
  */
 export async function exportLog(source: LogSource, policy: Policy, dir: string): Promise<ExportedLog> {
   const previous = previousExport(dir, policy);
   let written = 0;
+  const unsynced = new Set<string>();
   const onFile = (path: string, bytes: Uint8Array) => {
-    if (writeFile(join(dir, path), bytes, path === CHECKPOINT_PATH)) written += 1;
+    // What the checkpoint promises lasts before it does.
+    if (path === CHECKPOINT_PATH) for (const folder of unsynced) syncFolder(folder);
+    if (writeFile(join(dir, path), bytes, unsynced)) written += 1;
+    if (path === CHECKPOINT_PATH) syncFolder(dir);
   };
   const log = await verifyLog({ source, policy, onFile, ...(previous ? { previous } : {}) });
   return { log, written };
@@ -35,19 +39,15 @@ function previousExport(dir: string, policy: Policy) {
   throw new LogFault('mismatch', path, `the folder holds something else: ${verdict.reason}`);
 }
 
-/** Gives whether the file was not there as it is now. */
-function writeFile(path: string, bytes: Uint8Array, isLast: boolean): boolean {
+/** Gives whether the file was not there as it is now. The folders of new files are put into `unsynced`. */
+function writeFile(path: string, bytes: Uint8Array, unsynced: Set<string>): boolean {
   if (existsSync(path) && readFileSync(path).equals(bytes)) return false;
+  makeFolderDurably(dirname(path), 0o777);
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    if (isLast) {
-      writeDurably(path, bytes, 0o644);
-    } else {
-      writeFileSync(`${path}.tmp`, bytes);
-      renameSync(`${path}.tmp`, path);
-    }
+    replaceSynced(path, bytes, 0o644);
   } catch (cause) {
-    throw cause instanceof KinError ? cause : new KinError('state.unwritable', `cannot write ${path}`, { cause });
+    throw new KinError('state.unwritable', `cannot write ${path}`, { cause, details: { path } });
   }
+  unsynced.add(dirname(path));
   return true;
 }

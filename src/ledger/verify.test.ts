@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
+  linkSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -221,6 +222,14 @@ describe('opening a ledger', () => {
       await (await openLedger()).close();
     }
     expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact', size: 1 });
+  });
+
+  it('goes on after a kill between the making of the lock and the end of its making, also under the same process id', async () => {
+    await closedLedger();
+    writeFileSync(join(dir, 'lock'), `${process.pid} 1 boot\n`);
+    linkSync(join(dir, 'lock'), join(dir, `lock.${process.pid}.tmp`));
+    await (await openLedger()).close();
+    expect(readdirSync(dir).filter((name) => name.startsWith('lock'))).toEqual([]);
   });
 
   it('signs a checkpoint of the first form again, which told its time in the text and had one signature', async () => {

@@ -1,7 +1,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeDurably } from '../base/durable-file.ts';
+import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { hasMlDsa, isKeyName, noteKey } from './tlog/note-key.ts';
@@ -26,11 +26,7 @@ export interface WitnessDirectory {
  * for ever: another one later is refused. Throws `usage.invalid`, `state.in-use`, `state.unwritable` or `state.corrupt`.
  */
 export function openWitnessDirectory(dir: string, name: string | undefined): WitnessDirectory {
-  try {
-    mkdirSync(dir, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw new KinError('state.unwritable', `cannot create ${dir}`, { cause, details: { path: dir } });
-  }
+  makeFolderDurably(dir);
   const lock = lockDirectory(dir);
   try {
     if (!existsSync(join(dir, NAME_FILE))) giveBirth(dir, name);
