@@ -2,9 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { makeFolderDurably, readJsonFile, writeDurably } from '../../src/base/durable-file.ts';
-import { type Random, seededRandom } from '../../src/base/random.ts';
 import { exportLog } from '../../src/ledger/log-export.ts';
-import { SegmentStore } from '../../src/ledger/segment-store.ts';
 import { openWitnessDirectory } from '../../src/ledger/witness-directory.ts';
 import {
   formatAddCheckpoint,
@@ -16,31 +14,9 @@ import {
 } from '../../src/ledger/tlog/tlog.ts';
 import { newSigner, publicFiles, signedHead, sourceOf, textEntries } from '../conformance/tlog/log-in-memory.ts';
 import { explore, firstBroken, type Judge } from './explore.ts';
-import { type FileTrace, type Forgets, traceFiles } from './file-trace.ts';
+import type { Forgets } from './file-trace.ts';
 import { putAfterBoot } from './put-after-boot.ts';
-import { crashStates } from './replay.ts';
-import { inThrowawayFolder } from './throwaway-folder.ts';
-
-const SEED = Number(process.env['KINTSUGI_SEED'] ?? process.pid);
-console.log(`the disk forgets by seed ${SEED}; again with KINTSUGI_SEED=${SEED}`);
-
-type Life<Note> = (root: string, trace: FileTrace<Note>, random: Random) => Promise<void>;
-
-/** The states that power cuts leave during a life. */
-async function statesOf<Note>(life: Life<Note>, cuts: number, forgets?: Forgets) {
-  // Whether a bug is found is no matter of luck.
-  const random = seededRandom(forgets ? 1 : SEED);
-  const { events } = await inThrowawayFolder(async (root) => {
-    const trace = traceFiles<Note>(root, forgets);
-    try {
-      await life(root, trace, random);
-    } finally {
-      trace.end();
-    }
-    return trace;
-  });
-  return crashStates(events, { random, cuts });
-}
+import { type Life, statesOf } from './life.ts';
 
 describe('a file that is written durably', () => {
   type Written = readonly [file: string, version: number];
@@ -75,45 +51,6 @@ describe('a file that is written durably', () => {
       const forgets: Forgets = (call, path) => call === 'fsyncSync' && lost.test(path);
       expect(await firstBroken(await statesOf(life, 8, forgets), judge), String(lost)).toBeDefined();
     }
-  });
-});
-
-describe('the segments of a ledger', () => {
-  const SEGMENT_BYTES = 128 * 1024;
-
-  const life: Life<string> = async (root, trace, random) => {
-    for (let run = 0; run < 3; run += 1) {
-      const store = await SegmentStore.open(root, {
-        signedSize: 0,
-        segmentBytes: SEGMENT_BYTES,
-        onEntry: () => undefined,
-      });
-      for (let frame = 0; frame < 45; frame += 1) {
-        const texts = Array.from({ length: 1 + Math.floor(random.next() * 5) }, (_, n) =>
-          JSON.stringify({ id: `${run}/${frame}/${n}`, fill: 'x'.repeat(Math.floor(random.next() ** 2 * 5000)) }),
-        );
-        await store.append(texts.map((text) => Buffer.from(text)));
-        for (const text of texts) trace.note(text);
-      }
-      await store.close();
-    }
-  };
-
-  const judge: Judge<string> = async ({ disk, notes }, root) => {
-    disk.copyTo(root);
-    const found: string[] = [];
-    const onEntry = (entry: Buffer) => void found.push(entry.toString());
-    const store = await SegmentStore.open(root, { signedSize: notes.length, segmentBytes: SEGMENT_BYTES, onEntry });
-    await store.close();
-    const lost = notes.findIndex((text, index) => found[index] !== text);
-    if (lost >= 0) return `entry ${lost} was acknowledged and is another or lost`;
-    return found.slice(notes.length).every((text) => JSON.parse(text) as unknown) ? undefined : 'an entry is mangled';
-  };
-
-  it('hold in thousands of crash states what was acknowledged, in order', async () => {
-    const { broken, count } = await explore(await statesOf(life, 30), judge);
-    expect(broken).toEqual([]);
-    expect(count).toBeGreaterThan(1000);
   });
 });
 

@@ -4,7 +4,7 @@ import { open } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.ts';
-import type { SegmentFile } from '../../src/ledger/segment-store.ts';
+import type { SegmentFile } from '../../src/ledger/segment-file.ts';
 import { leafHash } from '../../src/ledger/tlog/merkle-tree.ts';
 import { explore, firstBroken, type Judge } from './explore.ts';
 import { brokenPromise, recover } from './ledger-judge.ts';
@@ -19,10 +19,8 @@ import {
   type Run,
 } from './ledger-life.ts';
 import { crashStates, replayed } from './replay.ts';
+import { SEED } from './seed.ts';
 import { inThrowawayFolder } from './throwaway-folder.ts';
-
-const SEED = Number(process.env['KINTSUGI_SEED'] ?? Math.floor(process.pid * 7919 + process.ppid));
-console.log(`the disk forgets by seed ${SEED}; again with KINTSUGI_SEED=${SEED}`);
 
 /** Paths below a folder with what is in them. */
 function filesOf(root: string): Map<string, string> {
@@ -103,7 +101,7 @@ describe('a ledger with a bug is found out', () => {
     const run: Run = async (ledger, trace, _, life) => {
       for (let n = 0; n < 4; n += 1) {
         const entry = newEntry(`${life}-${n}`, 3000);
-        await ledger.store.append([entry.bytes], () => {
+        await ledger.store.append([entry], () => {
           ledger.nodes.tree.add(leafHash(entry.bytes));
           ledger.sign();
           publish(ledger, trace);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { systemClock } from '../../src/base/clock.ts';
 import type { Random } from '../../src/base/random.ts';
 import { type LedgerDirectory, openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
-import type { SegmentFile } from '../../src/ledger/segment-store.ts';
+import type { SegmentFile } from '../../src/ledger/segment-file.ts';
 import type { NewEntry } from '../../src/ledger/sequencer.ts';
 import { type FileTrace, type Forgets, traceFiles } from './file-trace.ts';
 
