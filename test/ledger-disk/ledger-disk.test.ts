@@ -43,12 +43,12 @@ describe('a ledger on a disk that forgets what was not synced', () => {
     const { broken, count } = await explore((await live(SEED))(3), judge);
     expect(broken).toEqual([]);
     expect(count).toBeGreaterThan(60);
-  });
+  }, 120_000);
 
   it('does so when the disk fails as well', async () => {
     const states = await live(SEED + 1, { openFile: failingDisk(seededRandom(SEED + 1)) });
     expect((await explore(states(3), judge)).broken).toEqual([]);
-  });
+  }, 120_000);
 
   it('does so when the power fails again while it recovers', async () => {
     const random = seededRandom(SEED + 3);
@@ -60,7 +60,7 @@ describe('a ledger on a disk that forgets what was not synced', () => {
       count += again.count;
     }
     expect(count).toBeGreaterThan(0);
-  });
+  }, 120_000);
 });
 
 describe('the model', () => {
