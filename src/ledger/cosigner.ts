@@ -54,7 +54,7 @@ export class Cosigner {
   readonly #options: CosignerOptions;
   readonly #asked: readonly Asked[];
   #witnessed: SignedCheckpoint | undefined;
-  /** When the first checkpoint was signed that is not witnessed yet. */
+  /** When the first checkpoint was signed that is not witnessed yet, on the clock that never jumps. */
   #unwitnessedSinceMs: number | undefined;
 
   /** `witnessed` is what `readWitnessed` found. */
@@ -79,7 +79,7 @@ export class Cosigner {
 
   /** For how long there has been a checkpoint that too few witnesses saw; 0 when there is none. */
   unwitnessedMs(): number {
-    return this.#unwitnessedSinceMs === undefined ? 0 : this.#options.clock.now() - this.#unwitnessedSinceMs;
+    return this.#unwitnessedSinceMs === undefined ? 0 : this.#options.clock.monotonicMs() - this.#unwitnessedSinceMs;
   }
 
   states(): readonly WitnessState[] {
@@ -91,7 +91,7 @@ export class Cosigner {
     const { ledger, policy, dir, clock, log } = this.#options;
     const signed = ledger.signed();
     if (this.#witnessed?.checkpoint.size === signed.checkpoint.size) return;
-    this.#unwitnessedSinceMs ??= clock.now();
+    this.#unwitnessedSinceMs ??= clock.monotonicMs();
     try {
       const lines = await Promise.all(this.#asked.map((asked) => this.#askOne(asked, signed)));
       const note = signed.note + lines.join('');
