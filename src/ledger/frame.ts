@@ -31,6 +31,9 @@ const COMMON_MAGIC = MAGIC.subarray(0, 3);
 /** A sector is what a disk writes whole or not at all. */
 const SECTOR_BYTES = 512;
 
+/** More than any store writes at once. A header that claims more is none: nobody takes memory on its word. */
+const SECTION_BYTES_MAX = 64 * 1024 * 1024;
+
 /** Where a sound frame lies in its segment. */
 export interface FrameSpan {
   readonly offset: number;
@@ -93,8 +96,13 @@ export function readHeader(segment: Buffer, offset: number): FrameSpan | undefin
   const entriesAt = offset + (isPlain ? PLAIN_HEADER_BYTES : FRAME_HEADER_BYTES);
   if (entriesAt > segment.length) return undefined;
   if (crc32(segment.subarray(offset, entriesAt - 4)) !== segment.readUInt32BE(entriesAt - 4)) return undefined;
-  const payloadsAt = entriesAt + segment.readUInt32BE(offset + 16);
-  const end = payloadsAt + (isPlain ? 0 : segment.readUInt32BE(offset + 24));
+  const [entriesBytes, payloadsBytes] = [
+    segment.readUInt32BE(offset + 16),
+    isPlain ? 0 : segment.readUInt32BE(offset + 24),
+  ];
+  if (entriesBytes > SECTION_BYTES_MAX || payloadsBytes > SECTION_BYTES_MAX) return undefined;
+  const payloadsAt = entriesAt + entriesBytes;
+  const end = payloadsAt + payloadsBytes;
   const first = Number(segment.readBigUInt64BE(offset + 4));
   return { offset, first, count: segment.readUInt32BE(offset + 12), entriesAt, payloadsAt, end };
 }

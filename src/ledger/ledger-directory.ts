@@ -9,7 +9,16 @@ import type { EntryStore } from './entry-store.ts';
 import { listSegments } from './segment-file.ts';
 import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 import { Sequencer } from './sequencer.ts';
-import { createSigningKey, hasSigningKey, readSigningKey, type SigningKey, VKEY_FILE } from './signing-key.ts';
+import {
+  createSigningKey,
+  hasSigningKey,
+  QUANTUM_KEY_FILE,
+  QUANTUM_VKEY_FILE,
+  quantumVkeyOf,
+  readSigningKey,
+  type SigningKey,
+  VKEY_FILE,
+} from './signing-key.ts';
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './tlog/checkpoint.ts';
 import { emptyRoot, leafHash } from './tlog/merkle-tree.ts';
 import type { NoteKey } from './tlog/note-key.ts';
@@ -161,10 +170,13 @@ function sweep(dir: string): void {
   for (const name of left) rmSync(join(dir, name), { force: true });
 }
 
-/** Throws `ledger.newer`, or `ledger.tampered` for a version that no Kintsugi wrote. */
+/** Throws `ledger.newer`, or `ledger.tampered` for a version that no Kintsugi wrote and for entries without one. */
 export function refuseNewer(dir: string): void {
   const path = join(dir, VERSION_FILE);
-  if (!existsSync(path)) return;
+  if (!existsSync(path)) {
+    if (listSegments(dir).length === 0) return;
+    throw tamperedFile(VERSION_FILE, 'it is missing beside entries');
+  }
   const text = readFileSync(path, 'utf8');
   const version = /^[1-9]\d*\n$/.test(text) ? Number(text) : Number.NaN;
   if (version <= LEDGER_VERSION) return;
@@ -175,7 +187,6 @@ export function refuseNewer(dir: string): void {
 }
 
 function giveBirth(dir: string, clock: Clock): SigningKey {
-  if (listSegments(dir).length > 0) throw tamperedFile(VERSION_FILE, 'it is missing beside entries');
   const key = createSigningKey(dir);
   writeCheckpoint(dir, key, { size: 0, root: emptyRoot() }, clock);
   writeVersion(dir);
@@ -191,11 +202,20 @@ function writeVersion(dir: string): void {
 
 function ownKey(dir: string): SigningKey {
   if (!hasSigningKey(dir)) throw tamperedFile(VKEY_FILE, 'the key is missing');
+  // A ledger has both or none: with one alone it would go on without a signature that its readers ask for.
+  const quantum = [QUANTUM_KEY_FILE, QUANTUM_VKEY_FILE].filter((file) => existsSync(join(dir, file)));
+  if (quantum.length === 1) throw tamperedFile(quantum[0]!, 'the other half of the key is missing');
   const key = readSigningKey(dir);
-  if (!key || readFileSync(join(dir, VKEY_FILE), 'utf8') !== `${key.vkey}\n`) {
-    throw tamperedFile(VKEY_FILE, 'the key is not the one that was created');
-  }
+  if (!key) throw tamperedFile(VKEY_FILE, 'the key is not the one that was created');
+  requireVkey(dir, VKEY_FILE, key.vkey);
+  const quantumVkey = quantumVkeyOf(key);
+  if (quantumVkey !== undefined) requireVkey(dir, QUANTUM_VKEY_FILE, quantumVkey);
   return key;
+}
+
+function requireVkey(dir: string, file: string, vkey: string): void {
+  if (readFileSync(join(dir, file), 'utf8') === `${vkey}\n`) return;
+  throw tamperedFile(file, 'the key is not the one that was created');
 }
 
 type TreeHead = Pick<Checkpoint, 'size' | 'root'>;

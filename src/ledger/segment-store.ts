@@ -98,7 +98,12 @@ export class SegmentStore implements EntryStore {
    */
   static async open(dir: string, options: SegmentStoreOptions): Promise<SegmentStore> {
     const store = new SegmentStore(dir, options);
-    await store.#load(options);
+    try {
+      await store.#load(options);
+    } catch (error) {
+      await store.#tail?.file.close();
+      throw error;
+    }
     return store;
   }
 
@@ -231,7 +236,7 @@ export class SegmentStore implements EntryStore {
         offset: this.#tail?.end ?? 0,
       });
     }
-    this.recovered = readJsonFile(join(this.#dir, RECOVERED_FILE)) as Recovered | undefined;
+    this.recovered = readRecovered(this.#dir);
   }
 
   #judge(name: string, scan: SegmentScan, isLast: boolean): void {
@@ -258,7 +263,6 @@ export class SegmentStore implements EntryStore {
       this.#dirtyTo = scan.end + torn;
       await this.#cutBack();
     } catch (cause) {
-      await this.#tail?.file.close();
       throw unwritable(join(this.#dir, name), cause);
     }
   }
@@ -266,7 +270,7 @@ export class SegmentStore implements EntryStore {
   /** Written before the cut, so that a crash between the cut and the entry about it does not hide it. */
   #noteRecovery(recovered: Recovered): void {
     const path = join(this.#dir, RECOVERED_FILE);
-    const before = readJsonFile(path) as Recovered | undefined;
+    const before = readRecovered(this.#dir);
     const droppedBytes = recovered.droppedBytes + (before?.droppedBytes ?? 0);
     writeDurably(path, JSON.stringify({ droppedBytes, atIndex: before?.atIndex ?? recovered.atIndex }));
   }
@@ -341,4 +345,18 @@ export class SegmentStore implements EntryStore {
     this.#tail = { name, file, length: this.#segmentBytes, end: 0 };
     await before?.file.close();
   }
+}
+
+/** What was cut off and is not on the record yet. Throws `ledger.tampered` for a file that no store wrote. */
+function readRecovered(dir: string): Recovered | undefined {
+  try {
+    const found = readJsonFile(join(dir, RECOVERED_FILE)) as Partial<Recovered> | undefined;
+    if (found === undefined) return undefined;
+    const { droppedBytes, atIndex } = found;
+    if (Number.isSafeInteger(droppedBytes) && Number.isSafeInteger(atIndex)) return found as Recovered;
+  } catch (cause) {
+    if (!(cause instanceof SyntaxError)) throw cause;
+  }
+  const reason = 'it is not as it was written';
+  throw new KinError('ledger.tampered', `${RECOVERED_FILE}: ${reason}`, { details: { file: RECOVERED_FILE, reason } });
 }

@@ -101,11 +101,7 @@ export class DiskService {
         return Buffer.alloc(0);
       }
       case OPCODE.readdir:
-        return namesAnswer(
-          [...disk.folder(node).names],
-          Number(body.readBigUInt64LE(8)),
-          body.readUInt32LE(16),
-        );
+        return namesAnswer([...disk.folder(node).names], Number(body.readBigUInt64LE(8)), body.readUInt32LE(16));
       default:
         return undefined;
     }
@@ -150,4 +146,3 @@ export class DiskService {
     return id === undefined ? ERRNO.ENOENT : entryAnswer(id, this.disk.node(id));
   }
 }
-

@@ -4,9 +4,9 @@ import type { ModelNode } from '../ledger-disk/model-disk.ts';
  * What the Linux kernel and a file system in user space say to each other over /dev/fuse (linux/fuse.h, version 7.31): as much
  * as a ledger needs. Numbers are those of this machine, which is little-endian.
  */
-export const HEADER_BYTES = 40;
+const HEADER_BYTES = 40;
 const ANSWER_BYTES = 16;
-export const WRITE_BYTES_MAX = 128 * 1024;
+const WRITE_BYTES_MAX = 128 * 1024;
 /** A request with as many bytes as may be written at once. */
 export const REQUEST_BYTES_MAX = WRITE_BYTES_MAX + 4096;
 

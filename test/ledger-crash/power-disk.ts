@@ -36,7 +36,7 @@ export class PowerDisk {
 
   /** Mounts an empty disk on a folder. One that is `lying` does not sync what it says it synced. */
   static async mount(folder: string, isLying = false): Promise<PowerDisk> {
-    const path = join(import.meta.dirname, 'disk-process.ts');
+    const path = join(import.meta.dirname, '../fixtures/disk-process.ts');
     const child = spawn(process.execPath, [path, folder, ...(isLying ? ['lying'] : [])], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
