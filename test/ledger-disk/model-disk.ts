@@ -130,7 +130,15 @@ export class ModelDisk {
       if (node.kind === 'file') left.#nodes.set(id, fileAfterCut(node, random, share));
       else left.#nodes.set(id, folderAfterCut(node, random, share));
     }
+    left.#dropNameless();
     return left;
+  }
+
+  /** What no name stands for is free again. */
+  #dropNameless(): void {
+    const named = new Set([ROOT]);
+    this.#walk((_, id) => named.add(id));
+    for (const id of this.#nodes.keys()) if (!named.has(id)) this.#nodes.delete(id);
   }
 
   /** Puts the tree of files into a folder that is empty. */
