@@ -2,7 +2,11 @@ import { defineConfig } from 'vitest/config';
 
 const common = { testTimeout: 30_000, hookTimeout: 60_000 };
 /** Suites that start whole stacks, or that need both cores for a while. */
-const ALONE = ['test/e2e/**/*.test.ts', 'test/{crash-matrix,judge,ledger-crash,sim}/**/*.test.ts', 'examples/**/*.test.ts'];
+const ALONE = [
+  'test/e2e/**/*.test.ts',
+  'test/{crash-matrix,judge,ledger-crash,sim}/**/*.test.ts',
+  'examples/**/*.test.ts',
+];
 
 export default defineConfig({
   test: {
