@@ -23,9 +23,9 @@ export async function exportLog(source: LogSource, policy: Policy, dir: string):
   const unsynced = new Set<string>();
   const onFile = (path: string, bytes: Uint8Array) => {
     // What the checkpoint promises lasts before it does.
-    if (path === CHECKPOINT_PATH) for (const folder of unsynced) syncFolder(folder);
+    if (path === CHECKPOINT_PATH) syncFolders(unsynced);
     if (writeFile(join(dir, path), bytes, unsynced)) written += 1;
-    if (path === CHECKPOINT_PATH) syncFolder(dir);
+    if (path === CHECKPOINT_PATH) syncFolders([dir]);
   };
   const log = await verifyLog({ source, policy, onFile, ...(previous ? { previous } : {}) });
   return { log, written };
@@ -50,4 +50,14 @@ function writeFile(path: string, bytes: Uint8Array, unsynced: Set<string>): bool
   }
   unsynced.add(dirname(path));
   return true;
+}
+
+function syncFolders(folders: Iterable<string>): void {
+  for (const folder of folders) {
+    try {
+      syncFolder(folder);
+    } catch (cause) {
+      throw new KinError('state.unwritable', `cannot write ${folder}`, { cause, details: { path: folder } });
+    }
+  }
 }
