@@ -2,6 +2,7 @@
 import { describeError, KinError } from '../src/base/errors.ts';
 import type { Bench } from './bench.ts';
 import { detectBench } from './detect/command.ts';
+import { complyBench } from './comply/command.ts';
 import { DataFault } from './detect/data-fault.ts';
 import { diagnoseBench } from './diagnose/command.ts';
 import { forecastBench } from './forecast/command.ts';
@@ -9,7 +10,15 @@ import { ledgerBench } from './ledger/command.ts';
 import { recoveryBench } from './recovery/command.ts';
 import { stormBench } from './storm/command.ts';
 
-const BENCHES: readonly Bench[] = [recoveryBench, detectBench, diagnoseBench, forecastBench, ledgerBench, stormBench];
+const BENCHES: readonly Bench[] = [
+  recoveryBench,
+  detectBench,
+  diagnoseBench,
+  forecastBench,
+  ledgerBench,
+  stormBench,
+  complyBench,
+];
 
 const EXIT_USAGE = 64;
 const EXIT_DATA = 2;

@@ -31,6 +31,7 @@ import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
+import { Compliance } from './compliance.ts';
 import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
@@ -78,6 +79,7 @@ export interface Control {
   accounts(): readonly Account[];
   /** Detectors that were blind meanwhile go on from what the last leader kept. Never rejects. */
   restoreDetection(): Promise<void>;
+  readonly compliance: Compliance;
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -109,6 +111,7 @@ class RunningControl implements Control {
   readonly record: RecordEvent;
   readonly converger: Converger;
   readonly parts: readonly Parts[];
+  readonly compliance: Compliance;
   readonly #partWatch: PartWatch;
   readonly #healer: Healer;
   readonly #detection: DetectionKeeper;
@@ -119,6 +122,7 @@ class RunningControl implements Control {
     this.record = createRecord(options.clock, options.random);
     this.picture = new Picture(options, lease);
     this.parts = options.createParts(partsSituation(this));
+    this.compliance = new Compliance(options);
     this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);
@@ -144,8 +148,9 @@ class RunningControl implements Control {
     return this.picture.world;
   }
 
-  refresh(): Promise<void> {
-    return this.picture.refresh();
+  async refresh(): Promise<void> {
+    await this.picture.refresh();
+    this.compliance.declare(this.world.declared);
   }
 
   leadership(): AbortSignal {
@@ -165,6 +170,7 @@ class RunningControl implements Control {
     this.#beats.push(clock.every(DETECTION_MS, () => this.#keepDetection()));
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
+    this.compliance.start(this.picture.sampleFacts.collectors());
     // What was learnt before is there before the first reading is looked at.
     void this.restoreDetection().then(() => this.#loop());
   }
@@ -209,6 +215,7 @@ class RunningControl implements Control {
     this.#leading.abort(new Error('control stops'));
     for (const stop of this.#beats) stop();
     this.picture.observers.close();
+    this.compliance.close();
     await this.#partWatch.close();
     this.picture.waker.wake();
     await this.desk.settled();

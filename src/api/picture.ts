@@ -9,6 +9,7 @@ import { UserSignal } from '../observe/user-signal.ts';
 import type { LeaderLease } from '../store/lease.ts';
 import type { ControlOptions } from './control.ts';
 import { Observers } from './observers.ts';
+import { SampleFacts } from './sample-facts.ts';
 import { Waker } from '../base/waker.ts';
 
 /** What never changes the routing. */
@@ -23,6 +24,7 @@ export class Picture {
   readonly waker: Waker;
   readonly userSignal = new UserSignal();
   readonly observers: Observers;
+  readonly sampleFacts: SampleFacts;
   /** Readings that the loop has not looked at yet. */
   readonly samples: Sample[] = [];
   readonly #heardAt = new Map<string, number>();
@@ -36,6 +38,7 @@ export class Picture {
     this.#options = options;
     this.#lease = lease;
     this.world = new World(clock);
+    this.sampleFacts = new SampleFacts(this.world, clock);
     this.waker = new Waker(clock);
     this.#snapshots = new SnapshotWriter(state.snapshotFile, clock);
     this.secrets = new Secrets(state.secrets, random);
@@ -47,6 +50,7 @@ export class Picture {
   /** Takes a reading. What changes the routing is published at once; the rest waits for the loop. */
   take(sample: Sample): void {
     this.samples.push(sample);
+    this.sampleFacts.take(sample);
     this.#heardAt.set(sample.vantage, sample.at);
     if (sample.kind === 'requests') this.userSignal.add(sample);
     const isRoutine = ROUTINE.has(sample.kind);

@@ -4,6 +4,7 @@ import { readTakeovers } from '../heal/leadership-store.ts';
 import { leaveOf } from '../heal/leave.ts';
 import type { Policy } from '../heal/situation.ts';
 import type { Surroundings } from '../healer.ts';
+import { rulesOf } from '../resources/profile.ts';
 import type { Control } from './control.ts';
 
 /** What people allow: stops, freezes, playbooks (theirs before ours), rules of the regulations. */
@@ -20,11 +21,7 @@ export function policyOf({ world }: Control): Policy {
       allow: spec.allow,
     })),
     playbooks: [...playbooks, ...BUILTIN_PLAYBOOKS],
-    rules: profiles.map(({ metadata, spec }) => ({
-      profile: metadata.name,
-      residency: spec.moves.residency,
-      needsApproval: spec.moves.needsApproval,
-    })),
+    rules: profiles.map(rulesOf),
     ...leaveOf(world.declared.policy),
   };
 }

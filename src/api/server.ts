@@ -23,12 +23,17 @@ import type { Leader } from '../heal/repair-desk.ts';
 import { pardon } from '../heal/trust-store.ts';
 import { addStop, liftStops } from '../heal/stop-store.ts';
 import type { Actor } from '../ledger/entry.ts';
+import { builtinProfiles } from '../resources/builtin-profiles.ts';
+import { checkContract } from '../resources/contract.ts';
+import { formatPath } from '../resources/field-path.ts';
+import type { Profile } from '../resources/profile.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
 import { explanationOf, seriesLike } from './explanation.ts';
 import { policyOf } from './policy.ts';
+import { controlView, postureView, tenantPostureView } from './posture-views.ts';
 import { incidentSummary, incidentView, planView, repairsView, statusView, trustView } from './views.ts';
 
 const documentsSchema = z
@@ -203,6 +208,15 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
       })),
     };
   });
+  const nameParams = z.object({ name: z.string() });
+  app.get('/v1/posture', () => postureView(control));
+  app.get('/v1/posture/:name', { schema: { params: nameParams } }, ({ params }) =>
+    tenantPostureView(control, params.name),
+  );
+  const tenantQuery = z.object({ tenant: z.string().optional() });
+  app.get('/v1/controls/:name', { schema: { params: nameParams, querystring: tenantQuery } }, ({ params, query }) =>
+    controlView(control, params.name, query.tenant),
+  );
   app.get('/openapi.json', () => app.swagger());
 }
 
@@ -266,6 +280,10 @@ function writes(plain: FastifyInstance, control: Control): void {
       resource: parseResource(each.resource),
       baseFolder: each.baseFolder,
     }));
+    checkLaw(
+      submissions.map(({ resource }) => resource),
+      control.world.declared.profiles,
+    );
     const applied = await fencedTransaction(database, lease, async (tx) => {
       const { by, expected } = body;
       const done = await applyResources(tx, submissions, { by, ...(expected ? { expected } : {}) });
@@ -341,6 +359,22 @@ function parseResource(document: unknown): Resource {
   throw new KinError('manifest.invalid', z.prettifyError(parsed.error));
 }
 
+/** What only the server can tell: contracts and names against the profiles that are in force here. */
+function checkLaw(submitted: readonly Resource[], inForce: readonly Profile[]): void {
+  const own = submitted.filter((each) => each.kind === 'Profile');
+  const builtin = new Set(builtinProfiles().map(({ metadata }) => metadata.name));
+  const reserved = own.find(({ metadata }) => builtin.has(metadata.name));
+  if (reserved)
+    throw new KinError('manifest.invalid', `${resourceKey(reserved)} comes with Kintsugi; name yours otherwise`);
+  const replaced = new Set(own.map(({ metadata }) => metadata.name));
+  const profiles = [...inForce.filter(({ metadata }) => !replaced.has(metadata.name)), ...own];
+  for (const tenant of submitted.filter((each) => each.kind === 'Tenant')) {
+    const [wrong] = checkContract(tenant, profiles);
+    if (wrong)
+      throw new KinError('manifest.invalid', `${resourceKey(tenant)}: ${formatPath(wrong.path)} ${wrong.message}`);
+  }
+}
+
 function health(app: FastifyInstance, control: Control): void {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
@@ -373,6 +407,22 @@ function health(app: FastifyInstance, control: Control): void {
       collect() {
         this.reset();
         for (const { workload, ready } of control.world.instances()) this.inc({ workload }, ready ? 1 : 0);
+      },
+    }),
+  );
+  registry.registerMetric(
+    new Gauge({
+      name: 'kintsugi_controls',
+      help: 'Controls by tenant, framework and result: satisfied, not-satisfied, unknown',
+      labelNames: ['tenant', 'framework', 'result'],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const { tenant, framework, satisfied, notSatisfied, unknown } of postureView(control).rows) {
+          this.set({ tenant, framework, result: 'satisfied' }, satisfied);
+          this.set({ tenant, framework, result: 'not-satisfied' }, notSatisfied);
+          this.set({ tenant, framework, result: 'unknown' }, unknown);
+        }
       },
     }),
   );

@@ -189,13 +189,13 @@ test('stop and resume name their scope, reason and time', async () => {
 const TENANT = `apiVersion: kintsugi.dev/v1alpha1
 kind: Tenant
 metadata: { name: shop }
-spec: { regions: [eu], profiles: [gdpr] }
+spec: { regions: [eu], profiles: [house-rules] }
 `;
 
 test('apply sends the generations that it saw; names that are declared elsewhere are known', async () => {
   const file = join(root, 'tenant.yaml');
   writeFileSync(file, TENANT);
-  const profile = { kind: 'Profile', metadata: { name: 'gdpr' } };
+  const profile = { kind: 'Profile', metadata: { name: 'house-rules' } };
   await serve('control', {
     'GET /v1/export': { documents: [profile] },
     'POST /v1/plan': { current: [], generations: { 'Tenant/shop': 0 } },

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { declareCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
+import { declareControl } from './control.ts';
 import { declareDocs } from './docs.ts';
 import { declareDown } from './down.ts';
 import { declareDrill } from './drill.ts';
@@ -13,6 +14,7 @@ import { declareLedger } from './ledger.ts';
 import { declareLogs } from './logs.ts';
 import { createPaint } from './paint.ts';
 import { declarePlanAndApply } from './plan-apply.ts';
+import { declarePosture } from './posture.ts';
 import { declareRepairs } from './repairs.ts';
 import { declareTrust } from './trust.ts';
 import { declareSchema } from './schema.ts';
@@ -56,6 +58,8 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareExplain(program, binder);
   declareRepairs(program, binder);
   declareTrust(program, binder);
+  declarePosture(program, binder);
+  declareControl(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);
   declareSlo(program, binder);

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { TenantView } from '../diagnose/fleet-view.ts';
-import { gate, type MoveRules } from './gate.ts';
+import { type Footprint, gate, type MoveRules } from './gate.ts';
 
 const RULES: readonly MoveRules[] = [
   { profile: 'gdpr', residency: 'strict', needsApproval: [] },
@@ -13,10 +13,16 @@ function tenant(name: string, regions: readonly string[], ...profiles: readonly 
     name,
     regions,
     profiles,
+    processors: [],
+    hasEmergencyAccess: false,
     dataClasses: [],
     limits: { requestsPerSecond: 1, concurrency: 1 },
     mitigations: [],
   };
+}
+
+function footprint(move: string, instances: readonly string[], tenants: readonly string[]): Footprint {
+  return { move, deeds: [], tenants, after: { instances }, claims: {} };
 }
 
 const TENANTS = [
@@ -52,14 +58,15 @@ const table: readonly [move: string, regions: string[], tenants: string[], kind:
 ];
 
 test.each(table)('%s in %j for %j: %s', (move, regions, tenants, kind, who) => {
-  const ruling = gate({ move, regions, tenants }, TENANTS, RULES);
+  const ruling = gate(footprint(move, regions, tenants), TENANTS, RULES);
   expect(ruling.kind).toBe(kind);
-  if (ruling.kind !== 'permit') expect(ruling.tenant).toBe(who);
+  expect(ruling.tenants.find((each) => each.kind === kind && kind !== 'permit')?.tenant).toBe(who);
+  expect([...ruling.permitted, ...ruling.held].toSorted()).toEqual(tenants.toSorted());
 });
 
 test('a refusal names its clause and its reason', () => {
-  const denied = gate({ move: 'replace', regions: ['us'], tenants: ['strict'] }, TENANTS, RULES);
+  const denied = gate(footprint('replace', ['us'], ['strict']), TENANTS, RULES);
   expect(denied).toMatchObject({ clause: 'gdpr: residency', reason: 'strict may not be in us' });
-  const asks = gate({ move: 'rollback', regions: ['eu'], tenants: ['asks'] }, TENANTS, RULES);
+  const asks = gate(footprint('rollback', ['eu'], ['asks']), TENANTS, RULES);
   expect(asks).toMatchObject({ clause: 'hipaa', reason: 'hipaa asks for a person before rollback' });
 });

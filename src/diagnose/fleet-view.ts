@@ -174,7 +174,11 @@ export interface TenantView {
   readonly name: string;
   readonly regions: readonly string[];
   readonly profiles: readonly string[];
+  /** Third parties that may touch its data. */
+  readonly processors: readonly string[];
   readonly dataClasses: readonly string[];
+  /** Whether it has a way in that a quarantine leaves open. */
+  readonly hasEmergencyAccess: boolean;
   readonly limits: { readonly requestsPerSecond: number; readonly concurrency: number };
   readonly mitigations: readonly { readonly id: string; readonly kind: 'throttle' | 'quarantine' | 'shed' }[];
 }

@@ -3,6 +3,8 @@ import type { VersionView } from '../diagnose/fleet-view.ts';
 import type { Mitigation } from '../heal/fleet.ts';
 import { readStops } from '../heal/stop-store.ts';
 import type { Stop } from '../heal/situation.ts';
+import { builtinProfiles } from '../resources/builtin-profiles.ts';
+import type { Exception } from '../resources/exception.ts';
 import type { Freeze } from '../resources/freeze.ts';
 import type { Playbook } from '../resources/playbook.ts';
 import type { Policy } from '../resources/policy.ts';
@@ -52,7 +54,9 @@ export interface Declared {
   readonly tenants: readonly Tenant[];
   readonly workloads: readonly DeclaredWorkload[];
   readonly playbooks: readonly Playbook[];
+  /** What comes with Kintsugi, then what people declared under other names. */
   readonly profiles: readonly Profile[];
+  readonly exceptions: readonly Exception[];
   readonly freezes: readonly Freeze[];
   readonly policy: Policy | undefined;
   readonly mitigations: readonly StandingMitigation[];
@@ -64,6 +68,7 @@ export const NOTHING_DECLARED: Declared = {
   workloads: [],
   playbooks: [],
   profiles: [],
+  exceptions: [],
   freezes: [],
   policy: undefined,
   mitigations: [],
@@ -101,7 +106,8 @@ export async function readDeclared(database: Database): Promise<Declared> {
     tenants: resources.filter((each) => each.kind === 'Tenant'),
     workloads,
     playbooks: resources.filter((each) => each.kind === 'Playbook'),
-    profiles: resources.filter((each) => each.kind === 'Profile'),
+    profiles: allProfiles(resources.filter((each) => each.kind === 'Profile')),
+    exceptions: resources.filter((each) => each.kind === 'Exception'),
     freezes: resources.filter((each) => each.kind === 'Freeze'),
     policy: resources.find((each) => each.kind === 'Policy'),
     mitigations: mitigations.map((row) => ({
@@ -113,6 +119,13 @@ export async function readDeclared(database: Database): Promise<Declared> {
     })),
     stops,
   };
+}
+
+/** What the law asks is not redefined under its own name. */
+function allProfiles(own: readonly Profile[]): readonly Profile[] {
+  const builtin = builtinProfiles();
+  const reserved = new Set(builtin.map(({ metadata }) => metadata.name));
+  return [...builtin, ...own.filter(({ metadata }) => !reserved.has(metadata.name))];
 }
 
 function toVersion(row: {

@@ -17,6 +17,9 @@ export function routingOf(world: World): SnapshotContent {
         pathPrefixes: spec.identify.pathPrefixes,
         headers: spec.identify.headers,
         apiKeySha256: spec.identify.apiKeys.map((key) => key.sha256),
+        emergencyKeySha256: spec.identify.apiKeys
+          .filter((key) => spec.emergency.apiKeys.includes(key.name))
+          .map((key) => key.sha256),
         requireKey: spec.requireKey,
         limits: spec.limits,
         audit: spec.audit,

@@ -41,6 +41,21 @@ test('the holder of one key is refused', async () => {
   expect(await statusOf(port, { headers: { 'x-api-key': 'k-calm' } })).toBe(200);
 });
 
+test('a quarantine of a tenant or a workload leaves the way for emergencies open, and nothing narrower or milder does', async () => {
+  const keys = [sha256('k-day'), sha256('k-night')];
+  world.tenants[0] = tenantEntry('acme', { apiKeySha256: keys, emergencyKeySha256: [sha256('k-night')] });
+  world.mitigations = [mitigationEntry({ tenant: 'acme' }), mitigationEntry({ id: 'mit_2', workload: 'web' })];
+  const port = await open();
+  expect(await statusOf(port, { headers: { 'x-api-key': 'k-day' } })).toBe(503);
+  expect(await statusOf(port, { headers: { 'x-api-key': 'k-night' } })).toBe(200);
+  expect(await statusOf(port, { headers: { authorization: 'Bearer k-night' } })).toBe(200);
+  expect(await statusOf(port, { host: 'other.test' })).toBe(503);
+  world.mitigations = [mitigationEntry({ tenant: 'acme', route: 'GET /reports' })];
+  world.publish();
+  await until(async () => (await statusOf(port)) === 200);
+  expect(await statusOf(port, { path: '/reports', headers: { 'x-api-key': 'k-night' } })).toBe(503);
+});
+
 test('a route is held to a rate', async () => {
   const route = 'GET /slow';
   world.mitigations = [mitigationEntry({ kind: 'throttle', tenant: 'acme', route, requestsPerSecond: 2 })];

@@ -16,6 +16,7 @@ interface Bucket {
 /** A request as far as a mitigation asks about it. */
 export interface Claimant {
   readonly tenant: string;
+  readonly emergencyKeySha256: readonly string[];
   readonly workload: string | undefined;
   readonly method: string;
   readonly path: string;
@@ -41,9 +42,12 @@ export class Mitigations {
     this.#workers = options.workers;
   }
 
-  /** Whether one of those that need no fingerprint holds the request. */
+  /**
+   * Whether one of those that need no fingerprint holds the request. What refuses a whole tenant or workload lets those
+   * through that hold a key for emergencies; a rate binds them too.
+   */
   holdAtDoor(entries: readonly Entry[], claimant: Claimant): Held | undefined {
-    return this.#hold(entries, (each) => each.fingerprint === null && fits(each, claimant));
+    return this.#hold(entries, (each) => each.fingerprint === null && fits(each, claimant) && !passes(each, claimant));
   }
 
   /** Whether one of those on exactly this request holds it. */
@@ -95,6 +99,11 @@ function fits(entry: Entry, { tenant, workload, method, path, headers }: Claiman
   if (entry.workload !== null && entry.workload !== workload) return false;
   if (entry.route !== null && entry.route !== routeTemplate(method, path)) return false;
   return entry.keySha256 === null || entry.keySha256 === digestOfKey(headers);
+}
+
+function passes({ kind, route, keySha256 }: Entry, { emergencyKeySha256, headers }: Claimant): boolean {
+  if (kind === 'throttle' || route !== null || keySha256 !== null || emergencyKeySha256.length === 0) return false;
+  return emergencyKeySha256.includes(digestOfKey(headers) ?? '');
 }
 
 function digestOfKey(headers: IncomingHttpHeaders): string | undefined {

@@ -21,6 +21,8 @@ export const snapshotSchema = z.object({
       pathPrefixes: z.array(z.string()),
       headers: z.array(z.object({ name: z.string(), value: z.string() })),
       apiKeySha256: z.array(z.string()),
+      /** Of those: keys that are let through while the tenant is kept out. */
+      emergencyKeySha256: z.array(z.string()).default([]),
       requireKey: z.boolean(),
       limits: z.object({ requestsPerSecond: z.number(), burst: z.number(), concurrency: z.number() }),
       audit: z.enum(['required', 'best-effort']),

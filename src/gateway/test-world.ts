@@ -31,6 +31,7 @@ export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): Tena
     pathPrefixes: [],
     headers: [],
     apiKeySha256: [],
+    emergencyKeySha256: [],
     requireKey: false,
     limits: { requestsPerSecond: 10_000, burst: 10_000, concurrency: 1_000 },
     audit: 'best-effort',

@@ -162,7 +162,8 @@ export class Traffic {
   ): Held | undefined {
     const { mitigations } = table.snapshot;
     if (mitigations.length === 0) return undefined;
-    const claimant = { tenant: tenant.name, workload: route?.workload, method, path, headers };
+    const { name, emergencyKeySha256 } = tenant;
+    const claimant = { tenant: name, emergencyKeySha256, workload: route?.workload, method, path, headers };
     return this.#options.mitigations.holdAtDoor(mitigations, claimant);
   }
 

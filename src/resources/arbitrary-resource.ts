@@ -80,6 +80,13 @@ const specs: Readonly<Record<Kind, fc.Arbitrary<unknown>>> = {
     from: fc.constant('2026-01-01T00:00:00Z'),
     until: fc.constant('2026-01-02T00:00:00+01:00'),
   }),
+  Exception: fc.record({
+    control: fc.stringMatching(/^[A-Za-z][A-Za-z0-9._-]{0,20}$/),
+    owner: someText,
+    reason: someText,
+    compensatingControl: someText,
+    expires: fc.constant('2027-01-01T00:00:00Z'),
+  }),
   Policy: fc.record({
     environment: fc.constantFrom(...ENVIRONMENTS),
     drills: fc.record({ ageDaysMax: fc.constantFrom(null, 1, 30) }, { requiredKeys: [] }),

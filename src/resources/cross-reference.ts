@@ -1,4 +1,6 @@
+import { checkContract } from './contract.ts';
 import type { Complaint } from './manifest-document.ts';
+import type { Profile } from './profile.ts';
 import { type Kind, KINDS, type Resource, resourceKey } from './resource.ts';
 import { suggestion } from './schema-issue.ts';
 import type { Tenant } from './tenant.ts';
@@ -18,11 +20,17 @@ export interface ReferenceCheck {
 type Names = Readonly<Record<Kind, ReadonlySet<string>>>;
 
 /**
- * What only shows when all resources are seen together: names that nothing has, cycles, and two that claim the same
- * requests. `known` are further keys (`Profile/gdpr`) that may be referred to.
+ * What only shows when all resources are seen together: names that nothing has, cycles, two that claim the same requests,
+ * and contracts that loosen the law. `known` are further keys (`Tenant/shop`) that may be referred to; `builtin` are the
+ * profiles that come with Kintsugi.
  */
-export function checkReferences(resources: readonly Resource[], known: readonly string[]): ReferenceCheck {
-  const names = namesOf([...known, ...resources.map(resourceKey)]);
+export function checkReferences(
+  resources: readonly Resource[],
+  known: readonly string[],
+  builtin: readonly Profile[],
+): ReferenceCheck {
+  const names = namesOf([...known, ...builtin.map(resourceKey), ...resources.map(resourceKey)]);
+  const profiles = [...builtin, ...resources.filter((resource) => resource.kind === 'Profile')];
   const workloads = resources.filter((resource) => resource.kind === 'Workload');
   const tenants = resources.filter((resource) => resource.kind === 'Tenant');
   return {
@@ -32,6 +40,9 @@ export function checkReferences(resources: readonly Resource[], known: readonly 
       ...cycles(workloads),
       ...doubleClaims(tenants, tenantClaims),
       ...doubleClaims(workloads, routeClaims),
+      ...tenants.flatMap((tenant) => checkContract(tenant, profiles).map((each) => ({ resource: tenant, ...each }))),
+      ...resources.flatMap((resource) => reservedName(resource, builtin)),
+      ...resources.flatMap((resource) => unknownControl(resource, profiles)),
     ],
     warnings: regionsWithoutWorkload(tenants, workloads),
   };
@@ -56,7 +67,9 @@ function danglingNames(resource: Resource, names: Names): ReferenceComplaint[] {
     case 'Workload':
       return check('Workload', 'dependsOn', resource.spec.dependsOn);
     case 'Tenant':
-      return check('Profile', 'profiles', resource.spec.profiles);
+      return [...check('Profile', 'profiles', resource.spec.profiles), ...strangeKeys(resource)];
+    case 'Exception':
+      return check('Tenant', 'tenants', resource.spec.tenants);
     case 'Playbook':
     case 'Freeze':
       return check('Workload', 'workloads', resource.spec.workloads);
@@ -64,6 +77,35 @@ function danglingNames(resource: Resource, names: Names): ReferenceComplaint[] {
     case 'Policy':
       return [];
   }
+}
+
+/** A way in for emergencies that no key opens is none. */
+function strangeKeys(tenant: Tenant): ReferenceComplaint[] {
+  const names = tenant.spec.identify.apiKeys.map(({ name }) => name);
+  return tenant.spec.emergency.apiKeys.flatMap((name, index) => {
+    if (names.includes(name)) return [];
+    const message = `the tenant has no API key named ${name}${suggestion(name, names)}`;
+    return [{ resource: tenant, path: ['spec', 'emergency', 'apiKeys', index], message }];
+  });
+}
+
+/** What the law asks is not redefined under its own name. */
+function reservedName(resource: Resource, builtin: readonly Profile[]): ReferenceComplaint[] {
+  const { name } = resource.metadata;
+  if (resource.kind !== 'Profile' || builtin.every((each) => each.metadata.name !== name)) return [];
+  const message = `${name} comes with Kintsugi: leave this one out, or give it another name and list both at the tenant`;
+  return [{ resource, path: ['metadata', 'name'], message }];
+}
+
+/** Profiles that are declared elsewhere may have the control: then only the server can tell. */
+function unknownControl(resource: Resource, profiles: readonly Profile[]): ReferenceComplaint[] {
+  if (resource.kind !== 'Exception') return [];
+  const ids = profiles.flatMap(({ spec }) => spec.controls.map(({ id }) => id));
+  const { control } = resource.spec;
+  if (ids.includes(control)) return [];
+  return [
+    { resource, path: ['spec', 'control'], message: `no profile has a control ${control}${suggestion(control, ids)}` },
+  ];
 }
 
 /** `${dependency.NAME.url}` stands for an address only when the workload says that it depends on NAME. */

@@ -110,9 +110,9 @@ test('a region without instances is only a doubt', () => {
 });
 
 test('what is known from elsewhere may be referred to', () => {
-  const text = tenant('one', '{ regions: [eu], profiles: [gdpr] }');
-  expect(messageOf(() => parse(text))).toContain('there is no Profile named gdpr');
-  expect(parse(text, ['Profile/gdpr']).resources).toHaveLength(1);
+  const text = tenant('one', '{ regions: [eu], profiles: [own] }');
+  expect(messageOf(() => parse(text))).toContain('there is no Profile named own');
+  expect(parse(text, ['Profile/own']).resources).toHaveLength(1);
 });
 
 test('a resource that is wrong in itself does not make wrong what refers to it', () => {

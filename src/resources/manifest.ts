@@ -2,10 +2,11 @@ import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
+import { builtinProfiles } from './builtin-profiles.ts';
 import { checkReferences } from './cross-reference.ts';
 import { type Complaint, type ManifestDocument, type ManifestSource, readDocuments } from './manifest-document.ts';
 import { formatProblem, type ManifestProblem, manifestFault } from './manifest-problem.ts';
-import { API_VERSION, nameSchema } from './metadata.ts';
+import { API_VERSION, profileNameSchema } from './metadata.ts';
 import { type Kind, KINDS, type Resource, resourceKey, SCHEMAS } from './resource.ts';
 import { complaintsOf, suggestion } from './schema-issue.ts';
 
@@ -28,7 +29,7 @@ export interface LoadedManifests {
 }
 
 export interface ManifestOptions {
-  /** Keys of resources that are not in these manifests but may be referred to: `Profile/gdpr`. */
+  /** Keys of resources that are not in these manifests but may be referred to: `Tenant/shop`. */
   readonly known?: readonly string[];
 }
 
@@ -117,7 +118,7 @@ export function parseManifests(sources: readonly ManifestSource[], options: Mani
   }
   // A resource that is wrong in itself still has its name: what refers to it is not wrong too.
   const known = [...declared.keys(), ...(options.known ?? [])];
-  const { errors, warnings } = checkReferences([...accepted.keys()], known);
+  const { errors, warnings } = checkReferences([...accepted.keys()], known, builtinProfiles());
   const tell = (complaint: Complaint & { resource: Resource }) =>
     accepted.get(complaint.resource)?.problemAt(complaint);
   problems.push(...errors.map(tell).filter((found) => found !== undefined));
@@ -160,7 +161,7 @@ function checkWord(field: string, word: unknown, known: readonly string[]): Comp
 /** Notes the name of a document, also of one that is wrong otherwise. */
 function checkUnique(document: ManifestDocument, declared: Map<string, ManifestDocument>): Complaint[] {
   const { kind, metadata } = (document.value ?? {}) as { kind?: unknown; metadata?: { name?: unknown } | null };
-  const name = nameSchema.safeParse(metadata?.name).data;
+  const name = profileNameSchema.safeParse(metadata?.name).data;
   if (name === undefined || typeof kind !== 'string' || !KINDS.includes(kind as Kind)) return [];
   const key = resourceKey({ kind: kind as Kind, metadata: { name } });
   const first = declared.get(key);

@@ -12,18 +12,31 @@ export const nameSchema = z
   // The one name of this form that every plain object already has: states and tables are keyed by names.
   .refine((name) => name !== 'constructor', 'must not be a word of the language');
 
-const metadataSchema = z.strictObject({
-  name: nameSchema.describe('Unique among resources of its kind'),
+/** RFC 1123 subdomain: labels with dots between them, because frameworks carry their version in their name. */
+export const profileNameSchema = z
+  .string()
+  .max(63)
+  .regex(
+    /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/,
+    'must be lower-case letters, digits, hyphens and dots, at most 63 characters',
+  )
+  .refine((name) => name !== 'constructor', 'must not be a word of the language');
+
+const metadataFields = {
   labels: z.record(z.string(), z.string()).default({}).describe('Free labels for people and selectors'),
   annotations: z.record(z.string(), z.string()).default({}).describe('Notes that Kintsugi does not interpret'),
-});
+};
 
 /** The envelope of every resource: `apiVersion`, `kind`, `metadata`, `spec`. */
-export function resourceSchema<Kind extends string, Spec extends z.ZodType>(kind: Kind, spec: Spec) {
+export function resourceSchema<Kind extends string, Spec extends z.ZodType>(
+  kind: Kind,
+  spec: Spec,
+  name: z.ZodType<string, string> = nameSchema,
+) {
   return z.strictObject({
     apiVersion: z.literal(API_VERSION),
     kind: z.literal(kind),
-    metadata: metadataSchema,
+    metadata: z.strictObject({ name: name.describe('Unique among resources of its kind'), ...metadataFields }),
     spec,
   });
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Exception, exceptionSchema } from './exception.ts';
 import { type Freeze, freezeSchema } from './freeze.ts';
 import { type Playbook, playbookSchema } from './playbook.ts';
 import { type Policy, policySchema } from './policy.ts';
@@ -13,12 +14,13 @@ export const SCHEMAS = {
   Playbook: playbookSchema,
   Profile: profileSchema,
   Freeze: freezeSchema,
+  Exception: exceptionSchema,
   Policy: policySchema,
 } as const;
 
 export type Kind = keyof typeof SCHEMAS;
 export const KINDS = Object.keys(SCHEMAS) as Kind[];
-export type Resource = Tenant | Workload | Playbook | Profile | Freeze | Policy;
+export type Resource = Tenant | Workload | Playbook | Profile | Freeze | Exception | Policy;
 
 /** `Tenant/clinic-de`: how a resource is named in output, records and references. */
 export function resourceKey(resource: Pick<Resource, 'kind'> & { metadata: { name: string } }): string {

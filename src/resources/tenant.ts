@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
+import { controlIdSchema } from './control.ts';
+import { durationMsSchema, nameSchema, profileNameSchema, resourceSchema } from './metadata.ts';
 
 const objectivesSchema = z.strictObject({
   availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
@@ -36,7 +37,7 @@ export const tenantSchema = resourceSchema(
   'Tenant',
   z.strictObject({
     displayName: z.string().optional(),
-    profiles: z.array(nameSchema).default([]).describe('Regulations it lives under; names of Profile resources'),
+    profiles: z.array(profileNameSchema).default([]).describe('Regulations it lives under; names of Profile resources'),
     regions: z.array(nameSchema).min(1).describe('Where its requests and data may be, the preferred one first'),
     processors: z.array(z.string()).default([]).describe('Third parties that may touch its data'),
     dataClasses: z.array(z.enum(['personal', 'health', 'payment', 'none'])).default(['personal']),
@@ -61,6 +62,29 @@ export const tenantSchema = resourceSchema(
     configSoakMs: durationMsSchema
       .default(600_000)
       .describe('How long a value must have served without an incident of the tenant before it counts as good'),
+    emergency: z
+      .strictObject({
+        apiKeys: z
+          .array(nameSchema)
+          .default([])
+          .describe(
+            'Names of its own API keys that are let through while it, or the workload, is kept out by a quarantine',
+          ),
+      })
+      .prefault({})
+      .describe('The way in for emergencies, which some laws ask for'),
+    contract: z
+      .array(
+        z.strictObject({
+          control: controlIdSchema,
+          parameter: z.string().min(1),
+          value: z.union([z.number(), z.array(z.string().min(1)).max(100)]),
+          source: z.string().min(1).describe('Where it was agreed: the contract and its section'),
+        }),
+      )
+      .max(1_000)
+      .default([])
+      .describe('Thresholds of controls that were agreed with it; what is law can be tightened and never loosened'),
     audit: z
       .enum(['required', 'best-effort'])
       .default('best-effort')

@@ -35,7 +35,17 @@ export function workloadView(name: string, more: Partial<WorkloadView> = {}): Wo
 
 export function tenantView(name: string, more: Partial<TenantView> = {}): TenantView {
   const limits = { requestsPerSecond: 200, concurrency: 64 };
-  return { name, regions: ['eu'], profiles: [], dataClasses: ['personal'], limits, mitigations: [], ...more };
+  return {
+    name,
+    regions: ['eu'],
+    profiles: [],
+    processors: [],
+    hasEmergencyAccess: false,
+    dataClasses: ['personal'],
+    limits,
+    mitigations: [],
+    ...more,
+  };
 }
 
 export function fleetView(workloads: readonly WorkloadView[], tenants = [tenantView('shop')]): FleetView {

@@ -1,10 +1,11 @@
 /** Guards that ask who gave leave: people, their policy and the law. */
-import { gate } from '../../comply/gate.ts';
+import { gate, type Ruling } from '../../comply/gate.ts';
 import { type FleetView, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../../resources/playbook.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
 import { levelOf } from '../trust.ts';
+import { footprintOf } from './footprint.ts';
 import { ask, deedsOf, deny, type Guard, type Review, threshold } from './guard.ts';
 
 export const stop: Guard = {
@@ -123,14 +124,21 @@ export const regulation: Guard = {
   helps: 'person',
   review({ plan, fleet, policy }) {
     const rulings = plan.steps
-      .map(({ move, touch: { regions, tenants } }) => gate({ move, regions, tenants }, fleet.tenants, policy.rules))
+      .map((step) => gate(footprintOf(step, fleet), fleet.tenants, policy.rules))
       .filter((ruling) => ruling.kind !== 'permit');
     const denied = rulings.find((ruling) => ruling.kind === 'deny');
-    if (denied) return deny(`${denied.clause}: ${denied.reason}`, 'choose a lawful place');
+    if (denied) return deny(`${denied.clause}: ${denied.reason}`, lawfulInstead(denied));
     const asks = rulings[0];
     return asks && ask(`${asks.clause}: ${asks.reason}`, '`kintsugi approve`');
   },
 };
+
+/** Those who are permitted may still move, if the move can be made for them alone. */
+function lawfulInstead({ permitted, held }: Ruling): string {
+  return permitted.length === 0
+    ? 'choose a lawful place or move'
+    : `choose a lawful place or move; for ${permitted.join(', ')} without ${held.join(', ')} it is lawful`;
+}
 
 export const consent: Guard = {
   number: 18,

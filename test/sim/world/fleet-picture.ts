@@ -92,5 +92,14 @@ function tenantView(
 ): TenantView {
   const { regions, profiles, dataClasses, perSecond } = words;
   const limits = words.limits ?? { requestsPerSecond: Math.max(10, perSecond * 10), concurrency: 64 };
-  return { name, regions, profiles, dataClasses, limits, mitigations: mitigations.ofTenant(name) };
+  return {
+    name,
+    regions,
+    profiles,
+    processors: [],
+    hasEmergencyAccess: false,
+    dataClasses,
+    limits,
+    mitigations: mitigations.ofTenant(name),
+  };
 }

@@ -1,0 +1,83 @@
+import { type Clock, fromIso } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Random } from '../base/random.ts';
+import { type Obliged, Posture, type Turn } from '../comply/posture.ts';
+import type { Declared } from '../drivers/declared.ts';
+import type { Collector } from '../observe/collector.ts';
+import { type CollectorListener, CollectorRounds } from '../observe/collector-rounds.ts';
+import type { Fact } from '../observe/fact.ts';
+import { contractOf } from '../resources/contract.ts';
+import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
+import type { Tenant } from '../resources/tenant.ts';
+
+/** Below the shortest freshness by far. */
+const SETTLE_MS = 1_000;
+
+/** The posture of this control process: what people declared and what collectors measured flow into it. */
+export class Compliance implements CollectorListener {
+  readonly posture = new Posture();
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #rounds: CollectorRounds;
+  readonly #frameworks = new WeakMap<Profile, Framework>();
+  #declared = '';
+  #stop: () => void = () => undefined;
+
+  constructor(options: { readonly clock: Clock; readonly random: Random; readonly log: Log }) {
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#rounds = new CollectorRounds({ clock: options.clock, random: options.random, listener: this });
+  }
+
+  start(collectors: readonly Collector[]): void {
+    this.#rounds.start(collectors);
+    this.#stop = this.#clock.every(SETTLE_MS, () => this.#tell(this.posture.settle(this.#clock.now())));
+  }
+
+  close(): void {
+    this.#stop();
+    this.#rounds.close();
+  }
+
+  /** Takes what is declared now; cheap when nothing of it changed. */
+  declare({ tenants, profiles, exceptions }: Pick<Declared, 'tenants' | 'profiles' | 'exceptions'>): void {
+    const digest = JSON.stringify([tenants.map((each) => [termsOf(each), each.spec.contract]), profiles, exceptions]);
+    if (digest === this.#declared) return;
+    this.#declared = digest;
+    const deviations = exceptions.map(({ metadata, spec: { expires, ...spec } }) => {
+      return { ...spec, name: metadata.name, expiresAt: fromIso(expires) };
+    });
+    const frameworks = profiles.map((profile) => this.#compiled(profile));
+    const obliged = tenants.map((tenant): Obliged => ({ ...termsOf(tenant), contract: contractOf(tenant, profiles) }));
+    this.#tell(this.posture.declare({ tenants: obliged, frameworks, deviations }, this.#clock.now()));
+  }
+
+  onReport({ name }: Collector, facts: readonly Fact[]): void {
+    this.#tell(this.posture.report(name, facts, this.#clock.now()));
+  }
+
+  onBlind({ name, facts }: Collector, reason: string): void {
+    this.#log.warn({ collector: name, reason }, 'a collector measured nothing');
+    this.posture.blind(facts, `collector ${name} measured nothing: ${reason}`);
+  }
+
+  #compiled(profile: Profile): Framework {
+    const framework = this.#frameworks.get(profile) ?? compileProfile(profile);
+    this.#frameworks.set(profile, framework);
+    return framework;
+  }
+
+  /** Results that turn are told once; the first look at everything is no news. */
+  #tell(turns: readonly Turn[]): void {
+    for (const { from, ...turn } of turns) {
+      if (from !== null && turn.to === 'not-satisfied') this.#log.warn({ ...turn, from }, 'a control is not satisfied');
+    }
+  }
+}
+
+function termsOf({ metadata, spec }: Tenant): Omit<Obliged, 'contract'> {
+  const { regions, processors, dataClasses, profiles, objectives } = spec;
+  const { availability, rtoMs, rpoMs } = objectives;
+  const terms = { name: metadata.name, regions, processors, dataClasses, availability, rtoMs, rpoMs };
+  return { terms, frameworks: profiles };
+}

@@ -1,0 +1,88 @@
+import type { Clock } from '../base/clock.ts';
+import type { World } from '../drivers/world.ts';
+import type { Collector } from '../observe/collector.ts';
+import type { Fact, Measured } from '../observe/fact.ts';
+import type { Sample } from '../observe/sample.ts';
+
+const EVERY_MS = 1_000;
+const TIMEOUT_MS = 1_000;
+/** A region that served a tenant within this time is one where it is served. */
+const SERVED_MS = 10 * 60_000;
+/** What was not seen for this long is gone: the store of a workload that was taken away. */
+const GONE_MS = 60 * 60_000;
+
+interface Seen {
+  readonly at: number;
+  readonly holds: boolean;
+  readonly reason: string;
+}
+
+/** `protection postgresql/records/eu/"public"."records"/row-level-security`: of the store `postgresql/records/eu`. */
+const PROTECTION = /^protection ((postgresql\/[^/]+\/([^/]+))\/.+\/row-level-security)$/;
+
+/** What the readings of the loop prove of compliance, without looking at anything twice. */
+export class SampleFacts {
+  readonly #world: World;
+  readonly #clock: Clock;
+  /** By the id of the protection. */
+  readonly #protections = new Map<string, Seen>();
+  /** By tenant: when each region last served it. */
+  readonly #served = new Map<string, Map<string, number>>();
+
+  constructor(world: World, clock: Clock) {
+    this.#world = world;
+    this.#clock = clock;
+  }
+
+  take(sample: Sample): void {
+    if (sample.kind === 'condition' && sample.condition === 'disabled') {
+      const { at, holds, reason } = sample;
+      if (PROTECTION.test(sample.asset)) this.#protections.set(sample.asset, { at, holds, reason });
+    }
+    if (sample.kind !== 'tries' || sample.ok === 0) return;
+    const regions = this.#served.get(sample.tenant) ?? new Map<string, number>();
+    this.#served.set(sample.tenant, regions.set(sample.region, sample.at));
+  }
+
+  collectors(): readonly Collector[] {
+    const rhythm = { everyMs: EVERY_MS, timeoutMs: TIMEOUT_MS };
+    return [
+      { name: 'protections', facts: ['rls.enabled'], ...rhythm, collect: async () => this.#protectionFacts() },
+      { name: 'gateways', facts: ['residency.instances'], ...rhythm, collect: async () => this.#residencyFacts() },
+    ];
+  }
+
+  /** One fact a store: protected when each of its tables is; as old as the oldest look at one of them. */
+  #protectionFacts(): readonly Fact[] {
+    const now = this.#clock.now();
+    for (const [id, { at }] of this.#protections) if (now - at > GONE_MS) this.#protections.delete(id);
+    const stores = Map.groupBy(this.#protections, ([asset]) => PROTECTION.exec(asset)?.[2] ?? '');
+    return [...stores].map(([subject, tables]): Fact => {
+      const region = PROTECTION.exec(tables[0]?.[0] ?? '')?.[3] ?? '';
+      const measured: Measured = { kind: 'value', value: tables.every(([, { holds }]) => !holds) };
+      const measuredAt = Math.min(...tables.map(([, { at }]) => at));
+      const tenants = this.#tenantsIn(region);
+      return { name: 'rls.enabled', subject, tenants, measured, measuredAt, collector: 'protections', evidence: null };
+    });
+  }
+
+  #residencyFacts(): readonly Fact[] {
+    const now = this.#clock.now();
+    return this.#world.declared.tenants.map(({ metadata: { name } }): Fact => {
+      const regions = [...(this.#served.get(name) ?? [])].filter(([, at]) => now - at <= SERVED_MS);
+      const measured: Measured =
+        regions.length === 0
+          ? { kind: 'unknown', reason: 'no request of it was served in the last ten minutes' }
+          : { kind: 'value', value: regions.map(([region]) => region).toSorted() };
+      const measuredAt = regions.length === 0 ? now : Math.max(...regions.map(([, at]) => at));
+      const place = { subject: name, tenants: [name], collector: 'gateways', evidence: null };
+      return { name: 'residency.instances', ...place, measured, measuredAt };
+    });
+  }
+
+  #tenantsIn(region: string): readonly string[] {
+    return this.#world.declared.tenants
+      .filter(({ spec }) => spec.regions.includes(region))
+      .map(({ metadata }) => metadata.name);
+  }
+}

@@ -1,0 +1,111 @@
+import type { Command } from 'commander';
+import type { Binder, Invocation } from './invocation.ts';
+import { renderRows, renderTable } from './table.ts';
+
+/** How a tenant stands under one framework. */
+export interface PostureRow {
+  readonly tenant: string;
+  readonly framework: string;
+  readonly satisfied: number;
+  readonly notSatisfied: number;
+  readonly unknown: number;
+  readonly addressed: number;
+}
+
+export interface PostureAnswer {
+  readonly at: string;
+  readonly rows: readonly PostureRow[];
+  /** Frameworks that a tenant names and that nobody knows. */
+  readonly unjudged: readonly { readonly tenant: string; readonly framework: string }[];
+  /** Only where one tenant was asked for. */
+  readonly results?: readonly ResultAnswer[];
+}
+
+export interface ResultAnswer {
+  readonly tenant?: string;
+  readonly control: string;
+  readonly title: string;
+  readonly framework: string;
+  readonly clause: string;
+  readonly level: 'required' | 'addressable';
+  readonly status: 'satisfied' | 'not-satisfied' | 'unknown';
+  readonly since: string;
+  readonly parameters: Readonly<Record<string, number | readonly string[]>>;
+  readonly reasons: readonly {
+    readonly status: string;
+    readonly text: string;
+    readonly measuredAt: string | null;
+    readonly collector: string | null;
+  }[];
+  readonly decidedBy: string | null;
+  readonly deviation: { readonly name: string; readonly owner: string; readonly expiresAt: string } | null;
+}
+
+export function declarePosture(program: Command, binder: Binder): void {
+  const posture = program
+    .command('posture')
+    .description(
+      'how the tenants stand under their regulations, worst first; one tenant with each control that is not met',
+    )
+    .argument('[tenant]')
+    .option('--all', 'of one tenant: also what is satisfied or not known');
+  binder.bind<{ all?: boolean }>(posture, async (invocation, { all }, tenant) => {
+    const path = tenant === undefined ? '/v1/posture' : `/v1/posture/${encodeURIComponent(tenant)}`;
+    const answer = await invocation.ask<PostureAnswer>('GET', path);
+    invocation.print(answer, () => renderPosture(invocation, answer, all === true));
+  });
+}
+
+function renderPosture(invocation: Invocation, { rows, unjudged, results }: PostureAnswer, all: boolean): string {
+  if (rows.length === 0 && unjudged.length === 0) return 'no tenant lives under a regulation\n';
+  const { paint } = invocation;
+  const columns = [
+    { title: 'tenant' },
+    { title: 'framework' },
+    { title: 'not satisfied', align: 'right' },
+    { title: 'unknown', align: 'right' },
+    { title: 'satisfied', align: 'right' },
+    { title: 'alternative', align: 'right' },
+  ] as const;
+  const table = renderTable(
+    columns,
+    rows.map(({ tenant, framework, satisfied, notSatisfied, unknown, addressed }) => [
+      tenant,
+      framework,
+      notSatisfied > 0 ? paint('red', String(notSatisfied)) : '0',
+      unknown > 0 ? paint('yellow', String(unknown)) : '0',
+      String(satisfied),
+      String(addressed),
+    ]),
+  );
+  const strange = unjudged.map(
+    ({ tenant, framework }) => `${tenant} names ${framework}, which nobody knows: every move for it is denied\n`,
+  );
+  return table + strange.join('') + (results ? renderResults(invocation, results, all) : HINT);
+}
+
+const HINT = '`kintsugi posture TENANT` names the controls, `kintsugi control ID` explains one\n';
+
+function renderResults(invocation: Invocation, results: readonly ResultAnswer[], all: boolean): string {
+  const shown = results.filter(({ status }) => all || status === 'not-satisfied');
+  if (shown.length === 0) {
+    const unknown = results.filter(({ status }) => status === 'unknown').length;
+    return `\nno control is known to be violated; ${unknown} are not known (--all lists them)\n`;
+  }
+  return `\n${renderRows(shown.flatMap((each) => resultRows(invocation, each)))}`;
+}
+
+function resultRows({ paint, time }: Invocation, result: ResultAnswer): readonly (readonly string[])[] {
+  const { control, title, status, since, reasons, decidedBy, deviation } = result;
+  const bad = reasons.filter((reason) => reason.status === status);
+  const texts = decidedBy === null ? bad.map(({ text }) => text) : [`${decidedBy} decides`];
+  const beside =
+    deviation === null ? [] : [`exception ${deviation.name} of ${deviation.owner}, until ${time(deviation.expiresAt)}`];
+  const head = [paintStatus(paint, status), control, title, `since ${time(since)}`];
+  return [head, ...[...texts, ...beside].map((text) => ['', '', text])];
+}
+
+export function paintStatus(paint: Invocation['paint'], status: ResultAnswer['status']): string {
+  if (status === 'satisfied') return paint('green', status);
+  return paint(status === 'unknown' ? 'yellow' : 'red', status);
+}

@@ -1,0 +1,60 @@
+import { afterEach, expect, test } from 'vitest';
+import { systemClock } from '../base/clock.ts';
+import { seededRandom } from '../base/random.ts';
+import type { Collector } from './collector.ts';
+import { CollectorRounds } from './collector-rounds.ts';
+import type { Fact } from './fact.ts';
+
+const told: string[] = [];
+const rounds = new CollectorRounds({
+  clock: systemClock,
+  random: seededRandom(1),
+  listener: {
+    onReport: ({ name }, facts) => void told.push(`${name} ${facts.length}`),
+    onBlind: ({ name }, reason) => void told.push(`${name} blind: ${reason}`),
+  },
+});
+afterEach(() => rounds.close());
+
+function collector(name: string, collect: Collector['collect']): Collector {
+  return { name, facts: ['audit.chain.valid'], everyMs: 5, timeoutMs: 50, collect };
+}
+
+function fact(name: Fact['name'], by: string): Fact {
+  const measured = { kind: 'value', value: true } as const;
+  return { name, subject: 'one', tenants: 'all', measured, measuredAt: 0, collector: by, evidence: null };
+}
+
+test('one that throws, hangs or says what is not its own is blind, and the others go on', async () => {
+  let running = 0;
+  let most = 0;
+  rounds.start([
+    collector('good', async () => {
+      running += 1;
+      most = Math.max(most, running);
+      await systemClock.sleep(1);
+      running -= 1;
+      return [fact('audit.chain.valid', 'good')];
+    }),
+    collector('throws', () => Promise.reject(new Error('no way'))),
+    collector('throws-at-once', () => {
+      throw new Error('not even a promise');
+    }),
+    collector('hangs', () => new Promise(() => undefined)),
+    collector('strange', async () => [fact('rls.enabled', 'strange')]),
+    collector('liar', async () => [fact('audit.chain.valid', 'good')]),
+  ]);
+  const has = (text: string) => told.some((each) => each.startsWith(text));
+  const all = [
+    'good 1',
+    'throws blind: ',
+    'throws-at-once blind: ',
+    'hangs blind: ',
+    'strange blind: ',
+    'liar blind: ',
+  ];
+  await expect.poll(() => all.every(has), { timeout: 5_000 }).toBe(true);
+  await expect.poll(() => told.filter((each) => each === 'good 1').length, { timeout: 5_000 }).toBeGreaterThan(2);
+  expect(most).toBe(1);
+  expect(told.find((each) => each.startsWith('hangs'))).toContain('it took longer than 0.05 s');
+});

@@ -1,0 +1,66 @@
+import type { Clock } from '../base/clock.ts';
+import { describeError } from '../base/errors.ts';
+import { jittered, type Random } from '../base/random.ts';
+import type { Collector } from './collector.ts';
+import type { Fact } from './fact.ts';
+
+/** Who hears what collectors measured, or why one measured nothing. */
+export interface CollectorListener {
+  onReport(collector: Collector, facts: readonly Fact[]): void;
+  onBlind(collector: Collector, reason: string): void;
+}
+
+/**
+ * Owns the rhythm of all collectors: each runs at its own, jittered, with its own deadline, and never twice at once. One
+ * that throws, hangs or answers with facts that are not its own harms nothing but its own facts.
+ */
+export class CollectorRounds {
+  readonly #clock: Clock;
+  readonly #random: Random;
+  readonly #listener: CollectorListener;
+  readonly #stopping = new AbortController();
+
+  constructor(options: { readonly clock: Clock; readonly random: Random; readonly listener: CollectorListener }) {
+    this.#clock = options.clock;
+    this.#random = options.random;
+    this.#listener = options.listener;
+  }
+
+  start(collectors: readonly Collector[]): void {
+    for (const collector of collectors) void this.#repeat(collector);
+  }
+
+  close(): void {
+    this.#stopping.abort();
+  }
+
+  async #repeat(collector: Collector): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      await this.#once(collector, signal);
+      await this.#clock.sleep(jittered(collector.everyMs, this.#random), signal).catch(() => undefined);
+    }
+  }
+
+  async #once(collector: Collector, stopping: AbortSignal): Promise<void> {
+    const deadline = this.#clock.deadline(collector.timeoutMs, stopping);
+    try {
+      const facts = await Promise.race([collector.collect(deadline), rejected(deadline, collector.timeoutMs)]);
+      if (stopping.aborted) return;
+      const strange = facts.find((fact) => !collector.facts.includes(fact.name) || fact.collector !== collector.name);
+      if (strange) this.#listener.onBlind(collector, `it reported ${strange.name}, which is not its own`);
+      else this.#listener.onReport(collector, facts);
+    } catch (error) {
+      if (!stopping.aborted) this.#listener.onBlind(collector, describeError(error));
+    }
+  }
+}
+
+/** One that does not obey its signal is left behind. */
+function rejected(signal: AbortSignal, timeoutMs: number): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(new Error(`it took longer than ${timeoutMs / 1000} s`)), {
+      once: true,
+    });
+  });
+}

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest';
+import { type Footprint, gate, type MoveRules, type TenantRuling } from '../../src/comply/gate.ts';
+import { builtinProfiles } from '../../src/resources/builtin-profiles.ts';
+import { rulesOf } from '../../src/resources/profile.ts';
+import type { Claim } from '../../src/resources/move-rule-words.ts';
+import { tenantView } from '../sim/fleet-views.ts';
+import { SITUATIONS, type Situation } from './situations.ts';
+
+const RULES: readonly MoveRules[] = builtinProfiles().map(rulesOf);
+const PROFILES = { gdpr: 'gdpr', hipaa: 'hipaa', pci: 'pci-dss-4.0.1' } as const;
+const LAWS = Object.keys(PROFILES) as (keyof typeof PROFILES)[];
+const TENANTS = LAWS.map((law) =>
+  tenantView(law, { regions: ['home'], processors: ['own host'], profiles: [PROFILES[law]] }),
+);
+
+function footprintOf({ move, deeds, after = {}, shown = [], refuted = [] }: Situation): Footprint {
+  const claims: Partial<Record<Claim, boolean>> = {};
+  for (const claim of shown) claims[claim] = true;
+  for (const claim of refuted) claims[claim] = false;
+  return { move, deeds, tenants: LAWS, after, claims };
+}
+
+test.each(SITUATIONS)('$move: $when', (situation) => {
+  const { tenants } = gate(footprintOf(situation), TENANTS, RULES);
+  expect(Object.fromEntries(tenants.map(({ tenant, kind }) => [tenant, kind]))).toEqual(situation.expected);
+});
+
+test('who may move and who is held follows from the ruling of each', () => {
+  const lost = SITUATIONS.find(({ when }) => when === 'without making erasures again');
+  const ruling = gate(footprintOf(lost!), TENANTS, RULES);
+  expect(ruling).toMatchObject({ kind: 'deny', permitted: ['hipaa', 'pci'], held: ['gdpr'], clause: 'gdpr Art. 17' });
+});
+
+test('each claim that a rule needs decides by itself: taking it away or leaving it open never permits more', () => {
+  const rank = { permit: 0, 'needs-approval': 1, deny: 2 };
+  for (const situation of SITUATIONS) {
+    const whole = gate(footprintOf(situation), TENANTS, RULES);
+    for (const claim of situation.shown ?? []) {
+      if (RULES.some(({ rules }) => rules?.some(({ barredBy }) => barredBy.includes(claim)))) continue;
+      const less = gate(
+        footprintOf({ ...situation, shown: (situation.shown ?? []).filter((each) => each !== claim) }),
+        TENANTS,
+        RULES,
+      );
+      for (const [index, { kind }] of less.tenants.entries())
+        expect(rank[kind]).toBeGreaterThanOrEqual(rank[whole.tenants[index]?.kind ?? 'deny']);
+    }
+  }
+});
+
+test('while the rules cannot be read, a person is called and certificates are renewed, and nothing else', () => {
+  const lawful = SITUATIONS.filter((each) => gate(footprintOf(each), TENANTS, undefined).kind === 'permit');
+  expect(new Set(lawful.flatMap(({ deeds }) => deeds))).toEqual(new Set(['rotate-certificate', 'page']));
+});
+
+test('a deed, a tenant and a profile that nobody knows are denied', () => {
+  const tenants = [tenantView('strange', { profiles: ['nobody'] })];
+  const footprint: Footprint = { move: 'page', deeds: ['page'], tenants: ['strange'], after: {}, claims: {} };
+  expect(gate(footprint, tenants, RULES).reason).toBe('profile nobody is not known');
+  expect(gate({ ...footprint, tenants: ['ghost'] }, tenants, RULES).reason).toBe('nothing is known of tenant ghost');
+  const strange = { ...footprint, deeds: ['teleport'] } as unknown as Footprint;
+  expect(gate(strange, tenants, RULES).reason).toBe('nobody knows what teleport is');
+});
+
+/** The whole of docs/gate.md; rewritten with `npx vitest run test/gate -u`. */
+test('docs/gate.md says what the gate says', async () => {
+  await expect(render()).toMatchFileSnapshot('../../docs/gate.md');
+});
+
+function render(): string {
+  const rows = SITUATIONS.map((situation, index) => {
+    const isFirst = SITUATIONS[index - 1]?.move !== situation.move;
+    const { tenants } = gate(footprintOf(situation), TENANTS, RULES);
+    return `| ${isFirst ? `\`${situation.move}\`` : ''} | ${situation.when} | ${tenants.map(cell).join(' | ')} |`;
+  });
+  return `${[
+    '# The gate',
+    '',
+    'May this move be made? The gate answers for each tenant that a move touches, before it is planned and again before each',
+    'step, from the rules in `profiles/*.yaml`. The table is made by asking it (`test/gate`), each answer was written down',
+    'beforehand by hand, and a test compares the two. The three tenants permit one region, *home*, and one processor.',
+    '',
+    'What is not known is a no: a tenant, a profile, a place, and a claim that a rule needs and nobody has shown. A move that',
+    'is lawful for some and not for others is split where it can be; the others are held where they are, and told why.',
+    '',
+    '| Move | Situation | GDPR | HIPAA | PCI DSS 4.0.1 |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    'While the rules cannot be read, the only lawful moves are to call a person and to renew a certificate.',
+  ].join('\n')}\n`;
+}
+
+function cell(ruling: TenantRuling): string {
+  if (ruling.kind !== 'permit') return `**${ruling.kind}** ${ruling.clause.replace(/^\S+ /, '')}`;
+  const duties = [...new Set(ruling.duties.map(({ duty }) => duty))];
+  return duties.length === 0 ? 'permit' : `permit, then ${duties.join(', ')}`;
+}
