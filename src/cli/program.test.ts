@@ -223,6 +223,58 @@ test('an incident is found by the beginning of its id, when it is the only one',
   expect((await run('incident', 'show', 'zz')).code).toBe(66);
 });
 
+test('the posture names what is not met, and a control says on what that stands', async () => {
+  const row = { tenant: 'shop', framework: 'pci-dss-4.0.1', satisfied: 2, notSatisfied: 1, unknown: 3, addressed: 0 };
+  const at = '2026-01-31T18:00:00.000Z';
+  const text = 'rls.enabled of store records/eu is false (true: on every protected table); asked for: true';
+  const reason = { status: 'not-satisfied', text, measuredAt: at, collector: 'protections' };
+  const words = {
+    control: 'pci-A1.1.2',
+    title: 'Apart',
+    framework: 'pci-dss-4.0.1',
+    clause: 'A1.1.2',
+    level: 'required',
+  };
+  const more = {
+    status: 'not-satisfied',
+    since: at,
+    parameters: {},
+    reasons: [reason],
+    decidedBy: null,
+    deviation: null,
+  };
+  const unjudged = [{ tenant: 'shop', framework: 'nowhere' }];
+  const spec = {
+    id: 'pci-A1.1.2',
+    framework: 'pci-dss-4.0.1',
+    clause: 'A1.1.2',
+    title: 'Apart',
+    paraphrase: 'Customers are apart.',
+    level: 'required',
+    parameters: { daysMax: { value: 30, unit: 'days', status: 'in-force', source: 'A1.1.2' } },
+    checks: [{ fact: 'rls.enabled', holds: 'value' }],
+    remedies: [{ person: 'Look' }],
+    nist80053: ['ac-3'],
+  };
+  await serve('control', {
+    'GET /v1/posture': { at, rows: [row], unjudged },
+    'GET /v1/posture/shop': { at, rows: [row], unjudged: [], results: [{ ...words, ...more }] },
+    'GET /v1/controls/pci-A1.1.2': { control: spec, results: [{ tenant: 'shop', ...words, ...more }] },
+  });
+  const all = (await run('posture')).stdout;
+  expect(all).toMatch(
+    /^TENANT +FRAMEWORK +NOT SATISFIED +UNKNOWN +SATISFIED +ALTERNATIVE\nshop +pci-dss-4\.0\.1 +1 +3 +2 +0\n/,
+  );
+  expect(all).toContain('shop names nowhere, which nobody knows: every move for it is denied');
+  const one = (await run('posture', 'shop')).stdout;
+  expect(one).toMatch(/not-satisfied +pci-A1\.1\.2 +Apart +since .*\n +rls\.enabled of store records\/eu is false/);
+  const control = (await run('control', 'pci-A1.1.2')).stdout;
+  expect(control).toContain('daysMax = 30 days (in-force: A1.1.2)');
+  expect(control).toMatch(/shop +not-satisfied +since/);
+  expect((await run('control', 'pci-A1.1.2', '--json')).stdout).toContain('"paraphrase"');
+  expect((await run('posture', 'nobody')).code).toBe(66);
+});
+
 test('a new key is random, and its hash is that of the key', async () => {
   const { key, sha256 } = JSON.parse((await run('key', 'new', '--json')).stdout);
   expect(key).toMatch(/^kin_[0-9a-z]{40}$/);

@@ -110,6 +110,11 @@ function reasonOf(check: Check, fact: Fact, control: Control, context: CheckCont
   return { status, fact: name, subject, text, measuredAt, collector, evidence };
 }
 
+/** What is said of a fact that is true or false reads as a value. */
+function wanted(holds: string): string {
+  return holds === 'value' ? 'true' : holds === '!value' ? 'false' : holds;
+}
+
 function textOf(
   check: Check,
   fact: Fact,
@@ -126,7 +131,7 @@ function textOf(
   if (staleAt(fact) <= now) return `${what} was ${value} and is too old to count`;
   const asked = Object.keys(control.parameters).filter((each) => new RegExp(`\\b${each}\\b`).test(check.holds));
   const given = asked.map((each) => `${each} = ${String(context[each])} ${control.parameters[each]?.unit}`).join(', ');
-  const rule = `${check.holds}${given === '' ? '' : ` with ${given}`}`;
+  const rule = `${wanted(check.holds)}${given === '' ? '' : ` with ${given}`}`;
   if (status === 'unknown') return `${what} is ${value}, and the check fails to judge it: ${rule}`;
   return `${what} is ${value} (${unit}); asked for: ${rule}`;
 }
