@@ -7,6 +7,7 @@ import { systemClock } from '../../src/base/clock.ts';
 import { ledgerClient } from '../../src/ledger/client.ts';
 import type { LedgerEvent } from '../../src/ledger/entry.ts';
 import { openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
+import { threadedLedger } from '../../src/ledger/threaded-ledger.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { batched, type Contestant } from './contestant.ts';
 
@@ -23,7 +24,7 @@ export function ledgerInProcess(inFlight: number): Contestant {
     inFlight,
     async open() {
       const root = await mkdtemp(join(tmpdir(), 'kin-bench-'));
-      const ledger = await openLedgerDirectory(join(root, 'ledger'), { clock: systemClock });
+      const ledger = await threadedLedger(join(root, 'ledger'), { clock: systemClock });
       const stop = systemClock.every(CHECKPOINT_MS, () => ledger.sign());
       return {
         append: async (id, entry) => void (await ledger.sequencer.append([{ id, bytes: Buffer.from(entry) }])),

@@ -265,6 +265,14 @@ export const CATALOGUE = {
     status: 503,
     exit: 75,
   },
+  'ledger.superseded': {
+    title: 'another process took over the ledger',
+    remedy:
+      'Send the same entries to the process that writes it now; this one signs nothing any more and can be ended.',
+    retry: 'soon',
+    status: 503,
+    exit: 75,
+  },
   'ledger.tampered': {
     title: 'the ledger is not what was signed',
     remedy: 'Keep the files as they are, compare them with an export or a witness, and treat it as an incident.',

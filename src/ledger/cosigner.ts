@@ -4,7 +4,8 @@ import { type Clock, toIso } from '../base/clock.ts';
 import { writeDurably } from '../base/durable-file.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type LedgerDirectory, type SignedCheckpoint, tamperedFile } from './ledger-directory.ts';
+import { type SignedCheckpoint, tamperedFile } from './ledger-directory.ts';
+import type { OpenLedger } from './open-ledger.ts';
 import { readPolicyFile } from './policy-file.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { judgeCheckpoint, type Policy, type TrustedWitness } from './tlog/policy.ts';
@@ -41,7 +42,7 @@ interface Asked {
 export interface CosignerOptions {
   readonly dir: string;
   readonly policy: Policy;
-  readonly ledger: Pick<LedgerDirectory, 'nodes' | 'signed'>;
+  readonly ledger: Pick<OpenLedger, 'nodes' | 'signed'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -168,7 +169,7 @@ export function readWitnessed(dir: string, policy: Policy): SignedCheckpoint | u
 /** Rejects with `ledger.tampered` when a ledger does not continue what was witnessed. */
 export async function requireContinued(
   { checkpoint }: SignedCheckpoint,
-  { nodes, signed }: Pick<LedgerDirectory, 'nodes' | 'signed'>,
+  { nodes, signed }: Pick<OpenLedger, 'nodes' | 'signed'>,
 ): Promise<void> {
   if (checkpoint.size > signed().checkpoint.size) throw tamperedFile(WITNESSED_FILE, 'the ledger was longer once');
   if (checkpoint.root.equals(await nodes.rootAt(checkpoint.size))) return;

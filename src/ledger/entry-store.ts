@@ -44,7 +44,8 @@ export interface EntryStore {
   /**
    * Makes the entries durable, all or none; `meanwhile` is called once while that is under way, and not at all when it
    * fails before. Nobody may change their bytes until it has ended. Rejects with `state.unwritable`, and then none of them
-   * is in the log; the next append starts from the same place.
+   * is in the log; the next append starts from the same place. Rejects with `ledger.superseded` when another writer took
+   * over, then and for ever.
    */
   append(entries: readonly EntryToStore[], meanwhile?: () => void): Promise<void>;
   /**
@@ -67,7 +68,7 @@ export interface EntryStore {
   /** The next read is from where the entries lie, also of what was read just before. */
   forgetRead(): void;
   /** Forgets what was recovered, once that is on the record. */
-  settleRecovery(): void;
+  settleRecovery(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
+import { Coverage } from './coverage.ts';
 import { lockDirectory } from './directory-lock.ts';
 import { RECENT_IDS, RecentIds } from './recent-ids.ts';
 import type { EntryStore } from './entry-store.ts';
 import { listSegments } from './segment-file.ts';
-import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+import { SegmentStore, type SegmentStoreOptions, superseded } from './segment-store.ts';
+import type { OpenLedger } from './open-ledger.ts';
 import { Sequencer } from './sequencer.ts';
 import {
   createSigningKey,
@@ -31,21 +33,11 @@ export const VERSION_FILE = 'version';
 /** 2 has frames with payloads; what 1 wrote is read as it is. */
 const LEDGER_VERSION = 2;
 
-/** A ledger that this process writes. */
-export interface LedgerDirectory {
+/** A ledger that this thread writes. */
+export interface LedgerDirectory extends OpenLedger {
   readonly sequencer: Sequencer;
   readonly store: EntryStore;
   readonly nodes: TreeNodes;
-  readonly key: NoteKey;
-  readonly vkey: string;
-  /** The latest signed checkpoint: its note and what it says. */
-  readonly signed: () => SignedCheckpoint;
-  /** Signs and stores a checkpoint when there is something new. Throws `state.unwritable` or `state.in-use`. */
-  sign(): void;
-  /** Resolves when a signed checkpoint covers the entry at `index`; rejects with `ledger.unreachable` on `signal`. */
-  covers(index: number, signal: AbortSignal): Promise<void>;
-  /** Waits for what is queued, signs a last time and lets go of the folder. */
-  close(): Promise<void>;
 }
 
 export interface SignedCheckpoint {
@@ -89,15 +81,15 @@ interface Opening {
 async function openWith(dir: string, options: LedgerDirectoryOptions, opening: Opening): Promise<LedgerDirectory> {
   const { key, lock } = opening;
   let { signed } = opening;
-  const { clock, ...storage } = options;
+  const { clock, ...storage } = { ...options, isWriter: lock.isHeld };
   const { store, nodes } = await openTree(dir, storage, signed.checkpoint);
   const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
-  const waiting = new Set<() => void>();
-  const sign = () => {
-    if (nodes.tree.size === signed.checkpoint.size) return;
-    if (!lock.isHeld()) throw new KinError('state.in-use', `the lock of ${dir} was taken`, { details: { path: dir } });
-    signed = writeCheckpoint(dir, key, { size: nodes.tree.size, root: nodes.tree.root() }, clock);
-    for (const wake of waiting) wake();
+  const coverage = new Coverage(signed.checkpoint.size);
+  const sign = async () => {
+    if (nodes.size === signed.checkpoint.size) return;
+    if (!lock.isHeld() || readFileSync(join(dir, CHECKPOINT_FILE), 'utf8') !== signed.note) throw superseded(dir);
+    signed = writeCheckpoint(dir, key, { size: nodes.size, root: nodes.tree.root() }, clock);
+    coverage.reach(signed.checkpoint.size);
   };
   return {
     sequencer,
@@ -107,24 +99,11 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
     vkey: key.vkey,
     signed: () => signed,
     sign,
-    covers: (index, signal) =>
-      new Promise((resolve, reject) => {
-        const wake = () => {
-          const isCovered = index < signed.checkpoint.size;
-          if (!isCovered && !signal.aborted) return;
-          waiting.delete(wake);
-          signal.removeEventListener('abort', wake);
-          if (isCovered) resolve();
-          else reject(new KinError('ledger.unreachable', 'the ledger is closing'));
-        };
-        waiting.add(wake);
-        signal.addEventListener('abort', wake);
-        wake();
-      }),
+    covers: (index, signal) => coverage.covers(index, signal),
     async close() {
       await sequencer.drain();
       try {
-        sign();
+        await sign();
       } finally {
         await store.close();
         lock.release();
@@ -136,7 +115,7 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
 /** Reads the whole log into a tree, which must pass through the signed root on its way. */
 async function openTree(
   dir: string,
-  storage: Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile'>,
+  storage: Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile' | 'isWriter'>,
   { size, root }: Checkpoint,
 ): Promise<{ store: SegmentStore; nodes: TreeNodes }> {
   const nodes: TreeNodes = new TreeNodes((from, limit) => store.read(from, limit));

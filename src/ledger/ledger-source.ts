@@ -4,11 +4,12 @@ import { encodeBundle } from './tlog/entry-bundle.ts';
 import { CHECKPOINT_PATH, type LogSource } from './tlog/log-source.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
 import { isInTree, parseTilePath, TILE_HEIGHT, TILE_WIDTH, type Tile } from './tlog/tile.ts';
-import type { EntryReader, TreeNodes } from './tree-nodes.ts';
+import type { ProvenTree } from './open-ledger.ts';
+import type { EntryReader } from './tree-nodes.ts';
 
 /** What a ledger's public files are made of. */
 export interface LedgerParts {
-  readonly nodes: TreeNodes;
+  readonly nodes: Pick<ProvenTree, 'kept'>;
   /** Stored entries, as `EntryReader` gives them. */
   readonly read: EntryReader;
   /** Nothing behind it is shown. */

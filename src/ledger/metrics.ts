@@ -1,11 +1,11 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Cosigner } from './cosigner.ts';
-import type { LedgerDirectory } from './ledger-directory.ts';
+import type { OpenLedger } from './open-ledger.ts';
 import type { SelfCheck } from './self-check.ts';
 
 /** What a ledger tells about itself in the Prometheus text format. Levels are read when they are asked for. */
 export function ledgerMetrics(
-  ledger: LedgerDirectory,
+  ledger: OpenLedger,
   { cosigner, selfCheck }: { readonly cosigner: Cosigner | undefined; readonly selfCheck: SelfCheck },
 ): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();

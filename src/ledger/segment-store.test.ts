@@ -61,7 +61,7 @@ describe('the segment store', () => {
         const { store, entries } = await openStore({ signedSize: 3 });
         expect(entries).toEqual(expected('a', 'b', 'c'));
         expect(store.recovered?.atIndex).toBe(3);
-        store.settleRecovery();
+        await store.settleRecovery();
         await store.append([entry('d')]);
         await store.close();
         const again = await openStore({ signedSize: 4 });

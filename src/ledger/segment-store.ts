@@ -47,6 +47,8 @@ export interface SegmentStoreOptions {
   /** Size of a new segment; at least 128 KiB. */
   readonly segmentBytes?: number;
   readonly openFile?: OpenSegmentFile;
+  /** Asked before each write: whether this is still the one writer. */
+  readonly isWriter?: () => boolean;
 }
 
 interface Tail {
@@ -59,6 +61,11 @@ interface Tail {
 interface FramePayloads {
   readonly frame: ReadFrame | undefined;
   readonly spans: readonly PayloadSpan[];
+}
+
+/** The fault of a writer when there is another one. */
+export function superseded(dir: string): KinError {
+  return new KinError('ledger.superseded', `another process writes ${dir}`, { details: { path: dir } });
 }
 
 function unwritable(path: string, cause: unknown): KinError {
@@ -75,6 +82,7 @@ export class SegmentStore implements EntryStore {
   readonly #segmentBytes: number;
   readonly #openFile: OpenSegmentFile;
   readonly #frames: FrameIndex;
+  readonly #isWriter: () => boolean;
   #tail: Tail | undefined;
   #spare: Promise<void> | undefined;
   #size = 0;
@@ -87,6 +95,7 @@ export class SegmentStore implements EntryStore {
     this.#dir = dir;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#openFile = options.openFile ?? openSegmentFile;
+    this.#isWriter = options.isWriter ?? (() => true);
     this.#frames = new FrameIndex(dir, this.#openFile);
     assert(this.#segmentBytes >= 128 * 1024, 'a segment holds the largest entry');
   }
@@ -126,6 +135,7 @@ export class SegmentStore implements EntryStore {
   async append(entries: readonly EntryToStore[], meanwhile?: () => void): Promise<void> {
     assert(!this.#writing, 'one write at a time');
     assert(entries.length > 0, 'a frame has entries');
+    if (!this.#isWriter()) throw superseded(this.#dir);
     const frame = encodeFrame(this.#size, entries);
     assert(frame.length - FRAME_OVERHEAD_BYTES <= this.groupBytesMax, 'the entries fit in one frame');
     this.#writing = true;
@@ -200,7 +210,7 @@ export class SegmentStore implements EntryStore {
     this.#frames.forget();
   }
 
-  settleRecovery(): void {
+  async settleRecovery(): Promise<void> {
     rmSync(join(this.#dir, RECOVERED_FILE), { force: true });
     this.recovered = undefined;
   }

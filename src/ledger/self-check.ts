@@ -1,10 +1,9 @@
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { EntryStore } from './entry-store.ts';
+import type { ProvenTree, StoredEntries } from './open-ledger.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
-import type { TreeNodes } from './tree-nodes.ts';
 
 /** Tiles that one step reads again: about a megabyte, some milliseconds. */
 const TILES_PER_STEP = 16;
@@ -22,8 +21,8 @@ export interface SelfCheckState {
 }
 
 interface Checked {
-  readonly nodes: TreeNodes;
-  readonly store: Pick<EntryStore, 'read' | 'forgetRead'>;
+  readonly nodes: Pick<ProvenTree, 'size' | 'kept'>;
+  readonly store: Pick<StoredEntries, 'read' | 'forgetRead'>;
 }
 
 /**
@@ -51,7 +50,7 @@ export class SelfCheck {
     this.#ledger.store.forgetRead();
     for (let tile = 0; tile < TILES_PER_STEP && !this.#state.fault; tile += 1) {
       const { checked } = this.#state;
-      const size = this.#ledger.nodes.tree.size;
+      const size = this.#ledger.nodes.size;
       if (checked + TILE_WIDTH > size) {
         this.#endRound(size);
         return;
@@ -74,7 +73,7 @@ export class SelfCheck {
     } catch (error) {
       return { reason: describeError(error), index: indexOf(error) ?? first };
     }
-    if (part.root().equals(nodes.kept(TILE_HEIGHT, first / TILE_WIDTH, 1))) return undefined;
+    if (part.root().equals(await nodes.kept(TILE_HEIGHT, first / TILE_WIDTH, 1))) return undefined;
     return { reason: `one of ${TILE_WIDTH} entries from here on is not what it was`, index: first };
   }
 

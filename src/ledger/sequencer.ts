@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
-import { describeError, KinError } from '../base/errors.ts';
-import { LIMITS } from '../base/limits.ts';
+import { describeError } from '../base/errors.ts';
+import { refusalOf } from './append-limits.ts';
+import type { Appender } from './open-ledger.ts';
 import type { RecentIds } from './recent-ids.ts';
 import type { EntryStore, EntryToStore } from './entry-store.ts';
 import { HASH_BYTES, leafHashInto } from './tlog/merkle-tree.ts';
@@ -11,9 +12,7 @@ export interface NewEntry extends EntryToStore {
   readonly id: string;
 }
 
-/** Bounds of what waits for the disk. A call that finds the queue empty is taken whatever its size. */
-const QUEUE_ENTRIES_MAX = 65_536;
-const QUEUE_BYTES_MAX = 32 * 1024 * 1024;
+/** More would only make the first wait longer. */
 const FRAME_ENTRIES_MAX = 8192;
 
 /** One call of `append`: it ends when the last of its entries does. */
@@ -40,10 +39,8 @@ interface Waiting extends Place {
  * Gives each entry its place. While one group of entries is on its way to the disk, the calls that come in form the next
  * group, so the cost of a sync is shared by all who wait for it; and the processor deals with the group before.
  */
-export class Sequencer {
-  /** Group commits since the start. */
+export class Sequencer implements Appender {
   commits = 0;
-  /** Why the last group could not be written, until one can. */
   fault: string | undefined;
   readonly #store: EntryStore;
   readonly #nodes: TreeNodes;
@@ -68,20 +65,17 @@ export class Sequencer {
     this.#settled = store.size;
   }
 
-  /** Entries that were not answered yet. */
   get queued(): number {
     return this.#written.length + this.#writing.length + this.#queue.length;
   }
 
-  /**
-   * Resolves with the index of each entry, in the order given, when all are durable and in the tree; an entry whose id is
-   * known already keeps the index it has. Rejects with `ledger.entry-too-large`, `request.invalid` (more entries than the
-   * queue ever holds) or `ledger.overloaded` before anything is queued, or with `state.unwritable` when the disk failed;
-   * then some of the entries may be in the log.
-   */
   append(entries: readonly NewEntry[]): Promise<number[]> {
-    const refusal = this.#refusal(entries);
-    if (refusal) return Promise.reject(refusal);
+    const refusal = refusalOf(entries, { entries: this.#queue.length, bytes: this.#queuedBytes });
+    return refusal ? Promise.reject(refusal) : this.sequence(entries);
+  }
+
+  /** As `append`, for entries that somebody else has let in. */
+  sequence(entries: readonly NewEntry[]): Promise<number[]> {
     if (entries.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
       const call: Call = { indices: [], open: entries.length, resolve, reject };
@@ -90,13 +84,11 @@ export class Sequencer {
     });
   }
 
-  /** Where the event with an id stands, as far as that is remembered (the last 100,000 entries surely are). */
-  indexOf(id: string): number | undefined {
+  async indexOf(id: string): Promise<number | undefined> {
     const index = this.#recent.get(id);
     return index !== undefined && index < this.#settled ? index : undefined;
   }
 
-  /** Calls `listener` after each commit until the returned function is called. */
   onCommit(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -105,22 +97,6 @@ export class Sequencer {
   /** Resolves when nothing is queued. */
   async drain(): Promise<void> {
     while (this.#running) await this.#running;
-  }
-
-  #refusal(entries: readonly NewEntry[]): KinError | undefined {
-    let bytes = this.#queuedBytes;
-    for (const entry of entries) {
-      const tooLarge = refusalOfEntry(entry);
-      if (tooLarge) return tooLarge;
-      bytes += this.#store.bytesInGroup(entry);
-    }
-    if (entries.length > QUEUE_ENTRIES_MAX) {
-      return new KinError('request.invalid', `a call has at most ${QUEUE_ENTRIES_MAX} entries`);
-    }
-    if (this.#queue.length === 0) return undefined;
-    if (this.#queue.length + entries.length <= QUEUE_ENTRIES_MAX && bytes <= QUEUE_BYTES_MAX) return undefined;
-    const details = { queued: this.#queue.length, queuedBytes: this.#queuedBytes };
-    return new KinError('ledger.overloaded', `${this.#queue.length} entries wait for the disk`, { details });
   }
 
   #place(entry: NewEntry, call: Call, position: number): void {
@@ -233,13 +209,4 @@ function answer({ call, position }: Place, index: number): void {
   call.indices[position] = index;
   call.open -= 1;
   if (call.open === 0) call.resolve(call.indices);
-}
-
-function refusalOfEntry({ bytes, payloads = [] }: NewEntry): KinError | undefined {
-  const payloadBytes = payloads.reduce((sum, { length }) => sum + length, 0);
-  const isFit = payloadBytes <= LIMITS.ledgerPayloadBytes && payloads.length <= LIMITS.ledgerPayloads;
-  if (bytes.length <= LIMITS.ledgerEntryBytes && isFit) return undefined;
-  const details = { bytes: bytes.length, payloads: payloads.length, payloadBytes };
-  const what = `entry of ${bytes.length} bytes with ${payloads.length} payloads of ${payloadBytes} bytes`;
-  return new KinError('ledger.entry-too-large', what, { details });
 }

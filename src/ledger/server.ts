@@ -7,13 +7,14 @@ import { listenOnSocket } from '../base/socket-http.ts';
 import { Cosigner, readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { OCSF } from './entry.ts';
 import { entriesOfBody, entryOf } from './event-form.ts';
-import { type LedgerDirectory, openLedgerDirectory } from './ledger-directory.ts';
+import type { OpenLedger } from './open-ledger.ts';
 import { ledgerSource } from './ledger-source.ts';
 import { ledgerMetrics } from './metrics.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
 import type { Recovered } from './entry-store.ts';
 import { SelfCheck } from './self-check.ts';
+import { threadedLedger } from './threaded-ledger.ts';
 import type { LogSource } from './tlog/log-source.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
@@ -51,7 +52,7 @@ export interface RunningLedger {
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { dir, socketPath, clock, log, segmentBytes } = options;
-  const ledger = await openLedgerDirectory(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
+  const ledger = await threadedLedger(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
   const cosigner = await openCosigner(ledger, options);
   const service = new LedgerService(ledger, cosigner, options);
   const server = createServer((request, response) => void service.handle(request, response));
@@ -80,7 +81,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
 }
 
 /** A policy that cannot be used is told, and stops nothing: records matter more than their witnesses. */
-async function openCosigner(ledger: LedgerDirectory, options: LedgerOptions): Promise<Cosigner | undefined> {
+async function openCosigner(ledger: OpenLedger, options: LedgerOptions): Promise<Cosigner | undefined> {
   const { dir, log } = options;
   try {
     const policy = readWitnessPolicy(dir, ledger.key);
@@ -98,11 +99,7 @@ async function openCosigner(ledger: LedgerDirectory, options: LedgerOptions): Pr
   }
 }
 
-async function recordRecovery(
-  { sequencer, store }: LedgerDirectory,
-  recovered: Recovered,
-  clock: Clock,
-): Promise<void> {
+async function recordRecovery({ sequencer, store }: OpenLedger, recovered: Recovered, clock: Clock): Promise<void> {
   const at = toIso(clock.now());
   const event = {
     id: `ledger.recovered/${recovered.atIndex}/${at}`,
@@ -114,7 +111,7 @@ async function recordRecovery(
     data: { droppedBytes: recovered.droppedBytes, atIndex: recovered.atIndex },
   };
   await sequencer.append([entryOf(event)]);
-  store.settleRecovery();
+  await store.settleRecovery();
 }
 
 async function closeServer(server: Server, clock: Clock): Promise<void> {
@@ -130,7 +127,7 @@ type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSe
 
 class LedgerService {
   readonly selfCheck: SelfCheck;
-  readonly #ledger: LedgerDirectory;
+  readonly #ledger: OpenLedger;
   readonly #cosigner: Cosigner | undefined;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -141,7 +138,7 @@ class LedgerService {
   #signFault: string | undefined;
   #signsSoon = false;
 
-  constructor(ledger: LedgerDirectory, cosigner: Cosigner | undefined, { clock, log }: LedgerOptions) {
+  constructor(ledger: OpenLedger, cosigner: Cosigner | undefined, { clock, log }: LedgerOptions) {
     this.#ledger = ledger;
     this.#cosigner = cosigner;
     this.#clock = clock;
@@ -179,9 +176,9 @@ class LedgerService {
   }
 
   /** A checkpoint that cannot be written is tried again at the next beat; entries are taken meanwhile. */
-  sign(): void {
+  async sign(): Promise<void> {
     try {
-      this.#ledger.sign();
+      await this.#ledger.sign();
       this.#signFault = undefined;
     } catch (error) {
       const fault = describeError(error);
@@ -211,12 +208,16 @@ class LedgerService {
     }
   }
 
-  /** With `until=checkpoint` the answer waits until the entries are under a signed checkpoint, else until they are durable. */
+  /** The answer waits until the entries are durable or, with `until=checkpoint`, under a signed checkpoint. */
   async #append(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    const until = query.get('until') ?? 'durable';
+    if (until !== 'durable' && until !== 'checkpoint') {
+      throw new KinError('request.invalid', `until is durable or checkpoint, not ${until}`);
+    }
     const body = await readJson(request);
     if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
     const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
-    if (query.get('until') === 'checkpoint') await this.#covered(indices.reduce((a, b) => Math.max(a, b), -1));
+    if (until === 'checkpoint') await this.#covered(indices.reduce((a, b) => Math.max(a, b), -1));
     send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
   }
 
@@ -290,7 +291,7 @@ class LedgerService {
       this.#signsSoon = true;
       this.#clock.after(SOON_MS, () => {
         this.#signsSoon = false;
-        if (!this.#ending.signal.aborted) this.sign();
+        if (!this.#ending.signal.aborted) void this.sign();
       });
     }
     await this.#ledger.covers(index, this.#ending.signal);
@@ -298,7 +299,7 @@ class LedgerService {
 
   async #receipt(response: ServerResponse, query: URLSearchParams): Promise<void> {
     const id = query.get('id') ?? '';
-    const known = this.#ledger.sequencer.indexOf(id);
+    const known = await this.#ledger.sequencer.indexOf(id);
     const index = known ?? (await indexOfEvent(this.#source, id, this.#ledger.signed().checkpoint.size));
     await this.#covered(index);
     const receipt = await receiptOf(this.#source, index);
@@ -318,8 +319,8 @@ class LedgerService {
   /** A size of the tree; without one, the size that is signed. */
   #sizeOf(query: URLSearchParams, name: string): number {
     const size = numberOf(query, name, this.#ledger.signed().checkpoint.size);
-    if (size <= this.#ledger.nodes.tree.size) return size;
-    throw new KinError('request.invalid', `the log has ${this.#ledger.nodes.tree.size} entries, not ${size}`);
+    if (size <= this.#ledger.nodes.size) return size;
+    throw new KinError('request.invalid', `the log has ${this.#ledger.nodes.size} entries, not ${size}`);
   }
 
   #readyz(response: ServerResponse): void {

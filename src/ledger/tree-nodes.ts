@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import type { ProvenTree } from './open-ledger.ts';
 import { consistencyRanges, inclusionRanges, type LeafRange, nodesOf } from './tlog/merkle-proof.ts';
 import { foldPeaks, HASH_BYTES, leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 
@@ -24,7 +25,7 @@ class HashColumn {
 }
 
 /** The tree of a log with what is needed to prove things about it. */
-export class TreeNodes {
+export class TreeNodes implements ProvenTree {
   readonly tree: MerkleTree;
   readonly #columns: HashColumn[] = [];
   readonly #read: EntryReader;
@@ -38,23 +39,23 @@ export class TreeNodes {
     });
   }
 
-  /** The proof that leaf `index` is in the tree of the first `size` leaves; 0 <= index < size <= tree.size. */
+  get size(): number {
+    return this.tree.size;
+  }
+
   inclusionProof(index: number, size: number): Promise<Buffer[]> {
     return this.#hashes(inclusionRanges(index, size));
   }
 
-  /** The proof that the tree of `newSize` leaves continues the one of `oldSize`; oldSize <= newSize <= tree.size. */
   consistencyProof(oldSize: number, newSize: number): Promise<Buffer[]> {
     return this.#hashes(consistencyRanges(oldSize, newSize));
   }
 
-  /** The root of the first `size` leaves. */
   rootAt(size: number): Promise<Buffer> {
     return this.#hashOf({ from: 0, to: size });
   }
 
-  /** Side by side, the hashes of `count` complete subtrees of a level that is kept, from `index` on. */
-  kept(level: number, index: number, count: number): Buffer {
+  async kept(level: number, index: number, count: number): Promise<Buffer> {
     const column = this.#columns[level - LOWEST_KEPT_LEVEL];
     assert(column, 'the level is kept and has been reached');
     return column.slice(index, count);
