@@ -81,7 +81,7 @@ export class ChunkedAppends {
   /** Nothing will come back any more. */
   abandon(error: Error): void {
     this.#flush();
-    for (const { memory } of [...this.#underWay]) this.settle(memory, error);
+    for (let chunk = this.#underWay[0]; chunk; chunk = this.#underWay[0]) this.settle(chunk.memory, error);
   }
 
   #add(entry: NewEntry, call: Call): void {

@@ -81,7 +81,7 @@ interface Opening {
 async function openWith(dir: string, options: LedgerDirectoryOptions, opening: Opening): Promise<LedgerDirectory> {
   const { key, lock } = opening;
   let { signed } = opening;
-  const { clock, ...storage } = { ...options, isWriter: lock.isHeld };
+  const { clock, ...storage } = { ...options, isWriter: () => lock.isHeld() };
   const { store, nodes } = await openTree(dir, storage, signed.checkpoint);
   const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
   const coverage = new Coverage(signed.checkpoint.size);

@@ -27,8 +27,12 @@ class LedgerThread {
     this.#port = port;
     this.#ledger = ledger;
     this.#time = time;
-    this.#send({ kind: 'opened', vkey: ledger.vkey, levels: this.#levels() });
-    port.on('message', (message: ToThread) => {
+  }
+
+  /** Says that it is open, and answers from then on. */
+  listen(): void {
+    this.#send({ kind: 'opened', vkey: this.#ledger.vkey, levels: this.#levels() });
+    this.#port.on('message', (message: ToThread) => {
       if (message.kind === 'append') this.#append(message);
       else void this.#answer(message);
     });
@@ -117,7 +121,8 @@ async function main(port: MessagePort, { dir, segmentBytes }: ThreadStart): Prom
   const clock = { ...systemClock, now: () => time.nowMs ?? systemClock.now() };
   try {
     const options = { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) };
-    new LedgerThread(port, await openLedgerDirectory(dir, options), time);
+    const thread = new LedgerThread(port, await openLedgerDirectory(dir, options), time);
+    thread.listen();
   } catch (error) {
     port.postMessage({ kind: 'not-opened', fault: faultOf(error) } satisfies FromThread);
     port.close();

@@ -103,5 +103,8 @@ export function pack(parts: readonly Uint8Array[]): Packed {
 export function unpack({ bytes, lengths }: Packed): Buffer[] {
   const all = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let at = 0;
-  return lengths.map((length) => all.subarray(at, (at += length)));
+  return lengths.map((length) => {
+    at += length;
+    return all.subarray(at - length, at);
+  });
 }

@@ -143,7 +143,7 @@ describe('the verifier', () => {
   it('tells unsigned entries and torn writes from tampering', async () => {
     const ledger = await openLedger();
     await append(ledger, 0, 3);
-    ledger.sign();
+    await ledger.sign();
     await append(ledger, 3, 5);
     dir = abandon('crashed');
     await ledger.close();
@@ -164,7 +164,7 @@ describe('the verifier', () => {
     const writing = (async () => {
       for (let n = 0; writer.going; n += 20) {
         await append(ledger, n, n + 20);
-        if (n % 100 === 0) ledger.sign();
+        if (n % 100 === 0) await ledger.sign();
       }
     })();
     for (let round = 0; round < 40; round += 1) {
