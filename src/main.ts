@@ -25,6 +25,7 @@ import { startKeeper } from './drivers/process/keeper.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import { startGateway } from './gateway/server.ts';
 import { ledgerClient } from './ledger/client.ts';
+import { isLedgerInDatabase } from './ledger/ledger-storage.ts';
 import { startLedger } from './ledger/server.ts';
 import { type DatabaseConnection, waitForDatabase } from './store/database.ts';
 import { runEmbeddedPostgres } from './store/embedded-postgres.ts';
@@ -168,8 +169,11 @@ async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
 }
 
 async function ledger({ state }: RoleSettings): Promise<void> {
+  const isInDatabase = isLedgerInDatabase(process.env);
+  const connection = isInDatabase ? await databaseConnection(state, new AbortController().signal) : undefined;
   const running = await startLedger({
     dir: state.ledger,
+    storage: connection && { kind: 'postgresql', connection },
     socketPath: state.socket('ledger'),
     clock,
     log: createLog('ledger'),

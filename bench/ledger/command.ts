@@ -1,3 +1,4 @@
+import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { toIso } from '../../src/base/clock.ts';
 import { KinError } from '../../src/base/errors.ts';
@@ -5,9 +6,9 @@ import type { DatabaseConnection } from '../../src/store/database.ts';
 import { startThrowawayPostgres } from '../../src/store/throwaway-postgres.ts';
 import type { Bench } from '../bench.ts';
 import { readMachine } from '../recovery/machine.ts';
-import { spreadOf } from '../recovery/statistics.ts';
+import { type Spread, spreadOf } from '../recovery/statistics.ts';
 import type { Contestant } from './contestant.ts';
-import { ledgerInProcess, ledgerOverSocket, verificationSpeed } from './kintsugi.ts';
+import { ledgerInProcess, ledgerOverSocket, nothingKept, verificationSpeed } from './kintsugi.ts';
 import { batchedTable, singleRows } from './postgresql.ts';
 import { type ContestantReport, contestantReport, type LedgerReport, ratioOf, renderLedger } from './report.ts';
 import { entryOf, runTrial, type Trial } from './trial.ts';
@@ -44,7 +45,17 @@ export const ledgerBench: Bench = {
       const date = toIso(Date.now());
       const ratios = ratiosOf(contestants);
       const verifiedPerSecond = spreadOf(verified);
-      const report: LedgerReport = { bench: 'ledger', date, machine, seconds, contestants, ratios, verifiedPerSecond };
+      const report: LedgerReport = {
+        bench: 'ledger',
+        date,
+        machine,
+        load: loadavg(),
+        seconds,
+        contestants,
+        ratios,
+        appendCpuUs: ownCpuUs(contestants),
+        verifiedPerSecond,
+      };
       return { report, text: renderLedger(report) };
     } finally {
       await server.close();
@@ -52,11 +63,17 @@ export const ledgerBench: Bench = {
   },
 };
 
+/** As large as two sealed payloads of a person's address and name. */
+const PAYLOAD_BYTES = 200;
+
 /** In the order in which they run; each of ours next to what it is compared with. */
 function contestantsOn(connection: DatabaseConnection): Contestant[] {
   return [
+    nothingKept(4096),
     ledgerInProcess(4096),
     batchedTable(connection, 4096),
+    ledgerInProcess(4096, { connection }),
+    ledgerInProcess(4096, { payloadBytes: PAYLOAD_BYTES }),
     ledgerOverSocket(4096),
     ledgerInProcess(512),
     ledgerInProcess(64),
@@ -68,15 +85,25 @@ function contestantsOn(connection: DatabaseConnection): Contestant[] {
 }
 
 function ratiosOf(contestants: readonly ContestantReport[]) {
-  const [ours, batches, socket, , ours64, rows64, chain64, ours1, rows1] = contestants;
+  const [, ours, batches, database, payloads, socket, , ours64, rows64, chain64, ours1, rows1] = contestants;
   const pairs = [
     [ours, batches],
+    [database, batches],
+    [payloads, batches],
     [socket, batches],
     [ours64, rows64],
     [ours64, chain64],
     [ours1, rows1],
   ] as const;
   return pairs.flatMap(([of, to]) => (of && to ? [ratioOf(of, to)] : []));
+}
+
+/** What an append costs the thread that makes the entry, besides making it. */
+function ownCpuUs([bench, ours]: readonly ContestantReport[]): Spread {
+  const rounds = ours?.rounds ?? [];
+  return spreadOf(
+    rounds.map(({ callerCpuUs }, round) => callerCpuUs - (bench?.rounds[round]?.callerCpuUs ?? Number.NaN)),
+  );
 }
 
 function readCount(option: string, text: string): number {

@@ -1,14 +1,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { systemClock } from '../../src/base/clock.ts';
 import { ledgerClient } from '../../src/ledger/client.ts';
 import type { LedgerEvent } from '../../src/ledger/entry.ts';
 import { openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
 import { threadedLedger } from '../../src/ledger/threaded-ledger.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
+import { type DatabaseConnection, openDatabase } from '../../src/store/database.ts';
+import { migrate } from '../../src/store/migrate.ts';
 import { batched, type Contestant } from './contestant.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../test/fixtures/ledger-process.ts');
@@ -17,23 +21,74 @@ const EVENTS_PER_REQUEST = 400;
 /** Several gateways send at a time. */
 const REQUESTS_AT_ONCE = 8;
 
-/** Ours in the process of the caller, with its checkpoint of each second. */
-export function ledgerInProcess(inFlight: number): Contestant {
+export interface LedgerVariant {
+  /** Bytes of sealed personal data beside each entry. */
+  readonly payloadBytes?: number;
+  /** A server in which the entries are kept instead of in files. */
+  readonly connection?: DatabaseConnection;
+}
+
+/** Ours in the process of the caller, its work in a thread, with its checkpoint of each second. */
+export function ledgerInProcess(inFlight: number, { payloadBytes, connection }: LedgerVariant = {}): Contestant {
+  const payloads = payloadBytes === undefined ? undefined : [randomBytes(payloadBytes)];
   return {
-    name: 'kintsugi',
+    name: `kintsugi${connection ? ' in PostgreSQL' : ''}${payloads ? ' with payloads' : ''}`,
     inFlight,
     async open() {
       const root = await mkdtemp(join(tmpdir(), 'kin-bench-'));
-      const ledger = await threadedLedger(join(root, 'ledger'), { clock: systemClock });
+      if (connection) await forgetLedger(connection);
+      const storage = connection && ({ kind: 'postgresql', connection } as const);
+      const ledger = await threadedLedger(join(root, 'ledger'), { clock: systemClock, storage });
       const stop = systemClock.every(CHECKPOINT_MS, () => ledger.sign());
       return {
-        append: async (id, entry) => void (await ledger.sequencer.append([{ id, bytes: Buffer.from(entry) }])),
+        async append(id, entry) {
+          const bytes = Buffer.from(entry);
+          await ledger.sequencer.append([payloads ? { id, bytes, payloads } : { id, bytes }]);
+        },
         bytesPerEntry: async () => ledger.store.bytes / ledger.store.size,
         async close() {
           stop();
           await ledger.close();
           await rm(root, { recursive: true, force: true });
         },
+      };
+    },
+  };
+}
+
+/** Each trial begins with an empty ledger, as the tables do. */
+async function forgetLedger(connection: DatabaseConnection): Promise<void> {
+  await migrate(connection);
+  const database = await openDatabase(connection);
+  await sql`truncate ledger_head, ledger_group, ledger_payload`.execute(database.kysely);
+  await database.close();
+}
+
+/**
+ * The bench alone: what it costs to make an entry and to wait, with nothing that keeps it. What others cost the thread of
+ * the caller is what they cost more.
+ */
+export function nothingKept(inFlight: number): Contestant {
+  return {
+    name: 'nothing kept',
+    inFlight,
+    async open() {
+      let waiting: (() => void)[] = [];
+      const answer = () => {
+        const answered = waiting;
+        waiting = [];
+        for (const resolve of answered) resolve();
+      };
+      return {
+        async append(_, entry) {
+          const bytes = Buffer.from(entry);
+          await new Promise<void>((resolve) => {
+            if (waiting.length === 0) setImmediate(answer);
+            if (bytes.length > 0) waiting.push(resolve);
+          });
+        },
+        bytesPerEntry: async () => undefined,
+        close: async () => undefined,
       };
     },
   };

@@ -24,9 +24,13 @@ export interface LedgerReport {
   readonly bench: 'ledger';
   readonly date: string;
   readonly machine: object;
+  /** Of the last 1, 5 and 15 minutes, at the end. */
+  readonly load: readonly number[];
   readonly seconds: number;
   readonly contestants: readonly ContestantReport[];
   readonly ratios: readonly Ratio[];
+  /** What an append costs the thread that makes the entry, with 4096 in flight. */
+  readonly appendCpuUs: Spread;
   readonly verifiedPerSecond: Spread;
 }
 
@@ -53,7 +57,7 @@ export function ratioOf(of: ContestantReport, to: ContestantReport): Ratio {
 
 /** The report as Markdown that can be read as it is. */
 export function renderLedger(report: LedgerReport): string {
-  const { contestants, ratios, verifiedPerSecond, date, seconds } = report;
+  const { contestants, ratios, verifiedPerSecond, appendCpuUs, load, date, seconds } = report;
   const rounds = contestants[0]?.rounds.length ?? 0;
   const rows = contestants.map((each) => [
     `${each.name}, ${each.inFlight} in flight`,
@@ -67,8 +71,9 @@ export function renderLedger(report: LedgerReport): string {
   const compared = ratios.map(({ of, to, ratio }) => [of, to, range(ratio, 2)]);
   return `# ledger
 
-- ${date.slice(0, 16)}Z, Node ${process.version}, ${rounds} rounds of ${seconds} s each, interleaved; median (least-most)
+- ${date.slice(0, 16)}Z, Node ${process.version}, ${rounds} rounds of ${seconds} s each, interleaved; median (least-most); load ${load.map((each) => each.toFixed(1)).join(' ')}
 - records of 300 bytes; each caller waits until its record is durable
+- an append costs the thread that makes the entry ${range(appendCpuUs, 2)} µs of processor, with 4096 in flight
 - offline verification: ${range(verifiedPerSecond, 0)} entries/s
 
 ${renderTable([titles, ...rows])}

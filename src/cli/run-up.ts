@@ -9,6 +9,7 @@ import { type SocketClient, socketClient } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import type { Keeper, KeeperOptions } from '../drivers/process/keeper.ts';
 import type { SystemProcess } from '../drivers/process/system-process.ts';
+import { isLedgerInDatabase, STORAGE_VARIABLE } from '../ledger/ledger-storage.ts';
 import { type LoadedResource, readManifests } from '../resources/manifest.ts';
 import type { Workload } from '../resources/workload.ts';
 import { measureArtefact } from '../store/artefact.ts';
@@ -43,6 +44,7 @@ const APPLY_AGAIN_MS = 500;
  */
 export async function runUp(context: CliContext, options: UpOptions, parts: UpParts): Promise<number> {
   const startedMs = context.clock.monotonicMs();
+  isLedgerInDatabase(process.env);
   const { resources } = await readManifests([options.stack]);
   const regions = new Set(
     resources.flatMap(({ resource }) => (resource.kind === 'Workload' ? Object.keys(resource.spec.instances) : [])),
@@ -181,6 +183,7 @@ function systemProcesses(
   };
   for (const name of [
     'DATABASE_URL',
+    STORAGE_VARIABLE,
     'KINTSUGI_LOG_LEVEL',
     'KINTSUGI_PAGE_WEBHOOK',
     'KINTSUGI_TLS_CERT',

@@ -4,11 +4,13 @@ import type { Clock } from '../base/clock.ts';
 import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { Coverage } from './coverage.ts';
-import { lockDirectory } from './directory-lock.ts';
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
+import { openPostgresqlStorage } from './postgresql-storage.ts';
 import { RECENT_IDS, RecentIds } from './recent-ids.ts';
 import type { EntryStore } from './entry-store.ts';
 import { listSegments } from './segment-file.ts';
 import { SegmentStore, type SegmentStoreOptions, superseded } from './segment-store.ts';
+import type { LedgerStorage, StorageChoice } from './ledger-storage.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { Sequencer } from './sequencer.ts';
 import {
@@ -28,6 +30,8 @@ import { openNote, signNote } from './tlog/signed-note.ts';
 import { TreeNodes } from './tree-nodes.ts';
 
 export const CHECKPOINT_FILE = 'checkpoint';
+/** There when the entries are not in the folder. */
+const STORAGE_FILE = 'storage';
 /** Written last at birth: where it is, a key and a checkpoint must be. */
 export const VERSION_FILE = 'version';
 /** 2 has frames with payloads; what 1 wrote is read as it is. */
@@ -49,12 +53,14 @@ export interface SignedCheckpoint {
 
 export interface LedgerDirectoryOptions extends Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile'> {
   readonly clock: Clock;
+  /** Where entries and checkpoints are kept; in the folder when it is not given. The keys are in the folder always. */
+  readonly storage?: StorageChoice | undefined;
 }
 
 /**
  * Opens a ledger for writing, creating it when there is none. Every frame is checked and the tree must contain what was
- * signed last; otherwise throws `ledger.tampered` and changes nothing. Throws `ledger.newer`, `state.in-use` or
- * `state.unwritable` as well.
+ * signed last; otherwise throws `ledger.tampered` and changes nothing. Throws `ledger.newer`, `state.in-use`,
+ * `state.unwritable` or `request.invalid` (its entries are kept elsewhere) as well.
  */
 export async function openLedgerDirectory(dir: string, options: LedgerDirectoryOptions): Promise<LedgerDirectory> {
   makeFolderDurably(dir);
@@ -63,9 +69,13 @@ export async function openLedgerDirectory(dir: string, options: LedgerDirectoryO
   try {
     sweep(dir);
     const key = existsSync(join(dir, VERSION_FILE)) ? ownKey(dir) : giveBirth(dir, options.clock);
+    requireStorage(dir, options.storage);
     writeVersion(dir);
-    const signed = renewed(dir, key, options.clock);
-    return await openWith(dir, options, { key, signed, lock });
+    const storage = await openStorage(dir, options, { key, lock });
+    return await openWith(storage, options.clock, { key, lock }).catch(async (error: unknown) => {
+      await storage.close();
+      throw error;
+    });
   } catch (error) {
     lock.release();
     throw error;
@@ -74,22 +84,57 @@ export async function openLedgerDirectory(dir: string, options: LedgerDirectoryO
 
 interface Opening {
   readonly key: SigningKey;
-  readonly signed: SignedCheckpoint;
-  readonly lock: ReturnType<typeof lockDirectory>;
+  readonly lock: DirectoryLock;
 }
 
-async function openWith(dir: string, options: LedgerDirectoryOptions, opening: Opening): Promise<LedgerDirectory> {
-  const { key, lock } = opening;
-  let { signed } = opening;
-  const { clock, ...storage } = { ...options, isWriter: () => lock.isHeld() };
-  const { store, nodes } = await openTree(dir, storage, signed.checkpoint);
+async function openStorage(
+  dir: string,
+  options: LedgerDirectoryOptions,
+  { key, lock }: Opening,
+): Promise<LedgerStorage> {
+  const birthNote = renewed(dir, key, options.clock).note;
+  if (!options.storage) return folderStorage(dir, options, { note: birthNote, lock });
+  const storage = await openPostgresqlStorage({ connection: options.storage.connection, vkey: key.vkey, birthNote });
+  writeDurably(join(dir, STORAGE_FILE), `${options.storage.kind}\n`);
+  return storage;
+}
+
+function folderStorage(
+  dir: string,
+  options: LedgerDirectoryOptions,
+  { note, lock }: { readonly note: string; readonly lock: DirectoryLock },
+): LedgerStorage {
+  const path = join(dir, CHECKPOINT_FILE);
+  const isWriter = () => lock.isHeld();
+  return {
+    note,
+    openStore: (opening) => SegmentStore.open(dir, { ...options, ...opening, isWriter }),
+    async replaceNote(before, after) {
+      if (!isWriter() || readFileSync(path, 'utf8') !== before) throw superseded(dir);
+      writeDurably(path, after);
+    },
+    close: async () => undefined,
+  };
+}
+
+async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Opening): Promise<LedgerDirectory> {
+  const keys = key.signers.map((signer) => signer.key);
+  let signed = checkedNote(storage.note, keys);
+  const { store, nodes } = await openTree(storage, signed.checkpoint);
   const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
   const coverage = new Coverage(signed.checkpoint.size);
-  const sign = async () => {
+  let signing: Promise<void> = Promise.resolve();
+  const signNow = async () => {
     if (nodes.size === signed.checkpoint.size) return;
-    if (!lock.isHeld() || readFileSync(join(dir, CHECKPOINT_FILE), 'utf8') !== signed.note) throw superseded(dir);
-    signed = writeCheckpoint(dir, key, { size: nodes.size, root: nodes.tree.root() }, clock);
+    const next = signedHead(key, { size: nodes.size, root: nodes.tree.root() }, clock);
+    await storage.replaceNote(signed.note, next.note);
+    signed = next;
     coverage.reach(signed.checkpoint.size);
+  };
+  // One after the other: each continues the one before.
+  const sign = () => {
+    signing = signing.catch(() => undefined).then(signNow);
+    return signing;
   };
   return {
     sequencer,
@@ -106,6 +151,7 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
         await sign();
       } finally {
         await store.close();
+        await storage.close();
         lock.release();
       }
     },
@@ -114,10 +160,9 @@ async function openWith(dir: string, options: LedgerDirectoryOptions, opening: O
 
 /** Reads the whole log into a tree, which must pass through the signed root on its way. */
 async function openTree(
-  dir: string,
-  storage: Pick<SegmentStoreOptions, 'segmentBytes' | 'openFile' | 'isWriter'>,
+  storage: LedgerStorage,
   { size, root }: Checkpoint,
-): Promise<{ store: SegmentStore; nodes: TreeNodes }> {
+): Promise<{ store: EntryStore; nodes: TreeNodes }> {
   const nodes: TreeNodes = new TreeNodes((from, limit) => store.read(from, limit));
   const check = () => {
     if (nodes.tree.size !== size || nodes.tree.root().equals(root)) return;
@@ -128,11 +173,11 @@ async function openTree(
     nodes.tree.add(leafHash(entry));
     check();
   };
-  const store: SegmentStore = await SegmentStore.open(dir, { ...storage, signedSize: size, onEntry });
+  const store: EntryStore = await storage.openStore({ signedSize: size, onEntry });
   return { store, nodes };
 }
 
-async function readRecentIds(store: SegmentStore): Promise<RecentIds> {
+async function readRecentIds(store: EntryStore): Promise<RecentIds> {
   const recent = new RecentIds();
   for (let index = Math.max(0, store.size - RECENT_IDS); index < store.size; ) {
     for (const bytes of await store.read(index, 4096)) {
@@ -200,11 +245,33 @@ function requireVkey(dir: string, file: string, vkey: string): void {
 type TreeHead = Pick<Checkpoint, 'size' | 'root'>;
 
 function writeCheckpoint(dir: string, signer: SigningKey, head: TreeHead, clock: Clock): SignedCheckpoint {
+  const signed = signedHead(signer, head, clock);
+  writeDurably(join(dir, CHECKPOINT_FILE), signed.note);
+  return signed;
+}
+
+function signedHead(signer: SigningKey, head: TreeHead, clock: Clock): SignedCheckpoint {
   const checkpoint = { origin: signer.key.name, ...head, extensions: [] };
   const timeS = Math.floor(clock.now() / 1000);
-  const note = signNote(formatCheckpoint(checkpoint), signer.signers, timeS);
-  writeDurably(join(dir, CHECKPOINT_FILE), note);
-  return { note, checkpoint, timeS };
+  return { note: signNote(formatCheckpoint(checkpoint), signer.signers, timeS), checkpoint, timeS };
+}
+
+/**
+ * Throws `request.invalid` when the entries of the ledger in a folder are kept elsewhere than `storage` says: it would
+ * begin a second history.
+ */
+export function requireStorage(dir: string, storage: StorageChoice | undefined): void {
+  const isElsewhere = existsSync(join(dir, STORAGE_FILE));
+  if (isElsewhere && !storage) {
+    throw new KinError('request.invalid', `the entries of the ledger in ${dir} are in PostgreSQL`, {
+      details: { path: dir },
+    });
+  }
+  if (!isElsewhere && storage && listSegments(dir).length > 0) {
+    throw new KinError('request.invalid', `the entries of the ledger in ${dir} are in its files`, {
+      details: { path: dir },
+    });
+  }
 }
 
 /** The checkpoint in the folder; one of the first form is signed again in today's, for the same tree. */
@@ -221,7 +288,10 @@ function renewed(dir: string, key: SigningKey, clock: Clock): SignedCheckpoint {
 export function readSigned(dir: string, keys: readonly NoteKey[]): SignedCheckpoint {
   const path = join(dir, CHECKPOINT_FILE);
   if (!existsSync(path)) throw tamperedFile(CHECKPOINT_FILE, 'it is missing');
-  const note = readFileSync(path, 'utf8');
+  return checkedNote(readFileSync(path, 'utf8'), keys);
+}
+
+function checkedNote(note: string, keys: readonly NoteKey[]): SignedCheckpoint {
   const opened = openNote(note, keys);
   if (opened.kind === 'rejected') throw tamperedFile(CHECKPOINT_FILE, opened.reason);
   const checkpoint = parseCheckpoint(opened.text);

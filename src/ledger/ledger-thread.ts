@@ -115,12 +115,12 @@ function inARow(indices: readonly number[]): boolean {
   return indices.every((index, at) => index === indices[0]! + at);
 }
 
-async function main(port: MessagePort, { dir, segmentBytes }: ThreadStart): Promise<void> {
+async function main(port: MessagePort, { dir, segmentBytes, storage }: ThreadStart): Promise<void> {
   // What is signed bears the time of who asks for it.
   const time = { nowMs: undefined as number | undefined };
   const clock = { ...systemClock, now: () => time.nowMs ?? systemClock.now() };
   try {
-    const options = { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) };
+    const options = { clock, storage, ...(segmentBytes === undefined ? {} : { segmentBytes }) };
     const thread = new LedgerThread(port, await openLedgerDirectory(dir, options), time);
     thread.listen();
   } catch (error) {

@@ -11,6 +11,7 @@ import type { OpenLedger } from './open-ledger.ts';
 import { ledgerSource } from './ledger-source.ts';
 import { ledgerMetrics } from './metrics.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
+import type { StorageChoice } from './ledger-storage.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
 import type { Recovered } from './entry-store.ts';
 import { SelfCheck } from './self-check.ts';
@@ -37,6 +38,8 @@ export interface LedgerOptions {
   readonly log: Log;
   /** Size of a new segment in bytes; for tests. */
   readonly segmentBytes?: number;
+  /** As of `openLedgerDirectory`. */
+  readonly storage?: StorageChoice | undefined;
 }
 
 export interface RunningLedger {
@@ -51,8 +54,8 @@ export interface RunningLedger {
  * write that an earlier end of the process cut off is on the record as `ledger.recovered` before the first request.
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
-  const { dir, socketPath, clock, log, segmentBytes } = options;
-  const ledger = await threadedLedger(dir, { clock, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
+  const { dir, socketPath, clock, log, segmentBytes, storage } = options;
+  const ledger = await threadedLedger(dir, { clock, storage, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
   const cosigner = await openCosigner(ledger, options);
   const service = new LedgerService(ledger, cosigner, options);
   const server = createServer((request, response) => void service.handle(request, response));

@@ -1,11 +1,13 @@
 import { describeError, type ErrorCode, type ErrorDetails, KinError } from '../base/errors.ts';
 import type { PayloadPlace, Recovered } from './entry-store.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
+import type { StorageChoice } from './ledger-storage.ts';
 
 /** What the thread of a ledger is started with. */
 export interface ThreadStart {
   readonly dir: string;
   readonly segmentBytes: number | undefined;
+  readonly storage: StorageChoice | undefined;
 }
 
 /** A signed checkpoint without what can be read in it. */

@@ -6,6 +6,7 @@ import { ChunkedAppends } from './chunked-appends.ts';
 import { Coverage } from './coverage.ts';
 import type { Payload } from './entry-store.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
+import type { StorageChoice } from './ledger-storage.ts';
 import type { Appender, OpenLedger, ProvenTree, StoredEntries } from './open-ledger.ts';
 import {
   errorOf,
@@ -26,6 +27,8 @@ export interface ThreadedLedgerOptions {
   readonly clock: Clock;
   /** Size of a new segment in bytes; for tests. */
   readonly segmentBytes?: number;
+  /** As of `openLedgerDirectory`. */
+  readonly storage?: StorageChoice | undefined;
 }
 
 /**
@@ -34,8 +37,8 @@ export interface ThreadedLedgerOptions {
  * without a thread.
  */
 export async function threadedLedger(dir: string, options: ThreadedLedgerOptions): Promise<OpenLedger> {
-  const { clock, segmentBytes } = options;
-  const start: ThreadStart = { dir, segmentBytes };
+  const { clock, segmentBytes, storage } = options;
+  const start: ThreadStart = { dir, segmentBytes, storage };
   const worker = new Worker(new URL('./ledger-thread.ts', import.meta.url), { workerData: start });
   const opened = await new Promise<Opened>((resolve, reject) => {
     worker.once('message', (message: FromThread) => {

@@ -7,7 +7,14 @@ import type { IndexedEvent } from './client.ts';
 import type { LedgerEvent } from './entry.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, type SegmentScan, scanSegment } from './frame.ts';
-import { CHECKPOINT_FILE, readSigned, refuseNewer, tamperedFile, VERSION_FILE } from './ledger-directory.ts';
+import {
+  CHECKPOINT_FILE,
+  readSigned,
+  refuseNewer,
+  requireStorage,
+  tamperedFile,
+  VERSION_FILE,
+} from './ledger-directory.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
 import type { Checkpoint } from './tlog/checkpoint.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
@@ -60,6 +67,7 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
   }
   try {
     refuseNewer(dir);
+    requireStorage(dir, undefined);
     const keys = folderKeys(dir, options.publicKey);
     // Read before the entries: whatever is appended from here on stands behind what is compared.
     const { checkpoint, timeS } = readSigned(dir, keys);
