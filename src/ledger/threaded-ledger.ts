@@ -141,7 +141,8 @@ class ThreadedLedger {
       read: async (from, limit) => unpack(await this.#ask<Packed>({ ask: 'read', from, limit })),
       payloadsOf: async (index) => (await this.#ask<readonly Payload[]>({ ask: 'payloadsOf', index })).map(withBuffer),
       erasePayloads: (places) => this.#ask<undefined>({ ask: 'erasePayloads', places }),
-      forgetRead: () => void this.#ask({ ask: 'forgetRead' }),
+      // A ledger that is closed meanwhile has nothing to forget.
+      forgetRead: () => void this.#ask({ ask: 'forgetRead' }).catch(() => undefined),
       settleRecovery: () => this.#ask<undefined>({ ask: 'settleRecovery' }),
     };
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
+import type { EntryStore, EntryToStore } from '../../src/ledger/entry-store.ts';
 import { openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
 import { openPostgresqlStorage } from '../../src/ledger/postgresql-storage.ts';
 import { SegmentStore } from '../../src/ledger/segment-store.ts';
@@ -87,6 +88,18 @@ async function inPostgresql(): Promise<StoreUnderTest> {
   };
 }
 
+/** A rejection promises that the entry is not in the log, so it may be sent again. */
+async function appendAtLast(store: EntryStore, entry: EntryToStore): Promise<void> {
+  for (;;) {
+    try {
+      return await store.append([entry]);
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'state.unwritable' });
+      await systemClock.sleep(20);
+    }
+  }
+}
+
 describeEntryStore('in files', inFiles);
 describeEntryStore('in PostgreSQL', inPostgresql);
 
@@ -120,16 +133,7 @@ describe('a ledger in PostgreSQL', () => {
       let restarted: Promise<void> = Promise.resolve();
       for (let n = 0; n < 40; n += 1) {
         if (n === 10) restarted = server.stop('SIGKILL').then(() => server.start());
-        const entry = { bytes: Buffer.from(`{"${round} ${n}"}`) };
-        // A rejection promises that it is not in the log, so it may be sent again.
-        const retry = (error: { code: string }): Promise<void> => {
-          expect(error.code).toBe('state.unwritable');
-          return systemClock
-            .sleep(20)
-            .then(() => store.append([entry]))
-            .catch(retry);
-        };
-        await store.append([entry]).catch(retry);
+        await appendAtLast(store, { bytes: Buffer.from(`{"${round} ${n}"}`) });
         acknowledged += 1;
       }
       await restarted;
