@@ -34,7 +34,10 @@ const BATCH_MOST = 1000;
 
 function poolOf(connection: DatabaseConnection, connections: number): pg.Pool {
   const settings = typeof connection === 'string' ? { connectionString: connection } : connection;
-  return new pg.Pool({ ...settings, max: connections, min: connections });
+  const pool = new pg.Pool({ ...settings, max: connections, min: connections });
+  // Connections that close while the server goes are no news.
+  pool.on('error', () => undefined);
+  return pool;
 }
 
 async function bytesPerRow(pool: pg.Pool, table: 'audit' | 'chained'): Promise<number | undefined> {
