@@ -103,8 +103,7 @@ describe('a ledger with a bug is found out', () => {
         const entry = newEntry(`${life}-${n}`, 3000);
         await ledger.store.append([entry], () => {
           ledger.nodes.tree.add(leafHash(entry.bytes));
-          ledger.sign();
-          publish(ledger, trace);
+          void ledger.sign().then(() => publish(ledger, trace));
         });
       }
     };

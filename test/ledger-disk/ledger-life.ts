@@ -70,7 +70,7 @@ const appendAndSign: Run = async (ledger, trace, random, life) => {
     });
     await Promise.all(calls);
     if (random.next() < 0.4) {
-      ledger.sign();
+      await ledger.sign();
       publish(ledger, trace);
     }
   }
