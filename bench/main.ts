@@ -7,6 +7,7 @@ import { DataFault } from './detect/data-fault.ts';
 import { diagnoseBench } from './diagnose/command.ts';
 import { forecastBench } from './forecast/command.ts';
 import { ledgerBench } from './ledger/command.ts';
+import { observeBench } from './observe/command.ts';
 import { recoveryBench } from './recovery/command.ts';
 import { stormBench } from './storm/command.ts';
 
@@ -18,6 +19,7 @@ const BENCHES: readonly Bench[] = [
   ledgerBench,
   stormBench,
   complyBench,
+  observeBench,
 ];
 
 const EXIT_USAGE = 64;

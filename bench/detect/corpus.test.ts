@@ -57,6 +57,23 @@ describe('a corpus in the layout of NAB', () => {
       (text: string) => text.replace('00:07:00', '00:77:00'),
       'data/a/x.csv:9: "2024-01-01 00:77:00" is no timestamp',
     ],
+    [
+      'a value that is not decimal',
+      (text: string) => text.replace(',7\n', ',0x7\n'),
+      'data/a/x.csv:9: "0x7" is no number',
+    ],
+    ['NaN', (text: string) => text.replace(',7\n', ',NaN\n'), 'data/a/x.csv:9: "NaN" is no number'],
+    [
+      'what a terminal would obey',
+      (text: string) => text.replace(',7\n', ',\u001b[2J\n'),
+      'data/a/x.csv:9: "?[2J" is no number',
+    ],
+    [
+      'a line without end',
+      (text: string) => text.replace(',7\n', `,${'7'.repeat(1_000_000)}\n`),
+      `data/a/x.csv:9: "${'7'.repeat(40)}..." is no number`,
+    ],
+    ['an empty file', () => '', 'data/a/x.csv:1: the first column is not called timestamp'],
     ['a row that is cut off', (text: string) => text.replace(',7\n', '\n'), 'data/a/x.csv:9: 1 columns instead of 2'],
     ['another header', (text: string) => text.replace('value', 'reading'), 'data/a/x.csv:1: there is no column value'],
     ['no rows', () => 'timestamp,value\n', 'data/a/x.csv:1: there is no row'],

@@ -2,7 +2,8 @@ import { type Dirent, existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, join, relative, resolve, sep } from 'node:path';
 import { DataFault } from './data-fault.ts';
 import { pointWindows, type Span } from './label-windows.ts';
-import { readSeriesFile, readText, timeOf } from './series-file.ts';
+import { readText } from './data-text.ts';
+import { readSeriesFile, timeOf } from './series-file.ts';
 
 /** One labelled series. Windows are pairs of timestamps, both inclusive, in order. */
 export interface LabelledSeries {

@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { DataFault } from './data-fault.ts';
+import { decimalOf, readLines, shown } from './data-text.ts';
 
 /** Columns of one CSV file, by row. */
 export interface SeriesFile {
@@ -11,7 +11,6 @@ export interface SeriesFile {
 }
 
 const ROWS_MAX = 10_000_000;
-const CELL_SHOWN = 40;
 const STAMP = /^(\d{4})-(\d\d)-(\d\d)[ T](\d\d):(\d\d)(?::(\d\d)(\.\d+)?)?(?:Z|\+00:00)?$/;
 
 /** A timestamp as the public corpora write it, in milliseconds; undefined when it is none. */
@@ -55,23 +54,6 @@ export function readSeriesFile(path: string, needed: readonly string[]): SeriesF
   return { path, times, columns: new Map(needed.map((name, i) => [name, columns[i]!.values])) };
 }
 
-function readLines(path: string): string[] {
-  const lines = readText(path)
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\n|\r/);
-  if (lines.at(-1) === '') lines.pop();
-  return lines;
-}
-
-/** The text of a file; a `DataFault` where it cannot be read. */
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new DataFault(path, 0, `it cannot be read: ${(error as Error).message}`);
-  }
-}
-
 function timeIn(path: string, line: number, cell: string): number {
   const time = timeOf(cell);
   if (time === undefined) throw new DataFault(path, line, `"${shown(cell)}" is no timestamp`);
@@ -80,15 +62,9 @@ function timeIn(path: string, line: number, cell: string): number {
 
 function numberIn(path: string, line: number, cell: string): number {
   if (cell === '') return Number.NaN;
-  const value = Number(cell);
-  if (!Number.isFinite(value)) throw new DataFault(path, line, `"${shown(cell)}" is no number`);
-  return value;
+  return decimalOf(cell, path, line);
 }
 
 function cellsOf(line: string): string[] {
   return line.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
-}
-
-function shown(cell: string): string {
-  return cell.length > CELL_SHOWN ? `${cell.slice(0, CELL_SHOWN)}...` : cell;
 }

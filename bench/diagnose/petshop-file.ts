@@ -1,7 +1,7 @@
-import { readFileSync } from 'node:fs';
 import type { Readings } from '../../src/diagnose/graph/call-node.ts';
 import type { Reading } from '../../src/detect/forecast/order-statistics.ts';
 import { DataFault } from '../detect/data-fault.ts';
+import { decimalOf, readLines } from '../detect/data-text.ts';
 
 /** One `metrics.csv` of PetShop: readings of every node, in the units of the project (milliseconds, shares). */
 export interface MetricsFile {
@@ -20,24 +20,13 @@ const TAILS = [
 
 /** Cells of a CSV file without quotes. Throws `DataFault` at the first row that has not the width of the first. */
 function readCells(path: string): string[][] {
-  const text = readText(path).replace(/^\uFEFF/, '');
-  const lines = text.split(/\r\n|\n/);
-  if (lines.at(-1) === '') lines.pop();
-  const rows = lines.map((line) => line.split(','));
+  const rows = readLines(path).map((line) => line.split(','));
   rows.forEach((row, at) => {
     if (row.length !== rows[0]!.length) {
       throw new DataFault(path, at + 1, `${row.length} cells, but the first line has ${rows[0]!.length}`);
     }
   });
   return rows;
-}
-
-export function readText(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    throw new DataFault(path, 0, `cannot be read: ${(error as Error).message}`);
-  }
 }
 
 /** Throws `DataFault` with the line of the first thing that is not as the layout says. */
@@ -92,10 +81,7 @@ function toReadings(series: (key: string) => readonly Reading[]): Readings {
 /** An empty cell is a reading that is missing. */
 function numberOf(cell: string, path: string, line: number): Reading {
   if (cell === '' || cell.toLowerCase() === 'nan') return null;
-  const value = Number(cell);
-  if (cell.trim() === '' || !Number.isFinite(value))
-    throw new DataFault(path, line, `"${cell.slice(0, 40)}" is no number`);
-  return value;
+  return decimalOf(cell, path, line);
 }
 
 /** `graph.csv`: a matrix of who (row) calls whom (column). */

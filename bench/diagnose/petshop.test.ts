@@ -121,7 +121,7 @@ describe('the data set', () => {
     expect(() => readPetShop(folder)).toThrow(/graph\.csv:2: "yes" is no number/);
     rmSync(join(folder, 'low', 'noissue'), { recursive: true });
     write(join(folder, 'low', 'graph.csv'), ',web,db\nweb,0.0,1.0\n');
-    expect(() => readPetShop(folder)).toThrow(/noissue.metrics\.csv: cannot be read/);
+    expect(() => readPetShop(folder)).toThrow(/noissue.metrics\.csv: it cannot be read/);
   });
 });
 

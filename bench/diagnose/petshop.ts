@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { CallNode, Metric, Trouble } from '../../src/diagnose/graph/call-node.ts';
 import { DataFault } from '../detect/data-fault.ts';
-import { type MetricsFile, readGraph, readMetrics, readText } from './petshop-file.ts';
+import { readText } from '../detect/data-text.ts';
+import { type MetricsFile, readGraph, readMetrics } from './petshop-file.ts';
 
 /** One question to a diagnosis, with its answer. */
 export interface Issue {

@@ -121,7 +121,7 @@ describe('M4', () => {
     [
       'a value that is no number',
       (text: string) => text.replace('"1000"', '"1O00"'),
-      /train\.csv:2: value 1 is "1O00", no number/,
+      /train\.csv:2: "1O00" is no number/,
     ],
     ['a hole', (text: string) => text.replace(',"1104",', ',,'), /train\.csv:2: value 2 is missing within the series/],
     ['a name that is none', (text: string) => text.replace('"H2"', '"?"'), /train\.csv:3: "\?" is no name of a series/],

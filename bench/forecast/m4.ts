@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DataFault } from '../detect/data-fault.ts';
+import { decimalOf, readLines, shown } from '../detect/data-text.ts';
 
 /** One series of the M4 competition: what was known and what came. */
 export interface M4Series {
@@ -54,17 +55,14 @@ function fileBelow(folder: string, name: string): string {
 
 /** A header, then a row for each series: its name, its values, and empty cells up to the longest. */
 function readRows(path: string): ReadonlyMap<string, Row> {
-  const lines = readFileSync(path, 'utf8')
-    .replace(/^\uFEFF/, '')
-    .split(/\r\n|\n/);
-  if (lines.at(-1) === '') lines.pop();
+  const lines = readLines(path);
   if (!/^"?(?:V1|id)"?,/i.test(lines[0] ?? ''))
     throw new DataFault(path, 1, 'the header must begin with V1 and a comma');
   const rows = new Map<string, Row>();
   lines.slice(1).forEach((text, at) => {
     const line = at + 2;
     const [id = '', ...cells] = text.split(',').map((cell) => cell.trim().replace(/^"(.*)"$/, '$1'));
-    if (!/^[A-Za-z]+\d+$/.test(id)) throw new DataFault(path, line, `"${id.slice(0, 40)}" is no name of a series`);
+    if (!/^[A-Za-z]+\d+$/.test(id)) throw new DataFault(path, line, `"${shown(id)}" is no name of a series`);
     if (rows.has(id)) throw new DataFault(path, line, `${id} comes twice`);
     rows.set(id, { line, values: valuesOf(cells, path, line) });
   });
@@ -80,10 +78,5 @@ function valuesOf(cells: readonly string[], path: string, line: number): readonl
     throw new DataFault(path, line, `value ${end + 1} is missing within the series`);
   }
   if (known.length === 0) throw new DataFault(path, line, 'the series has no values');
-  return known.map((cell, at) => {
-    const value = Number(cell);
-    if (!Number.isFinite(value))
-      throw new DataFault(path, line, `value ${at + 1} is "${cell.slice(0, 40)}", no number`);
-    return value;
-  });
+  return known.map((cell) => decimalOf(cell, path, line));
 }

@@ -22,6 +22,11 @@ export class Program {
     this.#child.on('error', (error) => keep(Buffer.from(String(error))));
   }
 
+  /** undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   get #ended(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null || this.#child.pid === undefined;
   }

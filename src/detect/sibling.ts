@@ -3,6 +3,7 @@ import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { countOf, quantileMsOf } from './histogram.ts';
 import { type Change, instanceSubject, staysMsOf } from './symptom.ts';
+import { addServed, isWorse, startWorsening, type Worsening } from './sequential/worsening.ts';
 import {
   addSpan,
   emptyTally,
@@ -10,6 +11,7 @@ import {
   latencyOf,
   latestOf,
   onsetOf,
+  totalOf,
   type Span,
   type Tally,
   type Total,
@@ -42,12 +44,19 @@ const LATENCY_WINDOW_MIN_MS = 2_000;
 const LATENCY_EVERY_MS = 250;
 /** Standing claims go when the instance is this close to normal again. */
 const FAILED_SHARE_CLEAR = 0.05;
+const COMPARE_EVERY_MS = 1_000;
 
 interface Watched {
   readonly workload: string;
   readonly version: number;
   readonly region: string;
   readonly tally: Tally;
+  /** Evidence that it fails more than its siblings do at the same time. */
+  evidence: Worsening;
+  /** Up to when that was gathered, and what had failed in the whole group when it was the last time and the one before. */
+  comparedTo: number;
+  failedThen: number;
+  failedBefore: number;
   hasErrors: boolean;
   isSlow: boolean;
   /** Median of its latest requests, or null while there are too few. */
@@ -64,6 +73,8 @@ interface State {
   readonly instances: Record<string, Watched>;
   /** Ids by workload and region: equal work only, since another region has other tenants and another load. */
   readonly groups: Record<string, Record<string, string[]>>;
+  /** Failures so far, by workload and region: what failed nowhere says nothing. */
+  readonly failed: Record<string, Record<string, number>>;
 }
 
 /**
@@ -72,7 +83,7 @@ interface State {
  */
 export const siblingDetector: Detector<State> = {
   name: 'sibling',
-  start: () => ({ instances: {}, groups: {} }),
+  start: () => ({ instances: {}, groups: {}, failed: {} }),
   step(state, sample) {
     if (sample.kind === 'retired' || sample.kind === 'exit') {
       forget(state, sample.instance);
@@ -108,14 +119,46 @@ function addCalls(
 
 function addSeen(state: State, watched: Watched, seen: Seen, least = LEAST): readonly Change[] {
   addSpan(watched.tally, GRAIN, seen);
+  const failed = entryOf(state.failed, seen.workload, (): Record<string, number> => ({}));
+  failed[seen.region] = (failed[seen.region] ?? 0) + seen.failed;
+  compare(state, watched, seen);
   return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, least) : NO_CHANGES;
+}
+
+/** Gathers evidence about once a second, whether or not it failed itself: who looks only at failures sees them too often. */
+function compare(state: State, watched: Watched, seen: Seen): void {
+  // Up to the report before this one: of this one the siblings may not have been heard yet.
+  const until = seen.at - seen.spanMs;
+  const from = Math.max(watched.comparedTo, until - GRAIN.keepMs);
+  if (until - from < COMPARE_EVERY_MS) return;
+  watched.comparedTo = until;
+  const failed = state.failed[seen.workload]![seen.region]!;
+  // Others may have reported before what is only now looked at.
+  const { failedBefore } = watched;
+  watched.failedBefore = watched.failedThen;
+  watched.failedThen = failed;
+  if (failed === failedBefore) return;
+  const own = totalOf(watched.tally, from, until);
+  const others = { total: 0, failed: 0 };
+  for (const sibling of siblingsOf(state, seen)) {
+    const { count, failed } = totalOf(sibling.tally, from, until);
+    others.total += count;
+    others.failed += failed;
+  }
+  addServed(watched.evidence, whole({ total: own.count, failed: own.failed }), whole(others));
+}
+
+/** Parts of buckets are no requests. */
+function whole({ total, failed }: { total: number; failed: number }) {
+  return { total: Math.round(total), failed: Math.min(Math.round(failed), Math.round(total)) };
 }
 
 function join({ groups }: State, { instance, workload, version, region }: InstanceRef): Watched {
   const regions = entryOf(groups, workload, (): Record<string, string[]> => ({}));
   entryOf(regions, region, (): string[] => []).push(instance);
   const nothing = { hasErrors: false, isSlow: false, medianMs: null, medianAt: 0, slowSince: null };
-  return { workload, version, region, tally: emptyTally(), ...nothing };
+  const unseen = { evidence: startWorsening(), comparedTo: 0, failedThen: 0, failedBefore: 0 };
+  return { workload, version, region, tally: emptyTally(), ...unseen, ...nothing };
 }
 
 function forget(state: State, instance: string): void {
@@ -140,6 +183,7 @@ function judgeErrors(state: State, watched: Watched, sample: Seen, least: typeof
   if (just.failedShare < FAILED_SHARE_CLEAR) {
     if (!watched.hasErrors) return NO_CHANGES;
     watched.hasErrors = false;
+    watched.evidence = startWorsening();
     return [{ clear: 'instance-errors', subject }];
   }
   if (own.failedShare < FAILED_SHARE_MIN || own.failed < FAILED_MIN) return NO_CHANGES;
@@ -149,6 +193,7 @@ function judgeErrors(state: State, watched: Watched, sample: Seen, least: typeof
   // Without others to compare with, it is a matter of the workload.
   const usual = medianOf(others.map((each) => each.failedShare));
   if (usual === undefined || own.failedShare < TIMES_WORSE * usual) return NO_CHANGES;
+  if (!watched.hasErrors && !isWorse(watched.evidence)) return NO_CHANGES;
   watched.hasErrors = true;
   return [{ raise: errorsClaim(watched, sample, own, usual) }];
 }

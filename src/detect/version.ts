@@ -4,8 +4,9 @@ import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { quantileMsOf } from './histogram.ts';
 import { addBatch, type ProportionTest, resultOf, startTest } from './sequential/proportion-test.ts';
+import { addAgainstPast, addServed, isWorse, startWorsening, type Worsening } from './sequential/worsening.ts';
 import { type Change, type Symptom, staysMsOf, versionSubject } from './symptom.ts';
-import { errorsOf, latencyOf, latestOf, onsetOf, type Total, vantagesOf } from './tally.ts';
+import { errorsOf, latencyOf, latestOf, onsetOf, type Total, totalOf, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 
 const WINDOW_MS = 5_000;
@@ -34,6 +35,9 @@ interface Watched {
   /** Against the version before, where both serve; `of` says which one that is. */
   comparison: { readonly of: number; readonly test: ProportionTest };
   comparedAt: number;
+  /** Evidence that it has become worse than the version before, and up to when that was gathered. */
+  evidence: Worsening;
+  gatheredTo: number;
   hasErrors: boolean;
   isSlow: boolean;
   /** Since when it is slower without a break; null while it is not. */
@@ -65,6 +69,7 @@ function step(state: Record<string, Versions>, sample: Sample, numbers: Detectio
   const before = versions[previous]!;
   const changes: Change[] = [];
   compare(watched, before, previous, sample);
+  gather(watched, before, sample);
   if (sample.failed > 0 || watched.hasErrors) changes.push(...judgeErrors(watched, before, previous, sample, numbers));
   if (Math.abs(sample.at - watched.latencyAt) >= LATENCY_EVERY_MS) {
     watched.latencyAt = sample.at;
@@ -86,6 +91,29 @@ function compare(own: Watched, before: Watched, previous: number, { at }: TriesS
   before.batches = {};
 }
 
+/** Once a second, whether or not it failed: who looks only at failures sees them too often. */
+function gather(own: Watched, before: Watched, sample: TriesSample): void {
+  // Up to the report before this one: of this one the other may not have been heard yet.
+  const until = sample.at - sample.spanMs;
+  const from = Math.max(own.gatheredTo, until - GRAIN.keepMs);
+  if (until - from < COMPARE_EVERY_MS) return;
+  own.gatheredTo = until;
+  const tested = whole(totalOf(own.track.recent, from, until));
+  if (servesNow(before, sample)) addServed(own.evidence, tested, whole(totalOf(before.track.recent, from, until)));
+  else addAgainstPast(own.evidence, tested, usualWithDoubt(before));
+}
+
+/** Parts of buckets are no requests. */
+function whole({ count, failed }: Total) {
+  return { total: Math.round(count), failed: Math.min(Math.round(failed), Math.round(count)) };
+}
+
+/** Of a hundred requests without a failure it is not known that none ever fails. */
+function usualWithDoubt({ track }: Watched): number {
+  const { ok, failed } = track.usual;
+  return Math.min(0.5, (failed + 1) / (ok + failed + 2));
+}
+
 /** Its share of failures in the comparison, when that is proven to be worse, by enough, and goes on. */
 function provenShare({ comparison, track }: Watched, at: number, numbers: DetectionNumbers): number | undefined {
   const { verdict, timesWorse } = resultOf(comparison.test, numbers['version.alpha']);
@@ -105,6 +133,8 @@ function begin(versions: Versions): Watched {
     batches: {},
     comparison,
     comparedAt: 0,
+    evidence: startWorsening(),
+    gatheredTo: 0,
     hasErrors: false,
     isSlow: false,
     slowSince: null,
@@ -140,8 +170,11 @@ function judgeErrors(
   if (!isMuchWorse && proven === undefined) {
     if (!own.hasErrors || recent.failedShare >= FAILED_SHARE_MIN / 2) return NO_CHANGES;
     own.hasErrors = false;
+    own.evidence = startWorsening();
     return [{ clear: 'version-errors', subject }];
   }
+  // Much worse in the last seconds may be chance, and who looks at all seconds finds it.
+  if (!own.hasErrors && proven === undefined && !isWorse(own.evidence)) return NO_CHANGES;
   own.hasErrors = true;
   const failedShare = isMuchWorse ? recent.failedShare : proven!;
   const reason = `${percent(failedShare)} of requests to ${subject.name} fail, ${percent(beforeShare)} did at version ${previous}`;

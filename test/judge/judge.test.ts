@@ -70,7 +70,37 @@ describe('the loader', () => {
     [
       'a duration of another unit',
       ['at: 1m', 'at: 1min'],
-      'mine.yaml:12:11: events[0].at: must be a duration like 250ms, 90s, 5m, 2h or 30d (got "1min")',
+      'mine.yaml:12:11: events[0].at: must be a duration like 250ms, 90s, 5m, 2h or 30d, without a sign (got "1min")',
+    ],
+    [
+      'a negative duration',
+      ['at: 1m', 'at: -1m'],
+      'mine.yaml:12:11: events[0].at: must be a duration like 250ms, 90s, 5m, 2h or 30d, without a sign (got "-1m")',
+    ],
+    [
+      'a run without end',
+      ['title: a small one', 'title: a small one\nruns: 90d'],
+      'mine.yaml:4:7: runs: must be more than 0s and 24h at most',
+    ],
+    [
+      'an age beyond all measure',
+      ['value: 8', 'age: 999999999999d, value: 8'],
+      'mine.yaml:10:22: fleet.settings["api/POOL"].age: must be 3650d at most',
+    ],
+    [
+      'what comes so often that time stands still',
+      ['events:', '  actors:\n    job: { resumes: [{ actor: job, every: 0s }] }\nevents:'],
+      'mine.yaml:12:43: fleet.actors.job.resumes[0].every: must be 100ms at least',
+    ],
+    [
+      'more instances than anybody simulates',
+      ['eu: 2', 'eu: 2000000'],
+      'mine.yaml:6:29: fleet.workloads.api.instances.eu: must be at most 1000 (got 2000000)',
+    ],
+    [
+      'more requests than anybody plays',
+      ['regions: [eu] }', 'regions: [eu], perSecond: 1e12 }'],
+      'mine.yaml:8:39: fleet.tenants.shop.perSecond: must be at most 10000 (got 1000000000000)',
     ],
     [
       'a setting that is not there',

@@ -1,6 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KinError } from '../../src/base/errors.ts';
+import { LIMITS } from '../../src/base/limits.ts';
 import { type ManifestDocument, readDocuments } from '../../src/resources/manifest-document.ts';
 import type { ManifestProblem } from '../../src/resources/manifest-problem.ts';
 import { complaintsOf } from '../../src/resources/schema-issue.ts';
@@ -21,10 +22,23 @@ export interface ScenarioFile {
  */
 export async function readScenarios(paths: readonly string[]): Promise<readonly ScenarioFile[]> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
-  const texts = await Promise.all(files.map(async (file) => ({ file, text: await readFile(file, 'utf8') })));
+  const texts = await Promise.all(files.map(readText));
   const loaded = parseScenarios(texts);
   if (loaded.length > 0) return loaded;
   throw new KinError('manifest.missing', `no scenario in ${paths.join(', ')}`, { details: { paths: [...paths] } });
+}
+
+/** What is far too large for a scenario is not read at all. */
+async function readText(file: string): Promise<{ file: string; text: string }> {
+  const refuse = (message: string) => scenarioFault([{ file, line: 1, column: 1, path: [], message }]);
+  const { size } = await stat(file);
+  if (size > LIMITS.manifestBytes) throw refuse(`is larger than ${LIMITS.manifestBytes} bytes; a scenario is a page`);
+  try {
+    return { file, text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)) };
+  } catch (error) {
+    if (error instanceof TypeError) throw refuse('is not UTF-8 text');
+    throw error;
+  }
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {

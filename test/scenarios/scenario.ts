@@ -9,7 +9,7 @@ import { AUTONOMY, MOVES, playbookSchema } from '../../src/resources/playbook.ts
 import { expectation } from './schema/expectation.ts';
 import { actor, asset, setting, tenant, workload } from './schema/fleet.ts';
 import { effect, event } from './schema/happening.ts';
-import { duration, name, share } from './schema/words.ts';
+import { count, duration, name, share, run } from './schema/words.ts';
 
 const noise = z.strictObject({
   jitter: share.default(0.2).describe('Spread of latencies and rates'),
@@ -18,8 +18,8 @@ const noise = z.strictObject({
 });
 
 const region = z.strictObject({
-  hosts: z.int().min(1).default(3).describe('Machines, named REGION-1, REGION-2, ...'),
-  room: z.int().min(0).default(10).describe('Instances that can be placed besides those of the start'),
+  hosts: z.int().min(1).max(100).default(3).describe('Machines, named REGION-1, REGION-2, ...'),
+  room: count.default(10).describe('Instances that can be placed besides those of the start'),
 });
 
 const fleet = z.strictObject({
@@ -27,8 +27,8 @@ const fleet = z.strictObject({
     .record(name, region)
     .default({ eu: { hosts: 3, room: 10 } })
     .describe('Where machines are'),
-  gateways: z.int().min(1).default(2).describe('Gateways that carry the traffic'),
-  replicas: z.int().min(1).default(1).describe('Replicas of the healer'),
+  gateways: z.int().min(1).max(20).default(2).describe('Gateways that carry the traffic'),
+  replicas: z.int().min(1).max(10).default(1).describe('Replicas of the healer'),
   healerStandsOn: z
     .array(name)
     .default([])
@@ -89,7 +89,7 @@ export const scenarioSchema = z.strictObject({
   title: name.describe('What happens, in one line'),
   story: z.string().default('').describe('What a reader has to know to judge it'),
   source: z.string().default('').describe('Family or case that it is taken from'),
-  runs: duration.prefault('15m').describe('Length of the simulation'),
+  runs: run.prefault('15m').describe('Length of the simulation'),
   noise: noise.prefault({}).describe('What is never quite even'),
   fleet: fleet.describe('The world before anything happens'),
   profiles: z.record(name, profile).default({}).describe('Regulations, by name'),

@@ -19,7 +19,7 @@ export interface ProportionTest {
 }
 
 /** Odds ratios that are bet on: a little, clearly, and much worse. Together they lose little against the best of them. */
-const ODDS = [1.5, 3, 10, 40];
+export const ODDS: readonly number[] = [1.5, 3, 10, 40];
 
 export function startTest(): ProportionTest {
   return {
@@ -45,14 +45,19 @@ export function addBatch(state: ProportionTest, tested: Side, reference: Side): 
   if (![tested, reference].every(isSide)) return;
   state.tested = sumOf(state.tested, tested);
   state.reference = sumOf(state.reference, reference);
+  const ratios = logRatios(tested, reference);
+  if (ratios === undefined) return;
+  for (const [at, ratio] of ratios.entries()) state.logWealth[at]! += ratio;
+  state.logEvidence = Math.max(state.logEvidence, logSum(state.logWealth) - Math.log(ODDS.length));
+}
+
+/** What each bet multiplies its wealth by, as a log, by the order of the odds; undefined for a batch that says nothing. */
+export function logRatios(tested: Side, reference: Side): readonly number[] | undefined {
   const failed = tested.failed + reference.failed;
   const all = tested.total + reference.total;
-  if (failed === 0 || failed === all || tested.total === 0 || reference.total === 0) return;
+  if (failed === 0 || failed === all || tested.total === 0 || reference.total === 0) return undefined;
   const logCounts = logWays(tested, reference);
-  ODDS.forEach((odds, at) => {
-    state.logWealth[at]! += tested.failed * Math.log(odds) - logMeanOdds(logCounts, Math.log(odds));
-  });
-  state.logEvidence = Math.max(state.logEvidence, logSum(state.logWealth) - Math.log(ODDS.length));
+  return ODDS.map((odds) => tested.failed * Math.log(odds) - logMeanOdds(logCounts, Math.log(odds)));
 }
 
 /** A batch is the requests of some seconds; work and room grow with its failures. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ASSET_KINDS, SETTING_KINDS } from '../../../src/diagnose/fleet-view.ts';
 import { when } from './when.ts';
-import { detail, duration, name, share, value } from './words.ts';
+import { count, detail, duration, name, offset, perSecond, rhythm, share, value } from './words.ts';
 
 const version = z.strictObject({
   version: z.int().min(1).describe('Its number'),
@@ -13,7 +13,7 @@ const version = z.strictObject({
 const THIRTY_DAYS_MS = 30 * 86_400_000;
 
 export const workload = z.strictObject({
-  instances: z.record(name, z.int().min(0)).describe('Instances per region, unless a setting of kind replicas says it'),
+  instances: z.record(name, count).describe('Instances per region, unless a setting of kind replicas says it'),
   route: name.optional().describe('Tenants send their requests here; left out for what only others call'),
   dependsOn: z
     .array(name)
@@ -22,7 +22,7 @@ export const workload = z.strictObject({
   optional: z.array(name).default([]).describe('Workloads that each request calls once, and can do without'),
   external: z.boolean().default(false).describe('Not ours: it can be called, and not healed'),
   latency: duration.prefault('20ms').describe('Median of its own work for a request, without what it calls'),
-  capacity: z.number().positive().default(200).describe('Requests per second that one instance can do'),
+  capacity: z.number().positive().max(1_000_000).default(200).describe('Requests per second that one instance can do'),
   start: duration.prefault('2s').describe('From the start of a process until it is ready'),
   keepsData: z.boolean().default(false).describe('It has data that outlive its instances'),
   replacement: z
@@ -37,9 +37,7 @@ export const workload = z.strictObject({
     .prefault({ used: 200, limit: 512 })
     .describe('What a process needs and may have'),
   timeout: duration.prefault('2s').describe('Of a call that it makes; the setting NAME/timeout when there is one'),
-  retries: z
-    .int()
-    .min(0)
+  retries: count
     .default(0)
     .describe('Tries after the first of a call that it makes; the setting NAME/retries when there is one'),
   versions: z
@@ -54,9 +52,9 @@ export const tenant = z.strictObject({
   profiles: z.array(name).default([]).describe('Regulations that it lives under, of `profiles`'),
   dataClasses: z.array(name).default(['personal']).describe('Sorts of data that are kept for it'),
   tier: name.default('standard').describe('What it pays for'),
-  perSecond: z.number().min(0).default(20).describe('Requests that it sends to each of its workloads'),
+  perSecond: perSecond.default(20).describe('Requests that it sends to each of its workloads'),
   uses: z.array(name).default([]).describe('Workloads with a route that it calls; all of them when empty'),
-  retries: z.int().min(0).default(0).describe('How often its clients try again at once what failed'),
+  retries: count.default(0).describe('How often its clients try again at once what failed'),
   limits: z
     .strictObject({
       requestsPerSecond: z.number().positive().describe('At all gateways together'),
@@ -103,14 +101,14 @@ export const asset = z.strictObject({
   host: name.nullable().default(null).describe('As in `eu-1`: the hosts of a region are counted from 1'),
   partOf: name.nullable().default(null).describe('Id of the asset that it belongs to'),
   settings: z.array(name).default([]).describe('Settings that bound or govern it'),
-  validFrom: duration.optional().describe('certificate, credential: from when it is valid'),
-  validFor: duration.optional().describe('certificate, credential: until when it is valid'),
+  validFrom: offset.optional().describe('certificate, credential: from when it is valid'),
+  validFor: offset.optional().describe('certificate, credential: until when it is valid'),
   holds: name
     .optional()
     .describe('credential: version that its workloads hold; session: workload or asset that waits for it'),
   accepts: z.array(name).optional().describe('credential: versions that the other side takes; `holds` when left out'),
   poison: z.array(name).optional().describe('queue: records that cannot be read, at its head first'),
-  perSecond: z.number().optional().describe('queue: records that come in'),
+  perSecond: perSecond.optional().describe('queue: records that come in'),
   limit: z
     .number()
     .optional()
@@ -134,16 +132,14 @@ export const actor = z.strictObject({
       z.strictObject({
         setting: name.describe('Id of the setting'),
         value,
-        every: duration.describe('How often it looks and writes'),
+        every: rhythm.describe('How often it looks and writes'),
         when: when.optional().describe('Only while this holds'),
       }),
     )
     .default([])
     .describe('Settings that it writes again and again while it runs; a write of the present value is none'),
   resumes: z
-    .array(
-      z.strictObject({ actor: name.describe('Name of the actor'), every: duration.describe('How often it looks') }),
-    )
+    .array(z.strictObject({ actor: name.describe('Name of the actor'), every: rhythm.describe('How often it looks') }))
     .default([])
     .describe('Actors that it starts again, whoever stopped them'),
 });

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { CONDITIONS, ERROR_CLASSES } from '../../../src/observe/condition.ts';
 import { asset } from './fleet.ts';
 import { when } from './when.ts';
-import { detail, duration, name, share, value } from './words.ts';
+import { detail, duration, name, offset, rhythm, share, value } from './words.ts';
 
 export const effect = z.strictObject({
   when: when.optional().describe('Always, when left out'),
@@ -66,13 +66,13 @@ const deploy = z.strictObject({
   version: z.int().describe('To which version'),
   by: name.default('person operator').describe('Who does it'),
   rollout: z.enum(['canary', 'all']).default('all').describe('canary: one instance first, the others when it soaked'),
-  every: duration.prefault('5s').describe('From one instance to the next'),
+  every: rhythm.prefault('5s').describe('From one instance to the next'),
 });
 
 const restart = z.strictObject({
   workload: name.describe('Whose instances'),
   by: name.default('person operator').describe('Who does it'),
-  every: duration.prefault('5s').describe('From one instance to the next'),
+  every: rhythm.prefault('5s').describe('From one instance to the next'),
 });
 
 const poison = z.strictObject({
@@ -80,7 +80,7 @@ const poison = z.strictObject({
   workload: name.describe('Where it arrives'),
   route: name.describe('Route template, `/records/{id}`'),
   fingerprint: name.describe('What such requests have in common'),
-  every: duration.prefault('10s').describe('How often the tenant sends it'),
+  every: rhythm.prefault('10s').describe('How often the tenant sends it'),
   kills: z.boolean().default(true).describe('Whether the process dies of it, or only the request fails'),
   version: z.int().optional().describe('Only instances of this version die of it'),
   for: duration.optional().describe('Until the tenant stops sending it'),
@@ -89,7 +89,7 @@ const poison = z.strictObject({
 const load = z.strictObject({
   tenant: name.optional().describe("Only this tenant's; everybody's when left out"),
   workload: name.optional().describe('Only to this workload'),
-  times: z.number().min(0).describe('How many times its usual'),
+  times: z.number().min(0).max(1_000).describe('How many times its usual'),
   for: duration.optional().describe('Until it is as usual again; for good when left out'),
 });
 
@@ -150,7 +150,7 @@ export const event = z.strictObject({
   load: load.optional().describe('Tenants send more or less'),
   poison: poison.optional().describe('A tenant begins to send requests that kill'),
   clock: z
-    .strictObject({ host: name.describe('Whose clock'), skew: duration.describe('By how much it is ahead') })
+    .strictObject({ host: name.describe('Whose clock'), skew: offset.describe('By how much it is ahead') })
     .optional()
     .describe('The clock of a host goes wrong'),
   credential: z
