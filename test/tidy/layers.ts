@@ -5,6 +5,7 @@ const LAYERS = [
   'base',
   'resources',
   'store',
+  'vault',
   'ledger',
   'observe',
   'detect',
@@ -19,7 +20,6 @@ const LAYERS = [
   'drivers',
   'sources',
   'sinks',
-  'vault',
   'api',
   'cli',
 ];
