@@ -30,6 +30,8 @@ import { startLedger } from './ledger/server.ts';
 import { type DatabaseConnection, waitForDatabase } from './store/database.ts';
 import { runEmbeddedPostgres } from './store/embedded-postgres.ts';
 import { migrate } from './store/migrate.ts';
+import { localKeyProvider } from './vault/local-key-provider.ts';
+import { LETTER_BOX_FILE } from './vault/vault.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = dirname(dirname(MAIN));
@@ -158,6 +160,7 @@ async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
     ...(tls.certFile && tls.keyFile ? { tls: { certFile: tls.certFile, keyFile: tls.keyFile } } : {}),
     snapshotFile: state.snapshotFile,
     journalFolder: state.gatewayJournals,
+    letterBoxFile: join(state.vault, LETTER_BOX_FILE),
     adminSocket: state.socket(`gateway-${ordinal}`),
     controlSocket: state.socket('control'),
     ledger: ledgerClient(state.socket('ledger')),
@@ -173,6 +176,10 @@ async function ledger({ state }: RoleSettings): Promise<void> {
   const connection = isInDatabase ? await databaseConnection(state, new AbortController().signal) : undefined;
   const running = await startLedger({
     dir: state.ledger,
+    vault: {
+      dir: state.vault,
+      provider: await localKeyProvider(process.env['KINTSUGI_KEK_DIR'] ?? join(state.vault, 'kek')),
+    },
     storage: connection && { kind: 'postgresql', connection },
     socketPath: state.socket('ledger'),
     clock,

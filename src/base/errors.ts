@@ -294,6 +294,21 @@ export const CATALOGUE = {
     status: 422,
     exit: 2,
   },
+  'vault.unreadable': {
+    title: 'the keys of personal data cannot be read',
+    remedy:
+      'Bring back the key-encryption key of the epoch in the message. If it is gone for good, so is what it protected: move the folder `vault` away and start again; the record itself stays whole.',
+    retry: 'never',
+    status: 500,
+    exit: 78,
+  },
+  'erasure.refused': {
+    title: 'the erasure was not done',
+    remedy: 'The message says what stands against it; see `kintsugi subject show`.',
+    retry: 'never',
+    status: 409,
+    exit: 75,
+  },
   'ledger.newer': {
     title: 'the ledger was written by a newer version',
     remedy: 'Use that version or a later one to open it.',

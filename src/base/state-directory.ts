@@ -30,6 +30,8 @@ export interface StateDirectory {
   /** Journals of access records that the ledger has not acknowledged, one file a gateway. */
   readonly gatewayJournals: string;
   readonly ledger: string;
+  /** Keys of personal data; to be backed up apart from everything else, if at all. */
+  readonly vault: string;
   readonly postgres: string;
   /** Bearer token of the HTTP API (0600). */
   readonly tokenFile: string;
@@ -54,6 +56,7 @@ export function stateDirectory(path: string): StateDirectory {
     programs: join(root, 'programs'),
     gatewayJournals: join(root, 'gateway'),
     ledger: join(root, 'ledger'),
+    vault: join(root, 'vault'),
     postgres: join(root, 'postgres'),
     tokenFile: join(root, 'token'),
     addressesFile: join(root, 'addresses.json'),
@@ -76,7 +79,7 @@ export function openStateDirectory(path: string): StateDirectory {
   const versionFile = join(state.root, 'version');
   refuseNewer(versionFile);
   try {
-    const folders = ['', 'run', 'logs', 'gateway', 'ledger', 'data', 'secrets'];
+    const folders = ['', 'run', 'logs', 'gateway', 'ledger', 'vault', 'data', 'secrets'];
     for (const folder of folders) {
       const full = join(state.root, folder);
       makeFolderDurably(full);

@@ -1,9 +1,13 @@
 import { stripVTControlCharacters } from 'node:util';
 import type { IndexedEvent } from '../ledger/client.ts';
 import type { Verdict } from '../ledger/verify.ts';
+import type { LawfulErasure } from '../ledger/record-check.ts';
+import type { TenantVerdict } from '../ledger/tenant-record.ts';
 import type { PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
+
+const ERASURES_SHOWN = 10;
 
 /** One entry on one line: place, time, type, whom it is about, what else is known. */
 export function renderEntry({ index, event }: IndexedEvent, paint: Paint, time: PrintTime): string {
@@ -19,7 +23,16 @@ export function renderEntry({ index, event }: IndexedEvent, paint: Paint, time: 
 /** What a verification found. `trusted` tells whether the key came from elsewhere. */
 export function renderVerdict(verdict: Verdict, trusted: boolean, paint: Paint): string {
   const rows = verdict.kind === 'intact' ? intactRows(verdict, trusted) : tamperedRows(verdict);
-  return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+  const erased = verdict.kind === 'intact' && verdict.erasures.length > 0 ? `, ${lawfully(verdict.erasures)}` : '';
+  return `${paintWord(paint, verdict.kind)}${erased}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+}
+
+/** What is gone, and why that is no tampering. */
+function lawfully(erasures: readonly LawfulErasure[]): string {
+  const entries = erasures.map(({ entry }) => entry).toSorted((a, b) => a - b);
+  const shown = entries.slice(0, ERASURES_SHOWN).join(', ');
+  const more = entries.length > ERASURES_SHOWN ? ` and ${entries.length - ERASURES_SHOWN} more` : '';
+  return `lawfully erased at ${entries.length === 1 ? 'entry' : 'entries'} ${shown}${more}`;
 }
 
 /** A witness that saw a checkpoint, and when. */
@@ -54,6 +67,29 @@ export function renderLog(verdict: LogVerdict, paint: Paint): string {
   return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
 }
 
+export function renderTenant(verdict: TenantVerdict, paint: Paint): string {
+  if (verdict.kind === 'tampered') {
+    const rows = [
+      ['reason', verdict.reason],
+      ...(verdict.index === undefined ? [] : [['entry', String(verdict.index)]]),
+    ];
+    return `${paintWord(paint, verdict.kind)}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value ?? '']))}`;
+  }
+  const { kind, tenant, origin, entries, from, size, hasPayloads, erasures } = verdict;
+  const rows: [string, string][] = [
+    ['tenant', tenant],
+    [
+      'entries',
+      `${entries}, numbers ${from} to ${from + entries - 1} without a gap; ${size} of all under the checkpoint`,
+    ],
+    ...(from > 1 ? ([['beginning', `numbers 1 to ${from - 1} are not here`]] as [string, string][]) : []),
+    ['log', origin],
+    ['payloads', hasPayloads ? 'each is here or lawfully erased' : 'not here, not looked at'],
+  ];
+  const erased = erasures.length > 0 ? `, ${lawfully(erasures)}` : '';
+  return `${paintWord(paint, kind)}${erased}\n${renderRows(rows.map(([name, value]) => [`  ${name}`, value]))}`;
+}
+
 /** What a receipt proves. */
 export interface ReceiptVerdict {
   readonly kind: 'proven' | 'unwitnessed';
@@ -86,6 +122,9 @@ function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: bool
     ['entries', `${size} under the signed checkpoint${checkpointAt === undefined ? '' : ` of ${checkpointAt}`}`],
     ['root', root],
     ['key', `${vkey}${trusted ? '' : ' (from the same folder: compare it with one that was noted elsewhere)'}`],
+    ...verdict.erasures.map(({ entry, request, legalBasis, payloads }): [string, string] => {
+      return ['erased', `${payloads} payloads by ${request}, ${stripVTControlCharacters(legalBasis)} (entry ${entry})`];
+    }),
     ...(unsigned > 0 ? ([['unsigned', `${unsigned} behind the checkpoint, sound`]] as [string, string][]) : []),
     ...(tornBytes > 0
       ? ([['torn', `${tornBytes} bytes of a write that was cut off, never acknowledged`]] as [string, string][])

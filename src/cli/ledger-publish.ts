@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { sendPublicFile } from '../ledger/public-files.ts';
+import { tenantRecord } from '../ledger/tenant-record.ts';
 import { startPublicServer } from '../ledger/public-server.ts';
 import { indexOfEvent, receiptOf } from '../ledger/receipt.ts';
 import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
@@ -16,6 +17,10 @@ import { portNumber } from './number-option.ts';
 
 interface ReceiptOptions extends FromOptions {
   readonly out?: string;
+}
+interface RecordOptions {
+  readonly payloads?: boolean;
+  readonly dir?: string;
 }
 interface ServeOptions extends FromOptions {
   readonly host: string;
@@ -32,6 +37,14 @@ export function declareLedgerPublish(ledger: Command, binder: Binder): void {
     .option('-o, --out <file>', 'write it there; .tlog-proof is the usual ending')
     .option(...FROM);
   binder.bind<ReceiptOptions>(receipt, runReceipt);
+  const record = ledger
+    .command('record')
+    .description('write the record of one tenant, which that tenant can verify without the others')
+    .argument('<tenant>', 'its name')
+    .argument('<file>', 'where to')
+    .option('--payloads', 'with the sealed personal data, which only the keys in the vault open')
+    .option('--dir <folder>', 'a ledger elsewhere, instead of that of the state directory');
+  binder.bind<RecordOptions>(record, runRecord);
   const page = ledger
     .command('page')
     .description('print a page that verifies receipts and exports in any browser, from one file and offline')
@@ -61,6 +74,19 @@ async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions,
   } catch (error) {
     throw faultOfLog(error);
   }
+}
+
+async function runRecord(invocation: Invocation, options: RecordOptions, tenant = '', file = ''): Promise<void> {
+  const { clock } = invocation.context;
+  const dir = options.dir ?? invocation.state.ledger;
+  if (!existsSync(dir))
+    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
+  const lines: string[] = [];
+  const payloads = options.payloads === true;
+  for await (const line of tenantRecord(dir, tenant, { clock, payloads })) lines.push(line);
+  writeText(file, lines.join(''));
+  const entries = lines.length - 1;
+  invocation.print({ tenant, file, entries, payloads }, () => `${entries} entries of ${tenant} written to ${file}\n`);
 }
 
 async function runPage(invocation: Invocation, { out }: { readonly out?: string }): Promise<void> {

@@ -181,8 +181,8 @@ describe('a receipt', () => {
     const verify = (...words: string[]) => run('ledger', 'verify', path, '--public-key', key, ...words);
     const { code, stdout } = await verify();
     expect([code, stdout]).toEqual([0, expect.stringMatching(/^proven\n[\s\S]*entry +7 of 300\n[\s\S]*"id":"evt_7"/)]);
-    expect((await verify('--entry', file('same', JSON.stringify(event(7))))).code).toBe(0);
-    expect((await verify('--entry', file('other', JSON.stringify(event(8))))).code).toBe(2);
+    expect((await verify('--entry', file('same', JSON.stringify({ v: 2, ...event(7) })))).code).toBe(0);
+    expect((await verify('--entry', file('other', JSON.stringify({ v: 2, ...event(8) })))).code).toBe(2);
     const text = readFileSync(path, 'utf8');
     writeFileSync(path, text.replace('\nindex 7\n', '\nindex 8\n'));
     expect((await verify()).code).toBe(2);

@@ -3,12 +3,14 @@ import type { Command } from 'commander';
 import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { readWitnessed } from '../ledger/cosigner.ts';
-import type { LogSource } from '../ledger/tlog/log-source.ts';
+import { RecordCheck } from '../ledger/record-check.ts';
+import { LogFault, type LogSource } from '../ledger/tlog/log-source.ts';
 import { type VerifiedLog, verifyLog } from '../ledger/tlog/log-verifier.ts';
 import { leafHash } from '../ledger/tlog/merkle-tree.ts';
 import { formatVkey } from '../ledger/tlog/note-key.ts';
 import { judgeCheckpoint, type Policy, type Sighting } from '../ledger/tlog/policy.ts';
 import { parseProof, verifyProof } from '../ledger/tlog/tlog-proof.ts';
+import { verifyTenantRecord } from '../ledger/tenant-record.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import {
@@ -16,6 +18,7 @@ import {
   type ReceiptVerdict,
   renderLog,
   renderReceipt,
+  renderTenant,
   renderVerdict,
   type WitnessedAt,
 } from './ledger-lines.ts';
@@ -31,7 +34,10 @@ export function declareLedgerVerify(ledger: Command, binder: Binder): void {
   const verify = ledger
     .command('verify')
     .description('prove that nothing on record was changed or removed; exit code 2 when something was')
-    .argument('[target]', 'the folder of a ledger, a URL, a socket, an export or a receipt; without it the own ledger')
+    .argument(
+      '[target]',
+      'the folder of a ledger, a URL, a socket, an export, a receipt or the record of a tenant; without it the own ledger',
+    )
     .option(TRUST_OPTIONS[0][0], `${TRUST_OPTIONS[0][1]}; only for the own folder the key in it is believed without`)
     .option(...TRUST_OPTIONS[1])
     .option('--since <checkpoint>', 'a checkpoint that was kept from earlier: the log must continue it')
@@ -45,6 +51,7 @@ async function runVerify(invocation: Invocation, options: VerifyOptions, word?: 
   const target = word === undefined ? ({ kind: 'folder', dir } as const) : logTarget(word, invocation.context.clock);
   if (target.kind === 'folder') return await verifyFolder(invocation, options, target.dir);
   if (target.kind === 'receipt') return verifyReceipt(invocation, options, target.text);
+  if (target.kind === 'tenant') return verifyTenant(invocation, options, target.text);
   return await verifySource(invocation, options, target.source);
 }
 
@@ -67,7 +74,12 @@ async function verifySource(invocation: Invocation, options: VerifyOptions, sour
   const policy = requiredPolicy(options);
   const previous = options.since === undefined ? {} : { previous: earlierHead(options.since, policy) };
   try {
-    const log = await invocation.waiting('the proof', verifyLog({ source, policy, ...previous }));
+    const record = new RecordCheck();
+    const onEntry = (entry: Uint8Array, index: number) => {
+      const fault = record.add(entry, leafHash(entry), index);
+      if (fault !== undefined) throw new LogFault('mismatch', 'tile/entries', fault, index);
+    };
+    const log = await invocation.waiting('the proof', verifyLog({ source, policy, onEntry, ...previous }));
     const verdict = logVerdict(log);
     invocation.print(verdict, () => renderLog(verdict, invocation.paint));
     if (log.kind === 'unwitnessed') throw unwitnessed(log.seen);
@@ -109,6 +121,20 @@ function readFile(path: string): Buffer {
   } catch (cause) {
     throw new KinError('resource.unknown', `cannot read ${path}`, { cause, details: { path } });
   }
+}
+
+/** What a tenant has of its own record is enough: nobody else's is needed. */
+function verifyTenant(invocation: Invocation, options: VerifyOptions, text: string): void {
+  const verdict = verifyTenantRecord(text, requiredPolicy(options));
+  invocation.print(verdict, () => renderTenant(verdict, invocation.paint));
+  if (verdict.kind !== 'tampered') {
+    if (verdict.kind === 'unwitnessed') throw unwitnessed(verdict.seen);
+    return;
+  }
+  const { reason, index } = verdict;
+  throw new KinError('ledger.tampered', index === undefined ? reason : `entry ${index}: ${reason}`, {
+    details: { reason, ...(index === undefined ? {} : { index }) },
+  });
 }
 
 function verifyReceipt(invocation: Invocation, options: VerifyOptions, text: string): void {

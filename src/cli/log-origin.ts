@@ -21,7 +21,9 @@ export const FROM = ['--from <log>', 'a ledger elsewhere: its folder, a URL, a s
 /** What `--from` points at; without it the own ledger. Rejects with `resource.unknown` or what reading it says. */
 export async function originOf({ state, context }: Invocation, from: string | undefined): Promise<LogOrigin> {
   const target = from === undefined ? ({ kind: 'folder', dir: state.ledger } as const) : logTarget(from, context.clock);
-  if (target.kind === 'receipt') throw new KinError('usage.invalid', 'a receipt is not a log');
+  if (target.kind === 'receipt' || target.kind === 'tenant') {
+    throw new KinError('usage.invalid', 'neither a receipt nor the record of a tenant is a log');
+  }
   if (target.kind === 'log') return { source: target.source };
   const { dir } = target;
   if (!existsSync(dir))

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { VERSION_FILE } from '../ledger/ledger-directory.ts';
 import { readPolicyFile } from '../ledger/policy-file.ts';
+import { isTenantRecord } from '../ledger/tenant-record.ts';
 import { folderSource } from '../ledger/tlog/folder-source.ts';
 import { httpSource } from '../ledger/tlog/http-source.ts';
 import { CHECKPOINT_PATH, LogFault, type LogSource } from '../ledger/tlog/log-source.ts';
@@ -14,12 +15,14 @@ import { isProof } from '../ledger/tlog/tlog-proof.ts';
 /** Longest time for one file of a log. */
 const FILE_MS = 30_000;
 const RECEIPT_BYTES_MAX = 4 * 1024 * 1024;
+const RECORD_BYTES_MAX = 512 * 1024 * 1024;
 
-/** What somebody points at to have it verified: a ledger's own folder, a log elsewhere, or a receipt. */
+/** What somebody points at to have it verified: a ledger's own folder, a log elsewhere, a receipt, or a tenant's record. */
 export type LogTarget =
   | { readonly kind: 'folder'; readonly dir: string }
   | { readonly kind: 'log'; readonly source: LogSource }
-  | { readonly kind: 'receipt'; readonly text: string };
+  | { readonly kind: 'receipt'; readonly text: string }
+  | { readonly kind: 'tenant'; readonly text: string };
 
 /** Finds out what a word on the command line points at. Throws `resource.unknown` when it is nothing of these. */
 export function logTarget(word: string, clock: Clock): LogTarget {
@@ -40,8 +43,9 @@ export function logTarget(word: string, clock: Clock): LogTarget {
     if (existsSync(join(word, CHECKPOINT_PATH))) return { kind: 'log', source: folderSource(word) };
     throw unknown;
   }
-  const text = stat?.isFile() && stat.size <= RECEIPT_BYTES_MAX ? readFileSync(word, 'utf8') : '';
-  if (isProof(text)) return { kind: 'receipt', text };
+  const text = stat?.isFile() && stat.size <= RECORD_BYTES_MAX ? readFileSync(word, 'utf8') : '';
+  if (isTenantRecord(text)) return { kind: 'tenant', text };
+  if (text.length <= RECEIPT_BYTES_MAX && isProof(text)) return { kind: 'receipt', text };
   throw unknown;
 }
 

@@ -21,6 +21,7 @@ import { declareSchema } from './schema.ts';
 import { declareSlo } from './slo.ts';
 import { declareStatus } from './status.ts';
 import { declareStop } from './stop.ts';
+import { declareSubject } from './subject.ts';
 import { declareTop } from './top.ts';
 import { declareProcesses, declareUp } from './up.ts';
 import { readVersion } from './version.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareSlo(program, binder);
   declareDrill(program, binder);
   declareLedger(program, binder);
+  declareSubject(program, binder);
   declareWitness(program, binder);
   declareKey(program, binder);
   declareSchema(program, binder);

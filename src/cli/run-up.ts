@@ -187,6 +187,7 @@ function systemProcesses(
     'KINTSUGI_LOG_LEVEL',
     'KINTSUGI_PAGE_WEBHOOK',
     'KINTSUGI_TLS_CERT',
+    'KINTSUGI_KEK_DIR',
     'KINTSUGI_TLS_KEY',
   ]) {
     const value = process.env[name];

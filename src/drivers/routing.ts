@@ -20,6 +20,7 @@ export function routingOf(world: World): SnapshotContent {
         emergencyKeySha256: spec.identify.apiKeys
           .filter((key) => spec.emergency.apiKeys.includes(key.name))
           .map((key) => key.sha256),
+        apiKeyNames: spec.identify.apiKeys.map((key) => key.name),
         requireKey: spec.requireKey,
         limits: spec.limits,
         audit: spec.audit,

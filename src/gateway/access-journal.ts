@@ -1,9 +1,9 @@
 import { closeSync, fstatSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
-import type { LedgerEvent } from '../ledger/entry.ts';
+import type { NewEvent } from '../ledger/entry.ts';
 
 /** Records of a process before, and how many lines could not be read: a torn last one, as a rule. */
 export interface Recovered {
-  readonly events: readonly LedgerEvent[];
+  readonly events: readonly NewEvent[];
   readonly torn: number;
 }
 
@@ -70,7 +70,7 @@ function readLines(path: string): Recovered {
     throw error;
   }
   const lines = text.split('\n');
-  const events: LedgerEvent[] = [];
+  const events: NewEvent[] = [];
   // What stands after the last line break was cut off while it was written, even if it happens to be JSON.
   let torn = lines.pop() === '' ? 0 : 1;
   for (const line of lines) {
@@ -81,9 +81,9 @@ function readLines(path: string): Recovered {
   return { events, torn };
 }
 
-function parse(line: string): LedgerEvent | undefined {
+function parse(line: string): NewEvent | undefined {
   try {
-    const event = JSON.parse(line) as LedgerEvent;
+    const event = JSON.parse(line) as NewEvent;
     return typeof event?.id === 'string' ? event : undefined;
   } catch {
     return undefined;

@@ -4,7 +4,8 @@ import { newId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
-import { type Ledger, type LedgerEvent, OCSF } from '../ledger/entry.ts';
+import { type Ledger, type NewEvent, OCSF } from '../ledger/entry.ts';
+import type { LetterWriter } from '../ledger/letter-writer.ts';
 import { AccessJournal } from './access-journal.ts';
 
 const BATCH = 500;
@@ -15,7 +16,8 @@ const BACK_OFF_MAX_MS = 2_000;
 const JOURNAL_BYTES_MAX = 8 * 1024 * 1024;
 
 interface Record {
-  readonly event: LedgerEvent;
+  readonly event: NewEvent;
+  /** As it is in the journal, with its personal data in a letter. */
   readonly line: string;
 }
 
@@ -29,6 +31,7 @@ export interface AccessRecorderOptions {
   readonly journalFile: string;
   readonly recordsMax: number;
   readonly ledger: Ledger;
+  readonly letters: LetterWriter;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -81,10 +84,14 @@ export class AccessRecorder {
     return this.#lostTotal;
   }
 
-  /** A place for a record that must not be lost; false when it could not be kept. Ends with `record` or `release`. */
+  /**
+   * A place for a record that must not be lost, personal data included; false when it could not be kept. Ends with
+   * `recordRequired` or `release`.
+   */
   reserve(): boolean {
     const kept = this.#required.length + this.#sending.length + this.#reserved;
-    if (this.#journalFails || kept >= this.#options.recordsMax) return false;
+    const { recordsMax, letters } = this.#options;
+    if (this.#journalFails || kept >= recordsMax || !letters.isReady) return false;
     this.#reserved += 1;
     return true;
   }
@@ -95,17 +102,17 @@ export class AccessRecorder {
   }
 
   /** Keeps a record that has a reserved place. `journaled` is told, soon, whether a kill would now lose it. */
-  recordRequired(event: LedgerEvent, journaled: (ok: boolean) => void): void {
+  recordRequired(event: NewEvent, journaled: (ok: boolean) => void): void {
     this.#reserved -= 1;
-    const record = { event, line: JSON.stringify(event), journaled };
+    const record = { event, line: this.#lineOf(event), journaled };
     if (this.waiting >= this.#options.recordsMax && this.#optional.shift()) this.#lose(1);
     this.#required.push(record);
     this.#write(record);
   }
 
   /** Keeps a record, or the newest of those that fit. */
-  record(event: LedgerEvent): void {
-    const record = { event, line: JSON.stringify(event), journaled: undefined };
+  record(event: NewEvent): void {
+    const record = { event, line: this.#lineOf(event), journaled: undefined };
     if (this.waiting + this.#reserved >= this.#options.recordsMax) {
       this.#lose(1);
       if (this.#optional.shift() === undefined) return;
@@ -128,6 +135,10 @@ export class AccessRecorder {
     }
     this.#isClosed = true;
     this.#journal.close();
+  }
+
+  #lineOf(event: NewEvent): string {
+    return JSON.stringify(this.#options.letters.enclose(event));
   }
 
   /** All records of one turn of the event loop are written at once. */

@@ -69,6 +69,7 @@ export class Carrier {
     const body = await readRequestBody(exchange.request);
     if (body.kind === 'broken') return { kind: 'gone' };
     if (body.kind === 'too-large') return { kind: 'failed', code: 'gateway.too-large' };
+    exchange.requestBytes = lengthOf(body);
     const key = requestKey(exchange, body, this.#secret);
     exchange.key = key;
     const held = this.#mitigations.holdFingerprint(this.#mitigating(), key.tenant, key.fingerprint);
@@ -164,6 +165,8 @@ export class Carrier {
       clock: this.#clock,
     });
     this.#journal.end(slot);
+    exchange.subjects = facts.subjects;
+    exchange.responseBytes = facts.bytes;
     if (lost && (outcome.kind === 'broken' || outcome.kind === 'cut')) this.#telemetry.lost(lost);
     if (outcome.kind === 'unsent') exchange.sent -= 1;
     if (saysSomething(outcome, facts, body)) this.#note(exchange, instance, outcome, facts);
@@ -211,6 +214,12 @@ function saysSomething(outcome: TryOutcome, facts: TryFacts, body: RequestBody):
   if (outcome.kind === 'gone') return facts.headMs !== undefined;
   const isUploading = body.kind === 'stream' && !body.stream.readableEnded;
   return outcome.kind !== 'late' || (facts.timedOut && !isUploading);
+}
+
+/** As announced, for one that is streamed. */
+function lengthOf(body: RequestBody): number {
+  if (body.kind === 'kept') return body.bytes?.length ?? 0;
+  return body.kind === 'stream' ? Number(body.length ?? 0) : 0;
 }
 
 function contentOf(body: RequestBody): Buffer | Readable | null {

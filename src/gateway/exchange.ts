@@ -19,6 +19,8 @@ export interface Exchange {
   readonly path: string;
   readonly headers: string[];
   readonly startedMs: number;
+  /** Name of the API key that it came with. */
+  readonly keyName: string | undefined;
   readonly deadlineMs: number;
   /** Safe to send twice, by its method or its Idempotency-Key. */
   readonly repeatable: boolean;
@@ -31,6 +33,11 @@ export interface Exchange {
   attempts: number;
   /** Attempts that reached an instance. */
   sent: number;
+  /** Bytes of its body and of the answer's, as far as they went. */
+  requestBytes: number;
+  responseBytes: number;
+  /** Whom the answer is about, as the instance said in `x-kintsugi-subject`. */
+  subjects: string | string[] | undefined;
   /** Connections that broke under it. */
   breaks: number;
   /** What says the same request again; undefined until its body was read. */

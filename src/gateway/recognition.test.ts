@@ -157,7 +157,10 @@ test('records name declared things only, and refusals are on record with their r
     version: 1,
     region: 'de',
   });
-  expect(JSON.stringify(world.ledger.events)).not.toMatch(/jane|127\.0\.0\.1|key-acme/);
+  expect(event?.data).toMatchObject({ requestBytes: 0, responseBytes: 512 });
+  const clear = world.ledger.events.map(({ personal: _sealed, ...rest }) => rest);
+  expect(JSON.stringify(clear)).not.toMatch(/jane|127\.0\.0\.1|key-acme/);
+  expect(JSON.stringify(world.ledger.events)).not.toMatch(/jane|key-acme/);
   const reasons = new Set(world.ledger.ofType('request.refused').map(({ data }) => data['reason']));
   expect(reasons).toContain('gateway.unknown');
   expect(reasons).toContain('gateway.forbidden');

@@ -11,9 +11,15 @@ export interface TenantAtPath {
   readonly rest: string;
 }
 
-interface KeyEntry {
-  readonly digest: Buffer;
+/** A tenant found by an API key. */
+export interface TenantByKey {
   readonly tenant: TenantEntry;
+  /** As its manifest calls the key. */
+  readonly keyName: string;
+}
+
+interface KeyEntry extends TenantByKey {
+  readonly digest: Buffer;
 }
 
 const KEY_BUCKET_CHARS = 4;
@@ -73,11 +79,11 @@ export class RoutingTable {
    * By an API key. Only hashes are known; a few characters of the hash choose a bucket and the rest is compared in
    * constant time, so that time tells nothing that helps to find a key.
    */
-  tenantByKey(key: string): TenantEntry | undefined {
+  tenantByKey(key: string): TenantByKey | undefined {
     const digest = hash('sha256', key, 'buffer');
-    let found: TenantEntry | undefined;
+    let found: TenantByKey | undefined;
     for (const entry of this.#keys.get(digest.toString('hex').slice(0, KEY_BUCKET_CHARS)) ?? []) {
-      if (timingSafeEqual(entry.digest, digest)) found = entry.tenant;
+      if (timingSafeEqual(entry.digest, digest)) found = entry;
     }
     return found;
   }
@@ -106,16 +112,17 @@ export class RoutingTable {
       this.#byHeader.set(name.toLowerCase(), values);
       claim(values, value, tenant);
     }
-    for (const hex of tenant.apiKeySha256) this.#addKey(hex, tenant);
+    for (const [at, hex] of tenant.apiKeySha256.entries())
+      this.#addKey(hex, tenant, tenant.apiKeyNames[at] ?? String(at));
   }
 
-  #addKey(hex: string, tenant: TenantEntry): void {
+  #addKey(hex: string, tenant: TenantEntry, keyName: string): void {
     const digest = Buffer.from(hex, 'hex');
     if (digest.length !== 32) return;
     const bucket = this.#keys.get(hex.slice(0, KEY_BUCKET_CHARS)) ?? [];
     const others = bucket.filter((entry) => !entry.digest.equals(digest));
     if (bucket.every((entry) => !entry.digest.equals(digest) || entry.tenant === tenant))
-      others.push({ digest, tenant });
+      others.push({ digest, tenant, keyName });
     this.#keys.set(hex.slice(0, KEY_BUCKET_CHARS), others);
   }
 }

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Redacted } from '../base/redacted.ts';
 import type { Ledger } from '../ledger/entry.ts';
+import { LetterWriter } from '../ledger/letter-writer.ts';
 import { AccessRecorder } from './access-recorder.ts';
 import { openAdmin } from './admin.ts';
 import { type Door, openDoor, type TlsFiles } from './door.ts';
@@ -39,6 +40,8 @@ export interface GatewayOptions {
   readonly tls?: TlsFiles;
   readonly snapshotFile: string;
   readonly journalFolder: string;
+  /** Address of the letter box for personal data in the journal. */
+  readonly letterBoxFile: string;
   readonly adminSocket: string;
   readonly controlSocket: string;
   /** Access records held while the ledger is away. */
@@ -151,6 +154,7 @@ function openRecords(options: GatewayOptions): AccessRecorder {
   return new AccessRecorder({
     ...options,
     journalFile: join(options.journalFolder, `access-${options.ordinal}.ndjson`),
+    letters: new LetterWriter(options.letterBoxFile, options.clock),
     recordsMax: options.recordsMax ?? RECORDS_MAX,
   });
 }

@@ -23,6 +23,8 @@ export const snapshotSchema = z.object({
       apiKeySha256: z.array(z.string()),
       /** Of those: keys that are let through while the tenant is kept out. */
       emergencyKeySha256: z.array(z.string()).default([]),
+      /** Of the keys, in the same order; they are personal data and sealed where they are recorded. */
+      apiKeyNames: z.array(z.string()).default([]),
       requireKey: z.boolean(),
       limits: z.object({ requestsPerSecond: z.number(), burst: z.number(), concurrency: z.number() }),
       audit: z.enum(['required', 'best-effort']),

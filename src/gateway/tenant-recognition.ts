@@ -11,6 +11,8 @@ export type Recognition =
       readonly path: string;
       /** Whether the Authorization header was the tenant's API key and must not be passed on. */
       readonly keyInAuthorization: boolean;
+      /** Name of the API key, if it came with one. */
+      readonly keyName: string | undefined;
     }
   | {
       readonly kind: 'refused';
@@ -31,7 +33,8 @@ export function recogniseTenant(table: RoutingTable, headers: IncomingHttpHeader
   const explicitKey = headers['x-api-key'];
   const bearer = explicitKey === undefined ? BEARER.exec(headers.authorization ?? '')?.[1] : undefined;
   const key = typeof explicitKey === 'string' ? explicitKey : bearer;
-  const owner = key === undefined ? undefined : table.tenantByKey(key);
+  const hit = key === undefined ? undefined : table.tenantByKey(key);
+  const owner = hit?.tenant;
   if (!owner) {
     // A foreign bearer token may be the application's own; a wrong x-api-key is meant for us and is always wrong.
     if (explicitKey !== undefined) return refused('gateway.unauthorized', addressed);
@@ -46,6 +49,7 @@ export function recogniseTenant(table: RoutingTable, headers: IncomingHttpHeader
     tenant,
     path: atPath?.tenant.name === tenant.name ? atPath.rest : path,
     keyInAuthorization: owner !== undefined && bearer !== undefined,
+    keyName: hit?.keyName,
   };
 }
 

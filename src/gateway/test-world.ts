@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type RequestListener, request, type Server } from 'node:http';
@@ -12,7 +12,7 @@ import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Redacted } from '../base/redacted.ts';
-import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
+import type { Ledger, NewEvent } from '../ledger/entry.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './server.ts';
 import type { Snapshot } from './snapshot.ts';
 
@@ -32,6 +32,7 @@ export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): Tena
     headers: [],
     apiKeySha256: [],
     emergencyKeySha256: [],
+    apiKeyNames: [],
     requireKey: false,
     limits: { requestsPerSecond: 10_000, burst: 10_000, concurrency: 1_000 },
     audit: 'best-effort',
@@ -59,15 +60,15 @@ export function sha256(text: string): string {
 
 /** A ledger in memory that can be away. Appending an id twice stores it once, as the real one does. */
 class TestLedger implements Ledger {
-  readonly events: LedgerEvent[] = [];
+  readonly events: NewEvent[] = [];
   isAway = false;
-  async append(events: readonly LedgerEvent[]) {
+  async append(events: readonly NewEvent[]) {
     if (this.isAway) throw new KinError('ledger.unreachable', 'away');
     const known = new Set(this.events.map((event) => event.id));
     for (const event of events) if (!known.has(event.id)) this.events.push(event);
     return { indices: events.map((event) => this.events.findIndex((other) => other.id === event.id)) };
   }
-  ofType(type: string): LedgerEvent[] {
+  ofType(type: string): NewEvent[] {
     return this.events.filter((event) => event.type === type);
   }
 }
@@ -93,6 +94,13 @@ export class TestWorld {
 
   get snapshotFile(): string {
     return join(this.folder, 'snapshot.json');
+  }
+
+  /** The address of a letter box that nobody empties. */
+  letterBox(): string {
+    const file = join(this.folder, 'letter-box');
+    writeFileSync(file, randomBytes(32).toString('base64url'));
+    return file;
   }
 
   onClose(run: () => unknown): void {
@@ -175,6 +183,7 @@ export class TestWorld {
       serviceToken: new Redacted(SERVICE_TOKEN),
       snapshotFile: this.snapshotFile,
       journalFolder: this.folder,
+      letterBoxFile: this.letterBox(),
       adminSocket: join(this.folder, `admin-${this.#ordinals}.sock`),
       controlSocket: join(this.folder, 'control.sock'),
       ledger: this.ledger,

@@ -58,6 +58,7 @@ interface Passage {
   readonly regions: readonly string[];
   readonly path: string;
   readonly keyInAuthorization: boolean;
+  readonly keyName: string | undefined;
   readonly isPublic: boolean;
   readonly timeoutMs: number;
 }
@@ -138,7 +139,7 @@ export class Traffic {
     const { request, target, startedMs } = arrival;
     const recognition = recogniseTenant(table, request.headers, target.path);
     if (recognition.kind === 'refused') return { code: recognition.code, tenant: recognition.tenant };
-    const { tenant, path, keyInAuthorization } = recognition;
+    const { tenant, path, keyInAuthorization, keyName } = recognition;
     const route = table.routeAtPath(path);
     const held = this.#holdAtDoor(table, request, tenant, route, path) ?? this.#options.limits.admit(tenant, startedMs);
     if (held) return { ...held, tenant, route };
@@ -150,7 +151,8 @@ export class Traffic {
       return { code: 'gateway.unrecordable', tenant, route, retryAfterS: RETRY_AFTER_S };
     }
     const { timeoutMs } = route;
-    return { tenant, route, regions: tenant.regions, path, keyInAuthorization, isPublic: true, timeoutMs };
+    const by = { keyInAuthorization, keyName };
+    return { tenant, route, regions: tenant.regions, path, ...by, isPublic: true, timeoutMs };
   }
 
   #holdAtDoor(
@@ -182,7 +184,8 @@ export class Traffic {
     if (held) return held.code;
     const callerLeftMs = Number.parseInt(String(headers['x-kintsugi-deadline-ms'] ?? ''), 10);
     const timeoutMs = callerLeftMs > 0 ? Math.min(route.timeoutMs, callerLeftMs) : route.timeoutMs;
-    return { tenant, route, regions: [region], path, keyInAuthorization: false, isPublic: false, timeoutMs };
+    const by = { keyInAuthorization: false, keyName: undefined };
+    return { tenant, route, regions: [region], path, ...by, isPublic: false, timeoutMs };
   }
 
   async #carry(arrival: Arrival, passage: Passage): Promise<void> {
@@ -201,7 +204,7 @@ export class Traffic {
 
   #open({ request, client, requestId, startedMs, target }: Arrival, passage: Passage): Exchange {
     const { scheme, random } = this.#options;
-    const { tenant, route, regions, path, keyInAuthorization, isPublic, timeoutMs } = passage;
+    const { tenant, route, regions, path, keyInAuthorization, keyName, isPublic, timeoutMs } = passage;
     const passport = { tenant: tenant.name, requestId, keyInAuthorization, internal: !isPublic, scheme };
     return {
       request,
@@ -212,6 +215,10 @@ export class Traffic {
       regions,
       isPublic,
       startedMs,
+      keyName,
+      requestBytes: 0,
+      responseBytes: 0,
+      subjects: undefined,
       path: path + target.query,
       headers: headersForInstance(request, passport, random),
       deadlineMs: startedMs + timeoutMs,
@@ -252,7 +259,7 @@ export class Traffic {
     const { status } = CATALOGUE[code];
     const counted = tenant !== undefined && route !== undefined && (status === 429 || status === 503);
     if (counted) this.#options.telemetry.refused(tenant.name, route.workload, status === 429 ? 'limited' : 'refused');
-    const refusal = { code, status, method: request.method ?? '', tenant: tenant?.name, route };
+    const refusal = { code, status, request, tenant: tenant?.name, route };
     const kind = `${code}/${tenant?.name ?? ''}/${route?.pathPrefix ?? ''}`;
     if (this.#refusals.take(kind, refusal, startedMs)) {
       this.#options.records.record(this.#events.refused(refusal, { requestId }));

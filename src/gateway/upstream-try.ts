@@ -59,6 +59,9 @@ export interface TryFacts {
   /** Until the head arrived; undefined if it never did. */
   headMs: number | undefined;
   status: number | undefined;
+  /** What the instance said in `x-kintsugi-subject`, and the bytes of its answer. */
+  subjects: string | string[] | undefined;
+  bytes: number;
   /** The instance had its time and did not answer in it, whatever came afterwards. */
   timedOut: boolean;
   readonly startedMs: number;
@@ -94,7 +97,8 @@ class UpstreamTry implements Dispatcher.DispatchHandler {
     this.#input = input;
     this.#settle = settle;
     const startedMs = input.clock.monotonicMs();
-    this.#facts = { headMs: undefined, status: undefined, timedOut: false, startedMs };
+    const nothing = { headMs: undefined, status: undefined, subjects: undefined, bytes: 0 };
+    this.#facts = { ...nothing, timedOut: false, startedMs };
     this.#waiting = { startedMs };
   }
 
@@ -124,6 +128,7 @@ class UpstreamTry implements Dispatcher.DispatchHandler {
     instance.waiting.delete(this.#waiting);
     this.#facts.headMs = instance.lastAnswerMs - this.#facts.startedMs;
     this.#facts.status = status;
+    this.#facts.subjects = headers['x-kintsugi-subject'];
     if (RETRYABLE_STATUS.has(status) && this.#input.mayRepeat('status')) {
       return this.#finish({ kind: 'repeat', cause: 'status', status });
     }
@@ -137,6 +142,7 @@ class UpstreamTry implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return this.#ignore(controller, chunk);
     this.#movedMs = this.#input.clock.monotonicMs();
+    this.#facts.bytes += chunk.length;
     if (this.#held) this.#held.push(chunk);
     else if (!this.#input.client.write(chunk)) controller.pause();
   }

@@ -1,6 +1,7 @@
 import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { EntryToStore } from './entry-store.ts';
+import { LINK_BYTES_MAX, tenantOf } from './tenant-chains.ts';
 
 /** Bounds of what waits for the disk. A call that finds nothing waiting is taken whatever its size. */
 const QUEUE_ENTRIES_MAX = 65_536;
@@ -30,11 +31,12 @@ export function refusalOf(entries: readonly EntryToStore[], backlog: Backlog): K
 }
 
 function refusalOfEntry({ bytes, payloads }: EntryToStore): KinError | undefined {
-  if (bytes.length <= LIMITS.ledgerEntryBytes && !payloads) return undefined;
+  const length = bytes.length + (tenantOf(bytes) === undefined ? 0 : LINK_BYTES_MAX);
+  if (length <= LIMITS.ledgerEntryBytes && !payloads) return undefined;
   const payloadBytes = (payloads ?? []).reduce((sum, { length }) => sum + length, 0);
   const count = payloads?.length ?? 0;
   const isFit = payloadBytes <= LIMITS.ledgerPayloadBytes && count <= LIMITS.ledgerPayloads;
-  if (bytes.length <= LIMITS.ledgerEntryBytes && isFit) return undefined;
+  if (length <= LIMITS.ledgerEntryBytes && isFit) return undefined;
   const details = { bytes: bytes.length, payloads: count, payloadBytes };
   const what = `entry of ${bytes.length} bytes with ${count} payloads of ${payloadBytes} bytes`;
   return new KinError('ledger.entry-too-large', what, { details });

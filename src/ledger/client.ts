@@ -1,16 +1,16 @@
 import { socketClient } from '../base/socket-http.ts';
-import type { Appended, Ledger, LedgerEvent } from './entry.ts';
+import type { Appended, Ledger, NewEvent, RecordedEvent } from './entry.ts';
 
 /** An event with its place in the log. */
 export interface IndexedEvent {
   readonly index: number;
-  readonly event: LedgerEvent;
+  readonly event: RecordedEvent;
 }
 
 /** The ledger process as seen from another process. All calls reject with `ledger.unreachable` when it is not there. */
 export interface LedgerClient extends Ledger {
   /** Like `append`, and waits until a signed checkpoint covers the events, which takes a second at most. */
-  appendSigned(events: readonly LedgerEvent[], signal?: AbortSignal): Promise<Appended>;
+  appendSigned(events: readonly NewEvent[], signal?: AbortSignal): Promise<Appended>;
   /** The latest signed checkpoint as a C2SP note. */
   checkpoint(): Promise<string>;
   /** Durable entries from index `from` on; may be fewer than `limit` (1000 at most, and 4 MiB). Empty at the end. */
@@ -26,7 +26,7 @@ const EVENTS_PER_REQUEST = 400;
 /** A client on the socket of a ledger. Connects when it is first used and again after each break. */
 export function ledgerClient(socketPath: string): LedgerClient {
   const http = socketClient(socketPath, 'ledger.unreachable');
-  const append = async (path: string, events: readonly LedgerEvent[], signal: AbortSignal | undefined) => {
+  const append = async (path: string, events: readonly NewEvent[], signal: AbortSignal | undefined) => {
     const indices: number[] = [];
     for (let at = 0; at < events.length; at += EVENTS_PER_REQUEST) {
       const part = { events: events.slice(at, at + EVENTS_PER_REQUEST) };

@@ -7,6 +7,17 @@ export interface Actor {
   readonly name: string;
 }
 
+/** Whose data: of who did it, or of whom it was done to. */
+export type PersonalRole = 'actor' | 'subject';
+
+/** Personal data of one person, as the ledger's process gets them to seal them. They are never stored like this. */
+export interface PersonalPart {
+  readonly role: PersonalRole;
+  /** Who it is about, as the tenant knows them: what an erasure will be asked for by. */
+  readonly subject: string;
+  readonly data: JsonObject;
+}
+
 /**
  * One entry of the ledger. No personal data: ids, names of declared things, route templates and numbers only.
  * `class` is the OCSF 1.8 class_uid (6003 API Activity, 2004 Detection Finding, 2005 Incident Finding,
@@ -25,6 +36,37 @@ export interface LedgerEvent {
   readonly subject: string;
   readonly tenant?: string;
   readonly data: JsonObject;
+}
+
+/** An event on its way to the ledger, with what has to be sealed. Only the ledger's process may be handed one. */
+export interface NewEvent extends LedgerEvent {
+  readonly personal?: readonly PersonalPart[];
+  /** `personal` in the vault's letter box, out of a journal. */
+  readonly letter?: string;
+}
+
+/** What an entry says about one payload that belongs to it. */
+export interface PayloadNote {
+  readonly r: PersonalRole;
+  /** The id of the data key, which is random. */
+  readonly k: string;
+  /** AES-256-GCM. */
+  readonly a: 'A256GCM';
+  /** SHA-256 of the payload in base64. */
+  readonly c: string;
+  /** Its length in bytes. */
+  readonly n: number;
+}
+
+/**
+ * An entry as it is stored. The first ledgers wrote events as they came; version 2 adds payloads and, for entries of a
+ * tenant, their number among that tenant's (from 1) and the leaf hash of the one before in base64, or null for the first.
+ */
+export interface RecordedEvent extends LedgerEvent {
+  readonly v?: 2;
+  readonly tseq?: number;
+  readonly tprev?: string | null;
+  readonly pd?: readonly PayloadNote[];
 }
 
 /** OCSF class numbers by what Kintsugi records with them. */
@@ -49,5 +91,5 @@ export interface Appended {
  * two the same events may be sent again.
  */
 export interface Ledger {
-  append(events: readonly LedgerEvent[], signal?: AbortSignal): Promise<Appended>;
+  append(events: readonly NewEvent[], signal?: AbortSignal): Promise<Appended>;
 }

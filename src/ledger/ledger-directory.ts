@@ -24,6 +24,7 @@ import {
   VKEY_FILE,
 } from './signing-key.ts';
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './tlog/checkpoint.ts';
+import { TenantChains } from './tenant-chains.ts';
 import { emptyRoot, leafHash } from './tlog/merkle-tree.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { openNote, signNote } from './tlog/signed-note.ts';
@@ -120,8 +121,8 @@ function folderStorage(
 async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Opening): Promise<LedgerDirectory> {
   const keys = key.signers.map((signer) => signer.key);
   let signed = checkedNote(storage.note, keys);
-  const { store, nodes } = await openTree(storage, signed.checkpoint);
-  const sequencer = new Sequencer(store, nodes, await readRecentIds(store));
+  const { store, nodes, chains } = await openTree(storage, signed.checkpoint);
+  const sequencer = new Sequencer(store, nodes, await readRecentIds(store), chains);
   const coverage = new Coverage(signed.checkpoint.size);
   let signing: Promise<void> = Promise.resolve();
   const signNow = async () => {
@@ -162,7 +163,8 @@ async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Ope
 async function openTree(
   storage: LedgerStorage,
   { size, root }: Checkpoint,
-): Promise<{ store: EntryStore; nodes: TreeNodes }> {
+): Promise<{ store: EntryStore; nodes: TreeNodes; chains: TenantChains }> {
+  const chains = new TenantChains();
   const nodes: TreeNodes = new TreeNodes((from, limit) => store.read(from, limit));
   const check = () => {
     if (nodes.tree.size !== size || nodes.tree.root().equals(root)) return;
@@ -170,11 +172,13 @@ async function openTree(
   };
   check();
   const onEntry = (entry: Buffer) => {
-    nodes.tree.add(leafHash(entry));
+    const leaf = leafHash(entry);
+    nodes.tree.add(leaf);
+    chains.follow(entry, leaf);
     check();
   };
   const store: EntryStore = await storage.openStore({ signedSize: size, onEntry });
-  return { store, nodes };
+  return { store, nodes, chains };
 }
 
 async function readRecentIds(store: EntryStore): Promise<RecentIds> {

@@ -4,6 +4,7 @@ import { refusalOf } from './append-limits.ts';
 import type { Appender } from './open-ledger.ts';
 import type { RecentIds } from './recent-ids.ts';
 import type { EntryStore, EntryToStore } from './entry-store.ts';
+import { LINK_BYTES_MAX, type TenantChains, tenantOf } from './tenant-chains.ts';
 import { HASH_BYTES, leafHashInto } from './tlog/merkle-tree.ts';
 import type { TreeNodes } from './tree-nodes.ts';
 
@@ -46,6 +47,7 @@ export class Sequencer implements Appender {
   readonly #nodes: TreeNodes;
   /** Where entries stand, or will stand when all that waits before them is written. */
   readonly #recent: RecentIds;
+  readonly #chains: TenantChains;
   readonly #listeners = new Set<() => void>();
   #queue: Waiting[] = [];
   #queuedBytes = 0;
@@ -58,10 +60,11 @@ export class Sequencer implements Appender {
   #settled: number;
   #running: Promise<void> | undefined;
 
-  constructor(store: EntryStore, nodes: TreeNodes, recent: RecentIds) {
+  constructor(store: EntryStore, nodes: TreeNodes, recent: RecentIds, chains: TenantChains) {
     this.#store = store;
     this.#nodes = nodes;
     this.#recent = recent;
+    this.#chains = chains;
     this.#settled = store.size;
   }
 
@@ -105,7 +108,7 @@ export class Sequencer implements Appender {
     if (known === undefined) {
       this.#recent.add(id, this.#settled + this.queued);
       this.#queue.push({ entry, call, position, also: undefined });
-      this.#queuedBytes += this.#store.bytesInGroup(entry);
+      this.#queuedBytes += this.#bytesOf(entry);
     } else if (known < this.#settled) {
       answer({ call, position }, known);
     } else {
@@ -141,7 +144,7 @@ export class Sequencer implements Appender {
     let bytes = 0;
     let count = 0;
     for (const { entry } of this.#queue) {
-      const length = this.#store.bytesInGroup(entry);
+      const length = this.#bytesOf(entry);
       bytes += length;
       if (bytes > this.#store.groupBytesMax || count === FRAME_ENTRIES_MAX) break;
       count += 1;
@@ -156,12 +159,15 @@ export class Sequencer implements Appender {
     this.#writing = group;
     const leaves = Buffer.allocUnsafe(group.length * HASH_BYTES);
     try {
-      const entries = group.map(({ entry }) => entry);
+      const entries = this.#link(group, leaves);
       await this.#store.append(entries, () => {
         this.#settle();
-        for (let n = 0; n < entries.length; n += 1) leafHashInto(entries[n]!.bytes, leaves, n * HASH_BYTES);
+        for (let n = 0; n < entries.length; n += 1) {
+          if (entries[n] === group[n]!.entry) leafHashInto(entries[n]!.bytes, leaves, n * HASH_BYTES);
+        }
       });
     } catch (error) {
+      this.#chains.undo();
       this.#fail(group, error);
       return;
     }
@@ -170,6 +176,21 @@ export class Sequencer implements Appender {
     this.#writing = [];
     this.commits += 1;
     this.fault = undefined;
+  }
+
+  /** Ties each tenant's entry to the one before. That one's hash is part of it, so these are hashed here already. */
+  #link(group: readonly Waiting[], leaves: Buffer): EntryToStore[] {
+    this.#chains.begin();
+    return group.map(({ entry }, n) => {
+      const tenant = tenantOf(entry.bytes);
+      if (tenant === undefined) return entry;
+      const bytes = this.#chains.link(entry.bytes, tenant, leaves.subarray(n * HASH_BYTES));
+      return entry.payloads ? { bytes, payloads: entry.payloads } : { bytes };
+    });
+  }
+
+  #bytesOf(entry: NewEntry): number {
+    return this.#store.bytesInGroup(entry) + LINK_BYTES_MAX;
   }
 
   /** Puts what is durable into the tree and answers its calls. */

@@ -3,10 +3,16 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, isFault, KinError, toProblem } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { systemRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import { Cosigner, readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
-import { OCSF } from './entry.ts';
-import { entriesOfBody, entryOf } from './event-form.ts';
+import { type NewEvent, OCSF } from './entry.ts';
+import type { VaultOptions } from '../vault/vault.ts';
+import { Custody } from './custody.ts';
+import { Eraser, type ErasureStep } from './eraser.ts';
+import { subjectRoutes } from './subject-routes.ts';
+import { entryOf, eventsOfBody } from './event-form.ts';
+import { sealEvents } from './sealing.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { ledgerSource } from './ledger-source.ts';
 import { ledgerMetrics } from './metrics.ts';
@@ -15,11 +21,14 @@ import type { StorageChoice } from './ledger-storage.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
 import type { Recovered } from './entry-store.ts';
 import { SelfCheck } from './self-check.ts';
+import type { NewEntry } from './sequencer.ts';
 import { threadedLedger } from './threaded-ledger.ts';
 import type { LogSource } from './tlog/log-source.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
 const CHECKPOINT_MS = 1000;
+/** Between two looks at the age of the keys of personal data. */
+const ROTATION_CHECK_MS = 60_000;
 /** Between two parts of the ledger that are read again. */
 const SELF_CHECK_MS = 1000;
 /** And for this long when somebody waits for the checkpoint. */
@@ -33,6 +42,12 @@ const JSON_TYPE = 'application/json';
 
 export interface LedgerOptions {
   readonly dir: string;
+  /** Where keys of personal data are; without one, events that hold such data are refused. */
+  readonly vault?: Omit<VaultOptions, 'clock'>;
+  /** Hears of each step of an erasure; for tests that kill the process there. */
+  readonly onErasureStep?: (step: ErasureStep) => void;
+  /** How long an epoch of keys lasts at the most. */
+  readonly epochMs?: number;
   readonly socketPath: string;
   readonly clock: Clock;
   readonly log: Log;
@@ -50,22 +65,26 @@ export interface RunningLedger {
 }
 
 /**
- * Opens the ledger in `dir` (creating it) and serves it on a Unix socket. Throws what `openLedgerDirectory` throws. A
+ * Opens the ledger in `dir` (creating it) and serves it on a Unix socket. Throws what `openOpenLedger` throws. A
  * write that an earlier end of the process cut off is on the record as `ledger.recovered` before the first request.
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
   const { dir, socketPath, clock, log, segmentBytes, storage } = options;
   const ledger = await threadedLedger(dir, { clock, storage, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
   const cosigner = await openCosigner(ledger, options);
-  const service = new LedgerService(ledger, cosigner, options);
+  const custody = await openCustody(ledger, options);
+  const eraser = custody && (await openEraser(ledger, custody, options));
+  const service = new LedgerService({ ledger, cosigner, custody, eraser }, options);
   const server = createServer((request, response) => void service.handle(request, response));
   try {
     if (ledger.store.recovered) await recordRecovery(ledger, ledger.store.recovered, clock);
     await listenOnSocket(server, socketPath);
   } catch (error) {
+    await custody?.close();
     await ledger.close();
     throw error;
   }
+  const stopRotating = clock.every(ROTATION_CHECK_MS, () => custody?.rotateInTime());
   const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
   const stopChecking = clock.every(SELF_CHECK_MS, () => service.selfCheck.step());
   const stopAsking = clock.every(CHECKPOINT_MS, () => cosigner?.ask());
@@ -73,14 +92,49 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   return {
     vkey: ledger.vkey,
     async close() {
+      stopRotating();
       stopSigning();
       stopAsking();
       stopChecking();
       service.end();
       await closeServer(server, clock);
+      await custody?.close();
       await ledger.close();
     },
   };
+}
+
+async function openCustody(ledger: OpenLedger, options: LedgerOptions): Promise<Custody | undefined> {
+  const { vault } = options;
+  if (!vault) return undefined;
+  try {
+    return await Custody.open(ledger, { ...options, vault });
+  } catch (error) {
+    await ledger.close();
+    throw error;
+  }
+}
+
+/** An erasure that was cut off is gone on with before anybody asks; one that fails again is told, and stops nothing. */
+async function openEraser(ledger: OpenLedger, custody: Custody, options: LedgerOptions): Promise<Eraser> {
+  const { clock, log, onErasureStep } = options;
+  const never = new AbortController().signal;
+  const eraser = new Eraser({
+    dir: options.vault!.dir,
+    custody,
+    store: ledger.store,
+    covered: async (index) => {
+      await ledger.sign();
+      await ledger.covers(index, never);
+    },
+    clock,
+    random: systemRandom,
+    onStep: onErasureStep,
+  });
+  await eraser.resume().catch((error: unknown) => {
+    log.error({ fault: describeError(error) }, 'an erasure cannot be gone on with');
+  });
+  return eraser;
 }
 
 /** A policy that cannot be used is told, and stops nothing: records matter more than their witnesses. */
@@ -128,10 +182,20 @@ async function closeServer(server: Server, clock: Clock): Promise<void> {
 
 type Handler = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<void> | void;
 
+/** What the service stands on. */
+interface LedgerParts {
+  readonly ledger: OpenLedger;
+  readonly cosigner: Cosigner | undefined;
+  readonly custody: Custody | undefined;
+  readonly eraser: Eraser | undefined;
+}
+
 class LedgerService {
   readonly selfCheck: SelfCheck;
   readonly #ledger: OpenLedger;
   readonly #cosigner: Cosigner | undefined;
+  readonly #custody: Custody | undefined;
+  #subjects: ReturnType<typeof subjectRoutes> = new Map();
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #metrics: ReturnType<typeof ledgerMetrics>;
@@ -141,9 +205,11 @@ class LedgerService {
   #signFault: string | undefined;
   #signsSoon = false;
 
-  constructor(ledger: OpenLedger, cosigner: Cosigner | undefined, { clock, log }: LedgerOptions) {
+  constructor({ ledger, cosigner, custody, eraser }: LedgerParts, { clock, log }: LedgerOptions) {
     this.#ledger = ledger;
     this.#cosigner = cosigner;
+    this.#custody = custody;
+    if (custody && eraser) this.#subjects = subjectRoutes(custody, eraser, ledger.store);
     this.#clock = clock;
     const { nodes, store } = ledger;
     this.#source = ledgerSource({
@@ -197,6 +263,8 @@ class LedgerService {
     try {
       const url = new URL(request.url ?? '/', 'http://ledger');
       if (isPublicPath(url.pathname)) return await sendPublicFile(this.#source, request, response);
+      const subject = request.method === 'POST' ? this.#subjects.get(url.pathname) : undefined;
+      if (subject) return await this.#subject(subject, request, response);
       const handler = this.#routes.get(`${request.method} ${url.pathname}`);
       if (!handler) throw new KinError('resource.unknown', `no ${request.method} ${url.pathname} here`);
       await handler(request, response, url.searchParams);
@@ -219,9 +287,19 @@ class LedgerService {
     }
     const body = await readJson(request);
     if (this.#ending.signal.aborted) throw new KinError('ledger.unreachable', 'the ledger is closing');
-    const indices = await this.#ledger.sequencer.append(entriesOfBody(body));
+    const indices = await this.#ledger.sequencer.append(await this.#entriesOf(eventsOfBody(body)));
     if (until === 'checkpoint') await this.#covered(indices.reduce((a, b) => Math.max(a, b), -1));
     send(response, 200, JSON_TYPE, JSON.stringify({ indices }));
+  }
+
+  async #subject(act: (body: unknown) => unknown, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await act(await readJson(request));
+    send(response, 200, JSON_TYPE, JSON.stringify(answer));
+  }
+
+  #entriesOf(events: readonly NewEvent[]): Promise<NewEntry[]> {
+    if (this.#custody) return this.#custody.entriesOf(events);
+    return sealEvents(undefined, events, this.#log);
   }
 
   #checkpoint(response: ServerResponse, query: URLSearchParams): void {

@@ -202,7 +202,7 @@ describe('the verifier', () => {
     expect(readdirSync(dir).filter((name) => name.endsWith('.segment')).length).toBeGreaterThan(1);
     const some: unknown[] = [];
     for await (const one of readEntries(dir, { from: 998, limit: 4 })) some.push(one);
-    expect(some).toEqual([998, 999, 1000, 1001].map((index) => ({ index, event: event(index) })));
+    expect(some).toEqual([998, 999, 1000, 1001].map((index) => ({ index, event: { v: 2, ...event(index) } })));
     let count = 0;
     for await (const one of readEntries(dir)) expect(one.index).toBe(count++);
     expect(count).toBe(2000);

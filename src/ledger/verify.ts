@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { type Clock, systemClock, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import type { IndexedEvent } from './client.ts';
-import type { LedgerEvent } from './entry.ts';
+import type { RecordedEvent } from './entry.ts';
 import { folderKeys } from './folder-keys.ts';
-import { entriesOf, type SegmentScan, scanSegment } from './frame.ts';
+import { entriesOf, type FrameSpan, payloadsIn, type SegmentScan, scanSegment } from './frame.ts';
 import {
   CHECKPOINT_FILE,
   readSigned,
@@ -15,6 +15,8 @@ import {
   tamperedFile,
   VERSION_FILE,
 } from './ledger-directory.ts';
+import { payloadAt } from './payload-section.ts';
+import { type FoundPayloads, isRecordFault, type LawfulErasure, RecordCheck } from './record-check.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
 import type { Checkpoint } from './tlog/checkpoint.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
@@ -38,6 +40,8 @@ export interface Intact {
   readonly unsigned: number;
   /** Bytes of a write that was cut off behind them and never acknowledged; the next start removes and records it. */
   readonly tornBytes: number;
+  /** Payloads that are gone, each lawfully: the entries that say so. */
+  readonly erasures: readonly LawfulErasure[];
 }
 
 export interface Tampered {
@@ -71,14 +75,15 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
     const keys = folderKeys(dir, options.publicKey);
     // Read before the entries: whatever is appended from here on stands behind what is compared.
     const { checkpoint, timeS } = readSigned(dir, keys);
-    const { size, tornBytes } = await walkFolder(dir, checkpoint, {
-      clock: options.clock ?? systemClock,
-      tree: new MerkleTree(),
-    });
+    const record = new RecordCheck();
+    const clock = options.clock ?? systemClock;
+    const { size, tornBytes } = await walkFolder(dir, checkpoint, { clock, tree: new MerkleTree(), record });
+    const erasures = record.end();
+    if (isRecordFault(erasures)) return { kind: 'tampered', file: segmentOf(dir, erasures.index), ...erasures };
     const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
     const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
     const vkey = formatVkey(keys[0]);
-    return { kind: 'intact', ...head, ...signedAt, vkey, unsigned: size - checkpoint.size, tornBytes };
+    return { kind: 'intact', ...head, ...signedAt, vkey, unsigned: size - checkpoint.size, tornBytes, erasures };
   } catch (error) {
     if (error instanceof KinError && error.code === 'ledger.tampered') return verdictOf(error);
     throw error;
@@ -96,11 +101,14 @@ function verdictOf({ details }: KinError): Tampered {
   };
 }
 
-/** Everything in a folder that is not as it was written throws `ledger.tampered`. The entries are added to `tree`. */
+/**
+ * Everything in a folder that is not as it was written throws `ledger.tampered`. The entries are added to `tree`, and with
+ * their payloads to `record`.
+ */
 export async function walkFolder(
   dir: string,
   signed: Checkpoint,
-  { clock, tree }: { readonly clock: Clock; readonly tree: MerkleTree },
+  { clock, tree, record }: { readonly clock: Clock; readonly tree: MerkleTree; readonly record?: RecordCheck },
 ): Promise<{ size: number; tornBytes: number }> {
   let tornBytes = 0;
   const check = () => {
@@ -115,8 +123,12 @@ export async function walkFolder(
     const isLast = position === segments.length - 1;
     const { bytes, scan } = await readSegment(dir, segment, isLast ? signed.size : Number.POSITIVE_INFINITY);
     for (const frame of scan.frames) {
+      const found = record && payloadsFound(bytes, frame);
       for (const entry of entriesOf(bytes, frame)) {
-        tree.add(leafHash(entry));
+        const leaf = leafHash(entry);
+        const fault = record?.add(entry, leaf, tree.size, found?.get(tree.size - frame.first) ?? NO_PAYLOADS);
+        if (fault !== undefined) throw tamperedAt(segment.name, fault, tree.size, frame.offset);
+        tree.add(leaf);
         check();
       }
     }
@@ -130,6 +142,24 @@ export async function walkFolder(
   }
   if (tree.size < signed.size) throw tamperedAt(last.name, 'signed entries are missing', tree.size, last.offset);
   return { size: tree.size, tornBytes };
+}
+
+const NO_PAYLOADS: FoundPayloads = [];
+
+/** The payloads of a frame by their entries, counted from its first. */
+function payloadsFound(bytes: Buffer, frame: FrameSpan): ReadonlyMap<number, (Uint8Array | undefined)[]> {
+  const found = new Map<number, (Uint8Array | undefined)[]>();
+  for (const span of payloadsIn(bytes, frame) ?? []) {
+    const payload = payloadAt(bytes, span);
+    const own = found.get(span.entry) ?? [];
+    own.push(payload.kind === 'kept' ? payload.bytes : undefined);
+    found.set(span.entry, own);
+  }
+  return found;
+}
+
+function segmentOf(dir: string, index: number): string {
+  return listSegments(dir).findLast(({ first }) => first <= index)?.name ?? CHECKPOINT_FILE;
 }
 
 async function readSegment(
@@ -170,6 +200,23 @@ function tamperedAt(file: string, reason: string, index: number, offset: number)
   return new KinError('ledger.tampered', `${file}: ${reason}`, { details: { file, reason, index, offset } });
 }
 
+/** Every entry in a folder with its payloads as they are found; sound frames only, as `verifyLedger` sees to. */
+export async function* readRecord(
+  dir: string,
+): AsyncGenerator<{ readonly index: number; readonly entry: Buffer; readonly found: FoundPayloads }> {
+  for (const segment of listSegments(dir)) {
+    const { bytes, scan } = await readSegment(dir, segment, 0);
+    for (const frame of scan.frames) {
+      const found = payloadsFound(bytes, frame);
+      let at = 0;
+      for (const entry of entriesOf(bytes, frame)) {
+        yield { index: frame.first + at, entry, found: found.get(at) ?? NO_PAYLOADS };
+        at += 1;
+      }
+    }
+  }
+}
+
 /**
  * Entries of a ledger by its files alone, from index `from` on, at most `limit`. Frames are checked, the signature is not
  * (`verifyLedger` does). A write that was cut off ends it; any other unsound byte throws `ledger.tampered`.
@@ -189,7 +236,7 @@ export async function* readEntries(
     for (const frame of scan.frames) {
       for (const entry of entriesOf(bytes, frame)) {
         if (index >= from && index < from + limit)
-          yield { index, event: JSON.parse(entry.toString('utf8')) as LedgerEvent };
+          yield { index, event: JSON.parse(entry.toString('utf8')) as RecordedEvent };
         index += 1;
       }
     }

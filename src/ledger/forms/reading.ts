@@ -75,6 +75,8 @@ const RULES: readonly (readonly [type: string, rule: Rule])[] = [
   ['hold.lifted', { matter: 'entity', verb: 'disable' }],
   ['key.', { matter: 'datastore', verb: 'delete' }],
   ['kek.', { matter: 'datastore', verb: 'update' }],
+  ['payload.revealed', { matter: 'datastore', verb: 'read', severity: 'low' }],
+  ['erasure.', { matter: 'datastore', outcome: () => 'unknown' }],
   ['subject.', { matter: 'datastore', verb: 'delete' }],
   ['finding.', { matter: 'compliance', outcome: () => 'unknown', severity: 'medium' }],
   ['assessment.', { matter: 'compliance', outcome: () => 'unknown' }],

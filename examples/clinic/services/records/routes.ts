@@ -80,6 +80,17 @@ async function charge(store: RecordStore, payments: PaymentsClient, request: Cha
   return payments.charge(callerOf(request), record.id, request.body.amountCents, request.body.currency);
 }
 
+interface Answer {
+  readonly patientRef?: string;
+  readonly records?: readonly { readonly patientRef: string }[];
+}
+
+/** Whose records an answer holds, for the record of the gateway: it seals that, and never passes it on. */
+function subjectsOf({ patientRef, records = [] }: Answer): string {
+  const names = new Set([...(patientRef === undefined ? [] : [patientRef]), ...records.map((each) => each.patientRef)]);
+  return [...names].map(encodeURIComponent).join(',');
+}
+
 /** The endpoints below `/records`. */
 export function registerRoutes(
   app: FastifyInstance,
@@ -87,6 +98,11 @@ export function registerRoutes(
   payments: PaymentsClient,
   config: TenantConfig,
 ): void {
+  app.addHook('preSerialization', async (_request, reply, answer: Answer) => {
+    const subjects = subjectsOf(answer);
+    if (subjects !== '') void reply.header('x-kintsugi-subject', subjects);
+    return answer;
+  });
   app.get('/records', { schema: { querystring: query } }, (request: ListRequest) =>
     list(store, payments, config, request),
   );
