@@ -2,6 +2,7 @@
 import type { Clock } from './base/clock.ts';
 import { describeError } from './base/errors.ts';
 import { artefactDriftDetector } from './detect/artefact-drift.ts';
+import { callGraphDetector } from './detect/call-graph.ts';
 import { callsDetector } from './detect/calls.ts';
 import { conditionDetector } from './detect/condition.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
@@ -64,6 +65,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(conditionDetector),
     run(poisonDetector),
     run(seriesDetector(numbers)),
+    run(callGraphDetector),
   ];
 }
 

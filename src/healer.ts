@@ -8,10 +8,12 @@ import { newId } from './base/ids.ts';
 import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
 import type { Account } from './detect/account.ts';
+import { type CallReadings, NO_READINGS } from './detect/call-graph.ts';
 import type { RunningDetector } from './detect/detector.ts';
 import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
-import type { Diagnosis } from './diagnose/diagnosis.ts';
+import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
+import { rankingOf } from './diagnose/ranking.ts';
 import { createExecutor } from './heal/executor.ts';
 import { Experience } from './heal/experience.ts';
 import { approversOf } from './heal/journal.ts';
@@ -85,6 +87,8 @@ export interface Healer {
   symptoms(): Symptoms;
   /** What detectors know, for people. */
   accounts(): readonly Account[];
+  /** Who adds the harm that is felt just now; undefined when none is. */
+  ranking(): Ranking | undefined;
 }
 
 export function createHealer(options: HealerOptions): Healer {
@@ -142,6 +146,16 @@ export function createHealer(options: HealerOptions): Healer {
     },
   });
   const refusals = new Refusals(options, tracker);
+  // While nothing is claimed nobody asks; what is asked several times in a turn has one answer.
+  const readings = (): CallReadings => {
+    const now = clock.now();
+    return symptoms.size === 0 ? NO_READINGS : (first(options.detectors, (each) => each.readings(now)) ?? NO_READINGS);
+  };
+  const ranking = () => rankingOf(symptoms, options.view(), readings());
+  const ranked = (diagnosis: Diagnosis): Diagnosis => {
+    const found = tracker.open.some(({ key }) => key === diagnosis.key) ? undefined : ranking();
+    return found ? { ...diagnosis, ranking: found } : diagnosis;
+  };
 
   const stages: Stages = {
     woken: options.woken,
@@ -158,6 +172,7 @@ export function createHealer(options: HealerOptions): Healer {
       for (const run of watching) run();
       return symptoms;
     },
+    readings,
     leading: options.epoch,
     async look() {
       const view = await options.look();
@@ -166,7 +181,7 @@ export function createHealer(options: HealerOptions): Healer {
     },
     async track(diagnoses) {
       await desk.expire();
-      return tracker.track(diagnoses, (incident) => desk.isRepairing(incident));
+      return tracker.track(diagnoses.map(ranked), (incident) => desk.isRepairing(incident));
     },
     async situate(incident) {
       // A repair of it may have ended since it was read: the next turn knows how.
@@ -186,7 +201,15 @@ export function createHealer(options: HealerOptions): Healer {
     },
   };
   const accounts = () => options.detectors.flatMap((detector) => [...detector.tell(clock.now())]);
-  return { stages, desk, tracker, symptoms: () => symptoms, accounts };
+  return { stages, desk, tracker, symptoms: () => symptoms, accounts, ranking };
+}
+
+function first<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
+  for (const item of items) {
+    const found = find(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
 }
 
 /** Harm that could not be noted is lost, and the repair has ended all the same. */

@@ -8,6 +8,7 @@
 import { diagnose } from './diagnose/diagnose.ts';
 import type { Diagnosis } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
+import type { CallReadings } from './detect/call-graph.ts';
 import type { Symptoms } from './detect/symptoms.ts';
 import { decide } from './heal/decide.ts';
 import type { Guard } from './heal/guards/guard.ts';
@@ -23,6 +24,8 @@ export interface Stages {
   observe(): readonly Sample[];
   /** Folds them into the claims that stand. */
   detect(samples: readonly Sample[]): Symptoms;
+  /** How the calls between workloads went, as far as that is seen. */
+  readings(): CallReadings;
   /** The epoch under which this replica leads; undefined for a replica that only watches. */
   leading(): number | undefined;
   /** The fleet as it is now. Rejects when state cannot be read: then nothing is decided, and what runs goes on. */
@@ -55,7 +58,7 @@ export async function loop(stages: Stages, signal: AbortSignal, onFault: (error:
 
 async function turn(stages: Stages, symptoms: Symptoms): Promise<void> {
   const fleet = await stages.look();
-  const incidents = await stages.track(diagnose(symptoms, fleet), fleet);
+  const incidents = await stages.track(diagnose(symptoms, fleet, stages.readings()), fleet);
   for (const incident of incidents) {
     const given = await stages.situate(incident);
     if (!given) continue;

@@ -13,7 +13,7 @@ import { createFleet } from '../drivers/fleet.ts';
 import type { Fleet } from '../heal/fleet.ts';
 import type { Parts, PartsSituation } from '../drivers/parts.ts';
 import type { World } from '../drivers/world.ts';
-import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import type { Diagnosis, Ranking } from '../diagnose/diagnosis.ts';
 import type { IncidentTracker } from '../heal/incident-tracker.ts';
 import { DetectionKeeper } from '../heal/detection-memory.ts';
 import { noteLeadership } from '../heal/leadership-store.ts';
@@ -77,6 +77,8 @@ export interface Control {
   readonly parts: readonly Parts[];
   /** What detectors know, for people. */
   accounts(): readonly Account[];
+  /** Who adds the harm that is felt just now; undefined when none is. */
+  ranking(): Ranking | undefined;
   /** Detectors that were blind meanwhile go on from what the last leader kept. Never rejects. */
   restoreDetection(): Promise<void>;
   readonly compliance: Compliance;
@@ -138,6 +140,10 @@ class RunningControl implements Control {
 
   accounts(): readonly Account[] {
     return this.#healer.accounts();
+  }
+
+  ranking(): Ranking | undefined {
+    return this.#healer.ranking();
   }
 
   get desk(): RepairDesk {

@@ -1,6 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import type { Account } from '../detect/account.ts';
+import type { Ranking } from '../diagnose/diagnosis.ts';
 import type { Incident } from '../heal/memory.ts';
 import { incidentSummary } from './views.ts';
 
@@ -11,7 +12,7 @@ const LIKE_MAX = 60;
 const JUST_MS = 120_000;
 
 /** Why an incident was opened: its evidence with all facts, who else it may be, and the series of what it is about. */
-export function explanationOf(incident: Incident, accounts: readonly Account[]) {
+export function explanationOf(incident: Incident, accounts: readonly Account[], now: Ranking | undefined) {
   const { diagnosis, detectedAt } = incident.body;
   const evidence = diagnosis.evidence.map(({ name, subject, reason, vantages, since, at, evidence: facts }) => ({
     name,
@@ -40,6 +41,8 @@ export function explanationOf(incident: Incident, accounts: readonly Account[]) 
     evidence,
     explains: diagnosis.explains.length,
     suspects,
+    // As long as it is open the present says more than its beginning.
+    ranking: (incident.state === 'open' ? now : undefined) ?? diagnosis.ranking ?? null,
     series: bySurprise(about, from).slice(0, SERIES_MAX),
   };
 }

@@ -173,7 +173,7 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
       return { series: seriesLike(accounts, query.series, control.options.clock.now()) };
     const incident = await readIncident(database, query.incident);
     if (!incident) throw new KinError('resource.unknown', `no incident ${query.incident}`);
-    return explanationOf(incident, accounts);
+    return explanationOf(incident, accounts, control.ranking());
   });
   app.get('/v1/repairs', { schema: { querystring: limitQuery } }, async ({ query }) => ({
     repairs: await repairsView(database, query.limit),

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import type { Ranking } from '../diagnose/diagnosis.ts';
 import type { JournalEvent } from '../heal/journal.ts';
 import type { Account } from '../detect/account.ts';
 import type { Plan } from '../heal/plan.ts';
@@ -149,11 +150,12 @@ export interface IncidentAnswer {
   readonly repairs: readonly StoryRepair[];
 }
 
-/** Why something is as it is; the first three only of an incident. */
+/** Why something is as it is; all but the series only of an incident. */
 export interface ExplainAnswer {
   readonly incident?: IncidentSummary;
   readonly evidence?: readonly ExplainedEvidence[];
   readonly suspects?: readonly ExplainedSuspect[];
+  readonly ranking?: Ranking | null;
   readonly series: readonly Account[];
 }
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Account, BudgetAccount, Outlook, Unusual } from '../detect/account.ts';
+import type { Ranking } from '../diagnose/diagnosis.ts';
 import type { ExplainAnswer, ExplainedEvidence, ExplainedSuspect } from './answers.ts';
 import { printValue, renderChart } from './chart.ts';
 import { resolveId } from './incidents.ts';
@@ -43,7 +44,7 @@ async function ask(invocation: Invocation, what: string): Promise<ExplainAnswer>
 
 /** The whole answer for people. */
 export function renderExplanation(answer: ExplainAnswer, drawing: Drawing, asked: string): string {
-  const { incident, evidence = [], suspects = [], series } = answer;
+  const { incident, evidence = [], suspects = [], ranking, series } = answer;
   const charts = series.map((account) => renderAccount(account, drawing)).join('\n');
   if (incident === undefined) {
     const nothing = asked === '' ? 'nothing is out of the usual just now\n' : `no series is called ${asked}\n`;
@@ -55,6 +56,7 @@ export function renderExplanation(answer: ExplainAnswer, drawing: Drawing, asked
       `${incident.cause}, ${incident.subject}: ${incident.summary}\n`,
     section(paint, 'Seen', renderEvidence(evidence, drawing)),
     section(paint, 'Suspected besides', renderSuspects(suspects)),
+    ...(ranking ? [section(paint, `Who adds the harm felt at ${ranking.of}`, renderRanking(ranking))] : []),
     section(paint, 'Series', charts === '' ? 'none is watched of what it is about' : charts),
   ].join('\n');
 }
@@ -84,6 +86,15 @@ function renderSuspects(suspects: readonly ExplainedSuspect[]): string {
     suspects.map(({ score, cause, subject, why }) => [score.toFixed(2), cause, subject, why]),
     [{ align: 'right' }],
   );
+}
+
+/** Each suspect of the call graph with what speaks for and against it. */
+function renderRanking({ verdict, reason, causes }: Ranking): string {
+  const first = verdict === 'cause' ? reason : `it cannot be told: ${reason}`;
+  const rows = causes
+    .filter(({ confidence }) => confidence > 0)
+    .map(({ node, confidence, evidence }) => [`${Math.round(confidence * 100)} %`, node, evidence.join('; ')]);
+  return `${first}\n${renderRows(rows, [{ align: 'right' }])}`;
 }
 
 /** One series: its last values, what was expected, and what is said of it. */

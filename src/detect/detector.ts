@@ -1,6 +1,7 @@
 import { assert } from '../base/assert.ts';
 import type { Sample } from '../observe/sample.ts';
 import type { Account } from './account.ts';
+import type { CallReadings } from './call-graph.ts';
 import type { Change } from './symptom.ts';
 
 /**
@@ -17,6 +18,8 @@ export interface Detector<State> {
   step(state: State, sample: Sample): readonly Change[];
   /** What it knows at `now`, for people. Changes nothing. Left out by who knows nothing but claims. */
   tell?(state: State, now: number): Iterable<Account>;
+  /** The call graph, where it knows one. Changes nothing. */
+  readings?(state: State, now: number): CallReadings;
   /**
    * The record in the state whose entries are kept one by one; for states that are too large to be written at once. Left
    * out: the state is kept whole.
@@ -40,6 +43,7 @@ export interface RunningDetector {
   readonly heardUntil: number;
   feed(sample: Sample): readonly Change[];
   tell(now: number): Iterable<Account>;
+  readings(now: number): CallReadings | undefined;
   /** Its state in parts, each made when it is asked for. */
   save(): Iterable<KeptPart>;
   /**
@@ -64,6 +68,7 @@ export function run<State>(detector: Detector<State>): RunningDetector {
       return detector.step(state, sample);
     },
     tell: (now) => detector.tell?.(state, now) ?? [],
+    readings: (now) => detector.readings?.(state, now),
     *save() {
       const entries = detector.entries?.(state);
       if (entries === undefined) return void (yield { part: WHOLE, state: JSON.stringify(state) });

@@ -54,3 +54,12 @@ export function quantileMsOf(histogram: Histogram, q: number): number | undefine
   }
   return SLOT_MS[histogram.findLastIndex((each) => each > 0)];
 }
+
+/** Undefined when there is none. */
+export function meanMsOf(histogram: Histogram): number | undefined {
+  const count = countOf(histogram);
+  if (count <= 0) return undefined;
+  let sum = 0;
+  for (let slot = 0; slot < SLOTS; slot++) sum += histogram[slot]! * SLOT_MS[slot]!;
+  return sum / count;
+}

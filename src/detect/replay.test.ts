@@ -17,6 +17,7 @@ import type { Sample } from '../observe/sample.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
 import { nameSchema } from '../resources/metadata.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
+import { callGraphDetector } from './call-graph.ts';
 import { callsDetector } from './calls.ts';
 import { conditionDetector } from './condition.ts';
 import { crashLoopDetector } from './crash-loop.ts';
@@ -60,6 +61,7 @@ const DETECTORS = [
   conditionDetector,
   poisonDetector,
   seriesDetector(() => numbers),
+  callGraphDetector,
 ] as readonly Detector<unknown>[];
 
 const ref = fc.constantFrom(

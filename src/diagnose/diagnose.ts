@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts';
+import { type CallReadings, NO_READINGS } from '../detect/call-graph.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import { changes } from './changes.ts';
 import { conditions } from './conditions.ts';
@@ -54,9 +55,13 @@ const RULES: readonly Rule[] = [
  * gives equal output, and nothing of it depends on what has been said before. However many symptoms there are, the answer
  * can be read: what no rule can put together, and what is too much to be looked at one by one, is one storm.
  */
-export function diagnose(symptoms: Symptoms, fleet: FleetView): readonly Diagnosis[] {
+export function diagnose(
+  symptoms: Symptoms,
+  fleet: FleetView,
+  readings: CallReadings = NO_READINGS,
+): readonly Diagnosis[] {
   const found = new Map<string, Diagnosis>();
-  let scene: Scene = { fleet, all: symptoms, left: symptoms };
+  let scene: Scene = { fleet, all: symptoms, left: symptoms, readings };
   for (const rule of RULES) {
     let own: Diagnosis[] = [];
     for (;;) {

@@ -17,6 +17,8 @@ export interface Diagnosis {
   readonly explains: readonly string[];
   /** Who else it may be, best first: the ladder's later rungs may try them. Never the subject of the diagnosis itself. */
   readonly suspects: readonly Suspect[];
+  /** Who adds the harm that is felt, by the call graph, when it was opened; left out where nothing was counted. */
+  readonly ranking?: Ranking;
 }
 
 /** How many symptoms of each name a diagnosis explains, the most frequent first. */
@@ -37,4 +39,18 @@ export interface Suspect {
   readonly score: number;
   /** One sentence for people. */
   readonly why: string;
+}
+
+/** The ranking of one trouble as it is told. */
+export interface Ranking {
+  /** What was to be explained. */
+  readonly of: string;
+  readonly metric: 'failures' | 'latency';
+  readonly verdict: 'cause' | 'cannot-tell';
+  readonly reason: string;
+  readonly causes: readonly {
+    readonly node: string;
+    readonly confidence: number;
+    readonly evidence: readonly string[];
+  }[];
 }

@@ -1,4 +1,5 @@
 import { oncePer } from '../base/once-per.ts';
+import type { CallReadings } from '../detect/call-graph.ts';
 import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
 import { symptomKey } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
@@ -12,6 +13,8 @@ export interface Scene {
   readonly fleet: FleetView;
   readonly all: Symptoms;
   readonly left: Symptoms;
+  /** How the calls went, where that is known. */
+  readonly readings?: CallReadings;
 }
 
 /**

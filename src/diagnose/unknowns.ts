@@ -4,6 +4,7 @@ import { suspectsOf, victimsIn } from './changes.ts';
 import type { Suspect } from './diagnosis.ts';
 import { type FleetView, workloadOf } from './fleet-view.ts';
 import { placeOf } from './claims.ts';
+import { rankingOf } from './ranking.ts';
 import { accuse, burning, type Rule, type Scene, victimsOf } from './scene.ts';
 import { type Trouble, troublesOf } from './trouble.ts';
 
@@ -44,6 +45,13 @@ const heldBack = oncePer(
     new Set(tenants.flatMap(({ name, mitigations }) => (mitigations.length > 0 ? [name] : []))),
 );
 
+/** It cannot be told why, and yet perhaps where: a person begins to look there. */
+function adderOf({ all, fleet, readings }: Scene): string {
+  const ranking = readings && rankingOf(all, fleet, readings);
+  const [first] = ranking?.verdict === 'cause' ? ranking.causes : [];
+  return first ? `; ${first.evidence[0]} (${Math.round(first.confidence * 100)} % sure)` : '';
+}
+
 /** Nobody is suspected enough; the best guesses are told. */
 function ofTrouble(trouble: Trouble, scene: Scene) {
   const [origin] = trouble.origins;
@@ -52,7 +60,7 @@ function ofTrouble(trouble: Trouble, scene: Scene) {
   const [caller] = trouble.callers;
   const suspects: readonly Suspect[] = suspectsOf(trouble, scene);
   const guess = suspects[0] ? `; perhaps ${suspects[0].why}` : '';
-  const summary = `it cannot be told why ${strongest.reason}${guess}`;
+  const summary = `it cannot be told why ${strongest.reason}${guess}${adderOf(scene)}`;
   const workload = (isOurs ? origin : caller) ?? null;
   const accused = { cause: 'unknown' as const, subject: strongest.subject, workload, summary };
   return accuse(accused, [strongest], [...trouble.symptoms, ...victimsIn(trouble, scene)], suspects);

@@ -1,0 +1,145 @@
+import type { Sample } from '../observe/sample.ts';
+import { type Detector, NO_CHANGES } from './detector.ts';
+import { entryOf } from './entry.ts';
+import type { Reading } from './forecast/order-statistics.ts';
+import { addSketch, emptyHistogram, type Histogram, meanMsOf, quantileMsOf } from './histogram.ts';
+
+/** What was seen of the calls to one workload or thing, by interval; what is missing is null. */
+export interface NodeReadings {
+  readonly name: string;
+  /** Whom it was seen to call. */
+  readonly calls: readonly string[];
+  readonly baseline: WindowReadings;
+  readonly present: WindowReadings;
+}
+
+export interface WindowReadings {
+  readonly requests: readonly Reading[];
+  readonly failedShare: readonly Reading[];
+  readonly latencyMs: readonly Reading[];
+  readonly tailsMs: readonly { readonly quantile: number; readonly ms: readonly Reading[] }[];
+}
+
+/** The readings of all nodes: they share the times of the present. */
+export interface CallReadings {
+  readonly times: readonly number[];
+  readonly nodes: readonly NodeReadings[];
+}
+
+export const NO_READINGS: CallReadings = { times: [], nodes: [] };
+
+interface Interval {
+  /** Number of it since 1970. */
+  readonly at: number;
+  readonly requests: number;
+  readonly failed: number;
+  readonly meanMs: number | null;
+  readonly tailsMs: readonly (number | null)[];
+}
+
+interface Node {
+  /** Oldest first. */
+  readonly past: Interval[];
+  open: { at: number; requests: number; failed: number; latency: Histogram };
+  /** When each was called last. */
+  readonly calls: Record<string, number>;
+  /** Samples in a row that were older than what is open. */
+  late: number;
+}
+
+interface State {
+  readonly nodes: Record<string, Node>;
+}
+
+const INTERVAL_MS = 5_000;
+/** A quarter of an hour, of which the last three minutes are the present. */
+const KEPT = 180;
+const PRESENT = 36;
+const TAILS = [0.9, 0.99];
+const NODES_MAX = 500;
+const CALLEES_MAX = 100;
+const CALLED_MS = 900_000;
+const LATE_MAX = 64;
+
+/**
+ * The call graph with what was seen of it: who calls whom, learnt from the calls themselves, and how requests to each node
+ * went. It claims nothing; diagnosis ranks by it.
+ */
+export const callGraphDetector: Detector<State> = {
+  name: 'call-graph',
+  start: () => ({ nodes: {} }),
+  step(state, sample) {
+    const name = sample.kind === 'requests' ? sample.workload : sample.kind === 'calls' ? sample.callee : undefined;
+    if (name === undefined) return NO_CHANGES;
+    const node = nodeOf(state, name, sample.at);
+    if (node) take(node, sample as Extract<Sample, { kind: 'requests' | 'calls' }>);
+    if (sample.kind !== 'calls') return NO_CHANGES;
+    const caller = nodeOf(state, sample.workload, sample.at);
+    const isKnown = caller?.calls[name] !== undefined;
+    if (caller && (isKnown || Object.keys(caller.calls).length < CALLEES_MAX)) caller.calls[name] = sample.at;
+    return NO_CHANGES;
+  },
+  entries: ({ nodes }) => nodes,
+  readings: (state, now) => readingsOf(state, now),
+};
+
+/** Undefined for a node beyond those that are kept: who makes up names makes nobody else's go. */
+function nodeOf({ nodes }: State, name: string, at: number): Node | undefined {
+  if (nodes[name] === undefined && Object.keys(nodes).length >= NODES_MAX) return undefined;
+  return entryOf(nodes, name, () => ({
+    past: [],
+    open: startInterval(Math.floor(at / INTERVAL_MS)),
+    calls: {},
+    late: 0,
+  }));
+}
+
+function startInterval(at: number): Node['open'] {
+  return { at, requests: 0, failed: 0, latency: emptyHistogram() };
+}
+
+function take(node: Node, sample: Extract<Sample, { kind: 'requests' | 'calls' }>): void {
+  const at = Math.floor(sample.at / INTERVAL_MS);
+  if (at < node.open.at) {
+    node.late += 1;
+    if (node.late < LATE_MAX) return;
+    // The clock was set back: what was seen before lies in the future now.
+    node.past.length = 0;
+    node.open = startInterval(at);
+  } else if (at > node.open.at) {
+    node.past.push(closed(node.open));
+    if (node.past.length > KEPT) node.past.shift();
+    node.open = startInterval(at);
+  }
+  node.late = 0;
+  node.open.requests += sample.ok + sample.failed;
+  node.open.failed += sample.failed;
+  if (sample.latency.count > 0) addSketch(node.open.latency, sample.latency);
+}
+
+function closed({ at, requests, failed, latency }: Node['open']): Interval {
+  const tailsMs = TAILS.map((quantile) => quantileMsOf(latency, quantile) ?? null);
+  return { at, requests, failed, meanMs: meanMsOf(latency) ?? null, tailsMs };
+}
+
+function readingsOf({ nodes }: State, now: number): CallReadings {
+  const until = Math.floor(now / INTERVAL_MS);
+  const present = Array.from({ length: PRESENT }, (_, i) => until - PRESENT + 1 + i);
+  const before = Array.from({ length: KEPT - PRESENT }, (_, i) => until - KEPT + 1 + i);
+  const found = Object.entries(nodes).map(([name, node]): NodeReadings => {
+    const byTime = new Map([...node.past, closed(node.open)].map((interval) => [interval.at, interval]));
+    const window = (times: readonly number[]) => windowOf(times.map((time) => byTime.get(time)));
+    const calls = Object.keys(node.calls).filter((callee) => now - node.calls[callee]! < CALLED_MS);
+    return { name, calls, baseline: window(before), present: window(present) };
+  });
+  return { times: present.map((at) => at * INTERVAL_MS), nodes: found };
+}
+
+function windowOf(intervals: readonly (Interval | undefined)[]): WindowReadings {
+  return {
+    requests: intervals.map((each) => each?.requests ?? null),
+    failedShare: intervals.map((each) => (each && each.requests > 0 ? each.failed / each.requests : null)),
+    latencyMs: intervals.map((each) => each?.meanMs ?? null),
+    tailsMs: TAILS.map((quantile, i) => ({ quantile, ms: intervals.map((each) => each?.tailsMs[i] ?? null) })),
+  };
+}

@@ -1,0 +1,50 @@
+import { expect, test } from 'vitest';
+import { callsAt, refOf, requestsAt } from '../../test/sim/readings.ts';
+import { callGraphDetector } from '../detect/call-graph.ts';
+import { run } from '../detect/detector.ts';
+import type { Symptom } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
+import type { FleetView } from './fleet-view.ts';
+import { rankingOf } from './ranking.ts';
+
+const FAULT_AT = 720_000;
+const NOW = 840_000;
+const fleet: FleetView = { at: NOW, workloads: [], tenants: [], settings: [], assets: [], actors: [], room: {} };
+const felt: Symptom = {
+  name: 'workload-errors',
+  subject: { kind: 'workload', name: 'records' },
+  since: FAULT_AT,
+  at: NOW,
+  vantages: [],
+  reason: '',
+  evidence: {},
+};
+const symptoms: Symptoms = new Map([['', felt]]);
+
+/** `records` calls `stock`, which calls `store`; from the fault on `failing` fails, and so does who calls it. */
+function seen(failing: string | undefined) {
+  const detector = run(callGraphDetector);
+  const chain = ['records', 'stock', 'store'];
+  for (let at = 1_000; at < NOW; at += 1_000) {
+    const reached = at >= FAULT_AT && failing !== undefined ? chain.indexOf(failing) : -1;
+    const failed = (node: string) => (chain.indexOf(node) <= reached ? 4 : 0);
+    detector.feed(requestsAt(at, 'shop', 20 - failed('records'), failed('records')));
+    detector.feed(callsAt(at, 'stock', 20 - failed('stock'), failed('stock'), refOf('records-1', 'records')));
+    detector.feed(callsAt(at, 'store', 20 - failed('store'), failed('store'), refOf('stock-1', 'stock')));
+  }
+  return detector.readings(NOW)!;
+}
+
+test('who adds the harm is found along calls that nobody declared, and the others are told to pass it on', () => {
+  for (const failing of ['stock', 'store']) {
+    const ranking = rankingOf(symptoms, fleet, seen(failing))!;
+    expect(ranking).toMatchObject({ of: 'records', metric: 'failures', verdict: 'cause' });
+    expect(ranking.causes[0]?.node).toBe(failing);
+    expect(ranking.causes[0]!.confidence).toBeGreaterThan(0.5);
+  }
+});
+
+test('where nothing got worse it cannot be told, and where nothing is felt nobody is ranked', () => {
+  expect(rankingOf(symptoms, fleet, seen(undefined))?.verdict).toBe('cannot-tell');
+  expect(rankingOf(new Map(), fleet, seen('store'))).toBeUndefined();
+});
