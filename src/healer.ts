@@ -146,12 +146,7 @@ export function createHealer(options: HealerOptions): Healer {
     },
   });
   const refusals = new Refusals(options, tracker);
-  // While nothing is claimed nobody asks; what is asked several times in a turn has one answer.
-  const readings = (): CallReadings => {
-    const now = clock.now();
-    return symptoms.size === 0 ? NO_READINGS : (first(options.detectors, (each) => each.readings(now)) ?? NO_READINGS);
-  };
-  const ranking = () => rankingOf(symptoms, options.view(), readings());
+  const { readings, ranking } = graphOf(options, () => symptoms);
   const ranked = (diagnosis: Diagnosis): Diagnosis => {
     const found = tracker.open.some(({ key }) => key === diagnosis.key) ? undefined : ranking();
     return found ? { ...diagnosis, ranking: found } : diagnosis;
@@ -202,6 +197,15 @@ export function createHealer(options: HealerOptions): Healer {
   };
   const accounts = () => options.detectors.flatMap((detector) => [...detector.tell(clock.now())]);
   return { stages, desk, tracker, symptoms: () => symptoms, accounts, ranking };
+}
+
+/** The call graph as it was seen, and who adds the harm by it. While nothing is claimed nobody asks. */
+function graphOf({ detectors, clock, view }: HealerOptions, symptoms: () => Symptoms) {
+  const readings = (): CallReadings => {
+    const now = clock.now();
+    return symptoms().size === 0 ? NO_READINGS : (first(detectors, (each) => each.readings(now)) ?? NO_READINGS);
+  };
+  return { readings, ranking: () => rankingOf(symptoms(), view(), readings()) };
 }
 
 function first<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {
