@@ -147,9 +147,11 @@ export function createHealer(options: HealerOptions): Healer {
   });
   const refusals = new Refusals(options, tracker);
   const { readings, ranking } = graphOf(options, () => symptoms);
-  const ranked = (diagnosis: Diagnosis): Diagnosis => {
-    const found = tracker.open.some(({ key }) => key === diagnosis.key) ? undefined : ranking();
-    return found ? { ...diagnosis, ranking: found } : diagnosis;
+  /** Of a storm's many diagnoses too it is asked once. */
+  const ranked = (diagnoses: readonly Diagnosis[]): readonly Diagnosis[] => {
+    const isKnown = ({ key }: Diagnosis) => tracker.open.some((each) => each.key === key);
+    const found = diagnoses.every(isKnown) ? undefined : ranking();
+    return found ? diagnoses.map((each) => (isKnown(each) ? each : { ...each, ranking: found })) : diagnoses;
   };
 
   const stages: Stages = {
@@ -176,7 +178,7 @@ export function createHealer(options: HealerOptions): Healer {
     },
     async track(diagnoses) {
       await desk.expire();
-      return tracker.track(diagnoses.map(ranked), (incident) => desk.isRepairing(incident));
+      return tracker.track(ranked(diagnoses), (incident) => desk.isRepairing(incident));
     },
     async situate(incident) {
       // A repair of it may have ended since it was read: the next turn knows how.
