@@ -70,3 +70,8 @@ export function toIso(epochMs: number): string {
 export function fromIso(text: string): number {
   return Date.parse(text);
 }
+
+/** The same moment as the object that some libraries ask for. */
+export function dateOf(iso: string): Date {
+  return new Date(fromIso(iso));
+}

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { isFault, KinError } from '../base/errors.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { printDuration } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
 import { wholeNumber } from './number-option.ts';
 
 const LOOK_MS = 100;

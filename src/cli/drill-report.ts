@@ -1,5 +1,5 @@
 import type { DrillResult } from './drill-fault.ts';
-import { printDuration } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
 

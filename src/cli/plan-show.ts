@@ -1,5 +1,6 @@
 import type { PlanAnswer } from './answers.ts';
-import { printDuration, epochMsOf } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
+import { epochMsOf } from './moment.ts';
 import { renderStep, renderVerdicts, section, type Telling } from './story.ts';
 
 /** A plan for the person who has to say yes or no: what, why, what it touches, what it would call, and who says what. */

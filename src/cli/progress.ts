@@ -1,5 +1,5 @@
 import type { CliContext } from './context.ts';
-import { printDuration } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
 
 const PATIENCE_MS = 1_000;
 const ERASE_LINE = '\r\x1b[2K';

@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
 import type { RepairSummary } from './answers.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { epochMsOf, printDuration } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
+import { epochMsOf } from './moment.ts';
 import { wholeNumber } from './number-option.ts';
 import { paintWord } from './paint.ts';
 import { renderTable } from './table.ts';

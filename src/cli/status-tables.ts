@@ -1,5 +1,6 @@
 import type { IncidentSummary, InstanceStatus, Status, TenantStatus } from './answers.ts';
-import { epochMsOf, printDuration, type PrintTime } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
+import { epochMsOf, type PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { clip, renderTable } from './table.ts';
 

@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { KinError } from '../base/errors.ts';
 import { MOVES } from '../resources/playbook.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { parseDuration, printDuration } from './moment.ts';
+import { parseDuration, printDuration } from '../base/duration.ts';
 
 const MINUTE_MS = 60_000;
 

@@ -1,7 +1,8 @@
 import type { JsonObject } from '../base/json.ts';
 import type { Plan, Step, Verdict } from '../heal/plan.ts';
 import type { Evidence, GuardRefusal, IncidentAnswer, Proposed, StoryEntry, StoryRepair } from './answers.ts';
-import { epochMsOf, printDuration, type PrintTime } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
+import { epochMsOf, type PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
 

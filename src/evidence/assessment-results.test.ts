@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { Ajv } from 'ajv';
+import addFormats from 'ajv-formats';
+import { expect, test } from 'vitest';
+import type { Json } from '../base/json.ts';
+import { assessmentResults } from './assessment-results.ts';
+import { checkOscal } from './oscal-check.ts';
+import { SAMPLE } from './sample-dossier.ts';
+
+const SCHEMA = new URL('../../test/fixtures/oscal/assessment-results-1.2.1.schema.json', import.meta.url);
+const ajv = new Ajv({ strict: false, allErrors: true });
+addFormats.default(ajv);
+const isValid = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
+
+const FILE = { path: 'report.html', mediaType: 'text/html', sha256: 'cd'.repeat(32), title: 'The report' };
+const made = () => assessmentResults(SAMPLE, [FILE]);
+
+/** The document with the first value of a key changed, wherever it stands below `below`. */
+function changed(below: string, key: string, value: Json): Json {
+  let isDone = false;
+  return JSON.parse(JSON.stringify(made()), function (this: Record<string, unknown>, name, each: unknown) {
+    if (name !== below || isDone) return each;
+    const text = JSON.stringify(each).replace(new RegExp(`"${key}":"[^"]*"`), () => {
+      isDone = true;
+      return `"${key}":${JSON.stringify(value)}`;
+    });
+    return JSON.parse(text) as unknown;
+  }) as Json;
+}
+
+test('is valid by the schema of OSCAL 1.2.1, and by what the schema cannot say', () => {
+  expect(isValid(made()), JSON.stringify(isValid.errors)).toBe(true);
+  expect(checkOscal(made())).toEqual([]);
+});
+
+test('a dossier in which nothing was measured is valid too', () => {
+  const bare = { ...SAMPLE, incidents: [], drills: [], controls: SAMPLE.controls.slice(2) };
+  expect(isValid(assessmentResults(bare)), JSON.stringify(isValid.errors)).toBe(true);
+  expect(checkOscal(assessmentResults(bare))).toEqual([]);
+});
+
+test('what could not be determined is not a pass, a violation of a minute is a closed risk, an alternative is told', () => {
+  const text = JSON.stringify(made());
+  const { results } = (
+    made() as { 'assessment-results': { results: [{ findings: Json[]; risks: { status: string }[] }] } }
+  )['assessment-results'];
+  expect(results[0].findings[2]).toMatchObject({ target: { status: { state: 'not-satisfied', reason: 'other' } } });
+  expect(results[0].findings[1]).toMatchObject({ target: { 'implementation-status': { state: 'alternative' } } });
+  expect(results[0].risks.map(({ status }) => status)).toEqual(['closed', 'deviation-approved']);
+  expect(text).toContain('"lifecycle":"completed"');
+});
+
+test('the same dossier gives the same document', () => {
+  expect(JSON.stringify(made())).toBe(JSON.stringify(made()));
+});
+
+test.each([
+  ['related-risks', 'risk-uuid', '11111111-1111-4111-8111-111111111111', 'nothing has the id'],
+  ['actors', 'actor-uuid', '11111111-1111-4111-8111-111111111111', 'nothing has the id'],
+  ['import-ap', 'href', '#11111111-1111-4111-8111-111111111111', 'no resource has the id'],
+  ['target', 'target-id', 'gdpr-art99', 'not among the reviewed controls'],
+  ['target', 'state', 'maybe', 'must be one of satisfied'],
+  ['risks', 'status', 'forgotten', 'must be one of open'],
+  ['remediations', 'lifecycle', 'done', 'must be one of recommendation'],
+  ['rlinks', 'algorithm', 'MD5', 'must be one of SHA-224'],
+])('a document whose %s has a wrong %s is told', (below, key, value, message) => {
+  const told = checkOscal(changed(below, key, value)).map((each) => each.message);
+  expect(told.join('\n')).toContain(message);
+});
+
+test('an id that two things have is told', () => {
+  const text = JSON.stringify(made());
+  const [first, second] = [...text.matchAll(/"uuid":"([^"]+)"/g)].map((match) => match[1]!);
+  const told = checkOscal(JSON.parse(text.replaceAll(second!, first!)) as Json);
+  expect(told.some(({ message }) => message.includes('too'))).toBe(true);
+});

@@ -1,0 +1,295 @@
+import type { Json, JsonObject } from '../base/json.ts';
+import type { ControlRecord, Dossier, IncidentRecord, ObservationRecord, RepairRecord, Span } from './dossier.ts';
+import { isAddressed } from './dossier.ts';
+import { uuid5 } from './uuid5.ts';
+
+/** Of the models of OSCAL that documents are written in. */
+export const OSCAL_VERSION = '1.2.1';
+const NAMESPACE = 'https://kintsugi.dev/ns/oscal';
+
+/** A file of the bundle that the document binds by its digest. */
+export interface BoundFile {
+  readonly path: string;
+  readonly mediaType: string;
+  readonly sha256: string;
+  readonly title: string;
+}
+
+/**
+ * OSCAL assessment results (NIST OSCAL 1.2.1) of a dossier. What was measured becomes an observation, each control a
+ * finding, each span of violation a risk that its end closes, each repair a completed response. Unknown is `not-satisfied`
+ * with the reason `other`: OSCAL has no third state, and what could not be determined is not a pass. Ids are made of what
+ * they name, so the same dossier gives the same document.
+ */
+export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] = []): JsonObject {
+  const paper = new Paper(dossier);
+  const { tenant, framework, from, to, madeAt, madeBy } = dossier;
+  const title = `${framework.title}: ${tenant.displayName ?? tenant.name}`;
+  return {
+    'assessment-results': {
+      uuid: paper.id('document'),
+      metadata: {
+        title,
+        'last-modified': madeAt,
+        version: madeAt,
+        'oscal-version': OSCAL_VERSION,
+        props: [prop('tenant', tenant.name), prop('framework', framework.name), prop('made-by', madeBy)],
+        roles: [{ id: 'assessor', title: 'Measures, heals and records' }],
+        parties: [{ uuid: paper.id('party'), type: 'organization', name: `Operator of ${dossier.ledger}` }],
+        'responsible-parties': [{ 'role-id': 'assessor', 'party-uuids': [paper.id('party')] }],
+      },
+      'import-ap': { href: `#${paper.id('plan')}`, remarks: 'The controls, parameters and checks of the profile' },
+      results: [
+        {
+          uuid: paper.id('result'),
+          title,
+          description: `Measured continuously from ${from} to ${to}. Findings are as they stood at its end; violations within it are risks, healed ones too.`,
+          start: from,
+          end: to,
+          'local-definitions': localDefinitions(paper),
+          'reviewed-controls': {
+            'control-selections': [{ 'include-controls': dossier.controls.map(({ id }) => ({ 'control-id': id })) }],
+          },
+          ...list(
+            'observations',
+            dossier.controls.flatMap((control) => observationsOf(paper, control)),
+          ),
+          ...list(
+            'risks',
+            dossier.controls.flatMap((control) => risksOf(paper, control)),
+          ),
+          findings: dossier.controls.map((control) => findingOf(paper, control)),
+        },
+      ],
+      'back-matter': { resources: [planResource(paper), ...files.map((file) => resourceOf(paper, file))] },
+    },
+  };
+}
+
+/** Gives every part of one document its id. */
+class Paper {
+  readonly dossier: Dossier;
+  readonly #name: string;
+
+  constructor(dossier: Dossier) {
+    this.dossier = dossier;
+    this.#name = [dossier.ledger, dossier.tenant.name, dossier.framework.name, dossier.from, dossier.to].join(' ');
+  }
+
+  id(...part: readonly string[]): string {
+    return uuid5([this.#name, ...part].join(' '));
+  }
+}
+
+function prop(name: string, value: string): JsonObject {
+  return { name, ns: NAMESPACE, value };
+}
+
+/** OSCAL refuses empty lists. */
+function list(name: string, items: readonly JsonObject[]): Record<string, Json> {
+  return items.length === 0 ? {} : { [name]: [...items] };
+}
+
+/** What was looked at, and with what. */
+function localDefinitions(paper: Paper): JsonObject {
+  const observed = paper.dossier.controls.flatMap(({ observations }) => observations);
+  const subjects = [...new Set(observed.flatMap(({ subject }) => subject ?? []))].toSorted();
+  const components = subjects.map((subject) => component(paper.id('subject', subject), subject, 'What was measured'));
+  const tool = component(paper.id('tool'), paper.dossier.madeBy, 'Collects facts, judges controls, repairs, records');
+  return {
+    ...list('components', components),
+    'assessment-assets': {
+      components: [tool],
+      'assessment-platforms': [
+        {
+          uuid: paper.id('platform'),
+          title: 'The running control plane',
+          'uses-components': [{ 'component-uuid': paper.id('tool') }],
+        },
+      ],
+    },
+  };
+}
+
+function component(uuid: string, title: string, description: string): JsonObject {
+  return { uuid, type: 'software', title, description, status: { state: 'operational' } };
+}
+
+function originOf(paper: Paper): JsonObject {
+  return { actors: [{ type: 'tool', 'actor-uuid': paper.id('tool') }] };
+}
+
+function measuredOf({ observations }: ControlRecord): readonly ObservationRecord[] {
+  return observations.filter(({ measuredAt, subject }) => measuredAt !== null && subject !== null);
+}
+
+function observationId(paper: Paper, control: ControlRecord, { fact, subject }: ObservationRecord): string {
+  return paper.id('observation', control.id, fact, subject ?? '');
+}
+
+function observationsOf(paper: Paper, control: ControlRecord): readonly JsonObject[] {
+  return measuredOf(control).map((observation) => ({
+    uuid: observationId(paper, control, observation),
+    title: `${observation.fact} for ${control.id}`,
+    description: observation.text,
+    props: [prop('collector', observation.collector ?? 'none')],
+    methods: ['TEST'],
+    types: ['control-objective'],
+    origins: [originOf(paper)],
+    subjects: [{ 'subject-uuid': paper.id('subject', observation.subject ?? ''), type: 'component' }],
+    ...list('relevant-evidence', transcriptOf(observation)),
+    collected: observation.measuredAt ?? paper.dossier.to,
+    ...(observation.expiresAt === null ? {} : { expires: observation.expiresAt }),
+  }));
+}
+
+function transcriptOf({ transcript }: ObservationRecord): readonly JsonObject[] {
+  if (transcript === null) return [];
+  const href = transcriptPath(transcript);
+  return [{ href, description: `Transcript of the measurement, ${transcript}` }];
+}
+
+/** Where the bundle keeps a transcript. */
+export function transcriptPath(transcript: string): string {
+  return `evidence/${transcript.replace(':', '-')}.json`;
+}
+
+function findingOf(paper: Paper, control: ControlRecord): JsonObject {
+  const risks = violations(control).map((span) => ({ 'risk-uuid': riskId(paper, control, span) }));
+  const observed = measuredOf(control).map((each) => ({ 'observation-uuid': observationId(paper, control, each) }));
+  return {
+    uuid: paper.id('finding', control.id),
+    title: `${control.clause}: ${control.title}`,
+    description: control.paraphrase,
+    ...list('props', parametersOf(control)),
+    origins: [originOf(paper)],
+    target: {
+      type: 'objective-id',
+      'target-id': control.id,
+      ...(control.link === null ? {} : { links: [{ href: control.link, rel: 'reference' }] }),
+      status: stateOf(control),
+      ...implementationOf(control),
+    },
+    ...list('related-observations', observed),
+    ...list('related-risks', risks),
+    ...remarksOf(control),
+  };
+}
+
+function parametersOf({ parameters }: ControlRecord): readonly JsonObject[] {
+  return parameters.map(({ name, value, unit, status }) => prop(name, `${value} ${unit} (${status})`));
+}
+
+function stateOf({ status, decidedBy }: ControlRecord): JsonObject {
+  if (status === 'satisfied') return { state: 'satisfied', reason: 'pass' };
+  if (status === 'not-satisfied') return { state: 'not-satisfied', reason: 'fail' };
+  const remarks = decidedBy === null ? 'Could not be determined' : `Not measurable; decided by ${decidedBy}`;
+  return { state: 'not-satisfied', reason: 'other', remarks };
+}
+
+function implementationOf(control: ControlRecord): Record<string, Json> {
+  if (!isAddressed(control)) return {};
+  return { 'implementation-status': { state: 'alternative', remarks: control.deviation?.compensatingControl ?? '' } };
+}
+
+function remarksOf({ observations, deviation, proof }: ControlRecord): Record<string, Json> {
+  const unmeasured = observations.filter(({ measuredAt }) => measuredAt === null).map(({ text }) => text);
+  const stood =
+    deviation === null ? [] : [`Deviation ${deviation.name}, until ${deviation.expiresAt}: ${deviation.reason}`];
+  const served = proof === null ? [] : [`Proof: ${proof}`];
+  const remarks = [...unmeasured, ...stood, ...served].join('\n\n');
+  return remarks === '' ? {} : { remarks };
+}
+
+function violations({ spans }: ControlRecord): readonly Span[] {
+  return spans.filter(({ status }) => status === 'not-satisfied');
+}
+
+function riskId(paper: Paper, { id }: ControlRecord, { from }: Span): string {
+  return paper.id('risk', id, from);
+}
+
+function risksOf(paper: Paper, control: ControlRecord): readonly JsonObject[] {
+  const { dossier } = paper;
+  return violations(control).map((span) => {
+    const isOpen = span.to === dossier.to;
+    const answered = dossier.incidents.filter((each) => each.controls.includes(control.id) && overlaps(each, span));
+    const repairs = answered.flatMap((incident) => incident.repairs.map((repair) => ({ incident, repair })));
+    const status = !isOpen ? 'closed' : isAddressed(control) ? 'deviation-approved' : 'open';
+    return {
+      uuid: riskId(paper, control, span),
+      title: `${control.clause} was not satisfied`,
+      description: `From ${span.from}${isOpen ? ' and still at the end of the period' : ` to ${span.to}`}.`,
+      statement: control.paraphrase,
+      status,
+      origins: [originOf(paper)],
+      ...list(
+        'remediations',
+        repairs.map(({ incident, repair }) => responseOf(paper, control, incident, repair)),
+      ),
+      'risk-log': { entries: logOf(paper, control, span, isOpen, repairs) },
+    };
+  });
+}
+
+function overlaps({ detectedAt, closedAt }: IncidentRecord, { from, to }: Span): boolean {
+  return detectedAt <= to && (closedAt === null || closedAt >= from);
+}
+
+function responseId(paper: Paper, control: ControlRecord, { id }: RepairRecord): string {
+  return paper.id('response', control.id, id);
+}
+
+function responseOf(paper: Paper, control: ControlRecord, incident: IncidentRecord, repair: RepairRecord): JsonObject {
+  const { moves, outcome, approvedBy } = repair;
+  const leave = approvedBy.length === 0 ? '' : `, approved by ${approvedBy.join(' and ')}`;
+  return {
+    uuid: responseId(paper, control, repair),
+    lifecycle: 'completed',
+    title: `${moves.join(', then ')}: ${outcome ?? 'not ended'}`,
+    description: `Repair ${repair.id} of incident ${incident.id} (${incident.cause})${leave}.`,
+    origins: [originOf(paper)],
+  };
+}
+
+function logOf(
+  paper: Paper,
+  control: ControlRecord,
+  span: Span,
+  isOpen: boolean,
+  repairs: readonly { readonly incident: IncidentRecord; readonly repair: RepairRecord }[],
+): readonly JsonObject[] {
+  const entry = (name: string, start: string, title: string, change?: string): JsonObject => ({
+    uuid: paper.id('log', control.id, span.from, name),
+    title,
+    start,
+    ...(change === undefined ? {} : { 'status-change': change }),
+  });
+  return [
+    entry('open', span.from, 'Measured as not satisfied', 'open'),
+    ...repairs.map(({ repair }) => ({
+      ...entry(repair.id, repair.startedAt, repair.moves.join(', then ')),
+      ...(repair.endedAt === null ? {} : { end: repair.endedAt }),
+      'related-responses': [{ 'response-uuid': responseId(paper, control, repair) }],
+    })),
+    ...(isOpen ? [] : [entry('close', span.to, 'Measured as no longer violated', 'closed')]),
+  ];
+}
+
+function planResource(paper: Paper): JsonObject {
+  const { framework } = paper.dossier;
+  return {
+    uuid: paper.id('plan'),
+    title: `Profile ${framework.name}`,
+    description: `${framework.title}: controls, parameters with their legal status, checks.`,
+    ...(framework.source === null ? {} : { rlinks: [{ href: framework.source }] }),
+  };
+}
+
+function resourceOf(paper: Paper, { path, mediaType, sha256, title }: BoundFile): JsonObject {
+  return {
+    uuid: paper.id('file', path),
+    title,
+    rlinks: [{ href: path, 'media-type': mediaType, hashes: [{ algorithm: 'SHA-256', value: sha256 }] }],
+  };
+}

@@ -1,0 +1,126 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { newSigner, publicFiles, sourceOf } from '../../test/conformance/tlog/log-in-memory.ts';
+import { receiptOf } from '../ledger/receipt.ts';
+import { policyOfKey } from '../ledger/tlog/policy.ts';
+import { type BundleFiles, contentFiles, manifestOf, RECEIPT_FILE, sha256, sign } from './bundle.ts';
+import { MADE, verifyBundle } from './bundle-verifier.ts';
+import type { Dossier } from './dossier.ts';
+import { openEvidenceKey } from './dsse.ts';
+import { SAMPLE } from './sample-dossier.ts';
+
+const log = newSigner(SAMPLE.ledger);
+const policy = policyOfKey(log.key);
+const transcript = Buffer.from('{"handshake":"TLSv1.3"}');
+const digest = `sha256:${sha256(transcript)}`;
+const dossier: Dossier = JSON.parse(JSON.stringify(SAMPLE).replaceAll(`sha256:${'ab'.repeat(32)}`, digest)) as Dossier;
+const IDS = ['evt_1', 'evt_2', 'evt_3', 'evt_4'];
+
+let folder: string;
+let sound: BundleFiles;
+
+/** A ledger with these entries, and the receipt of each. */
+async function receiptsOf(entries: readonly object[]): Promise<string[]> {
+  const source = sourceOf(
+    publicFiles(
+      entries.map((entry) => Buffer.from(JSON.stringify(entry))),
+      log,
+    ),
+  );
+  return Promise.all(entries.map(async (_, index) => (await receiptOf(source, index))!.text));
+}
+
+async function made(of: Dossier, keyFolder: string): Promise<BundleFiles> {
+  const key = openEvidenceKey(keyFolder);
+  const first = await receiptsOf(IDS.map((id) => ({ id })));
+  const receipts = new Map(IDS.map((id, index) => [id, first[index]!]));
+  const files = await contentFiles({
+    dossier: of,
+    profile: { name: 'gdpr' },
+    transcripts: new Map([[digest, transcript]]),
+    receipts,
+  });
+  const manifest = manifestOf(of, files);
+  sign(files, manifest, key);
+  const entry = { id: 'evt_made', type: MADE, data: { manifest: sha256(manifest), key: key.id } };
+  files.set(RECEIPT_FILE, Buffer.from((await receiptsOf([...IDS.map((id) => ({ id })), entry]))[4]!));
+  return files;
+}
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'kin-evidence-'));
+  sound = await made(dossier, folder);
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+test('a bundle as it was made is sound', async () => {
+  const verdict = await verifyBundle(sound, policy, SAMPLE.madeBy);
+  expect(verdict).toMatchObject({ kind: 'sound', receipts: 4, files: sound.size, isCompared: true });
+});
+
+test('a bundle of another version is checked but for what only that version can make again', async () => {
+  expect(await verifyBundle(sound, policy, 'kintsugi 9.9.9')).toMatchObject({ kind: 'sound', isCompared: false });
+});
+
+test('one changed byte in any file is found', async () => {
+  for (const path of sound.keys()) {
+    for (const share of [0, 0.5, 0.98, 1]) {
+      const bytes = Buffer.from(sound.get(path)!);
+      bytes[Math.floor((bytes.length - 1) * share)]! ^= 1;
+      const verdict = await verifyBundle(new Map(sound).set(path, bytes), policy, SAMPLE.madeBy);
+      expect(verdict.kind, `${path} at ${share}`).toBe('tampered');
+    }
+  }
+});
+
+test('a file that was taken away or added is named', async () => {
+  for (const path of sound.keys()) {
+    const files = new Map(sound);
+    files.delete(path);
+    expect(await verifyBundle(files, policy, SAMPLE.madeBy)).toMatchObject({ kind: 'tampered' });
+  }
+  const added = new Map(sound).set('evidence/more.json', Buffer.from('{}'));
+  expect(await verifyBundle(added, policy, SAMPLE.madeBy)).toMatchObject({
+    kind: 'tampered',
+    file: 'evidence/more.json',
+  });
+});
+
+test('a violation left out is found, though everything was made and signed again with the key of the operator', async () => {
+  const controls = dossier.controls.map((each) => ({ ...each, status: 'satisfied' as const, spans: [] }));
+  const forged = await made({ ...dossier, controls }, folder);
+  forged.set(RECEIPT_FILE, sound.get(RECEIPT_FILE)!);
+  expect(await verifyBundle(forged, policy, SAMPLE.madeBy)).toMatchObject({ kind: 'tampered', file: 'manifest.json' });
+});
+
+test('a page that says something else than the dossier is found, though it was signed so', async () => {
+  const files = new Map(sound);
+  files.set(
+    'report.html',
+    Buffer.from(Buffer.from(files.get('report.html')!).toString().replaceAll('not satisfied', 'satisfied')),
+  );
+  for (const outside of ['manifest.json', 'manifest.dsse.json', 'manifest.tlog-proof', 'evidence-key.pem'])
+    files.delete(outside);
+  const manifest = manifestOf(dossier, files);
+  const key = openEvidenceKey(folder);
+  sign(files, manifest, key);
+  const entry = { id: 'evt_made', type: MADE, data: { manifest: sha256(manifest), key: key.id } };
+  files.set(RECEIPT_FILE, Buffer.from((await receiptsOf([entry]))[0]!));
+  expect(await verifyBundle(files, policy, SAMPLE.madeBy)).toMatchObject({ kind: 'tampered', file: 'report.html' });
+});
+
+test('a bundle of another ledger, and one that another key signed, are not believed', async () => {
+  expect(await verifyBundle(sound, policyOfKey(newSigner(SAMPLE.ledger).key), SAMPLE.madeBy)).toMatchObject({
+    kind: 'tampered',
+  });
+  const other = mkdtempSync(join(tmpdir(), 'kin-evidence-'));
+  const files = await made(dossier, other);
+  files.set(RECEIPT_FILE, sound.get(RECEIPT_FILE)!);
+  expect(await verifyBundle(files, policy, SAMPLE.madeBy)).toMatchObject({
+    kind: 'tampered',
+    file: 'evidence-key.pem',
+  });
+  rmSync(other, { recursive: true });
+});
