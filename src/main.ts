@@ -13,6 +13,7 @@ import { systemClock as clock } from './base/clock.ts';
 import { readJsonFile } from './base/durable-file.ts';
 import { describeError, KinError } from './base/errors.ts';
 import { createLog } from './base/log.ts';
+import { VERSION } from './base/product.ts';
 import { systemRandom as random } from './base/random.ts';
 import type { Redacted } from './base/redacted.ts';
 import { regionAddress } from './base/region-address.ts';
@@ -35,7 +36,6 @@ import { LETTER_BOX_FILE } from './vault/vault.ts';
 
 const MAIN = fileURLToPath(import.meta.url);
 const ROOT = dirname(dirname(MAIN));
-const VERSION = (readJsonFile(join(ROOT, 'package.json')) as { version: string }).version;
 
 /** What a role is started with, in its environment: nothing of it is secret, and secrets are read from the state. */
 interface RoleSettings {

@@ -309,6 +309,13 @@ export const CATALOGUE = {
     status: 409,
     exit: 75,
   },
+  'evidence.tampered': {
+    title: 'the bundle of evidence is not what was made',
+    remedy: 'Do not rely on it: ask for it again, and compare the key of the ledger with what was noted elsewhere.',
+    retry: 'never',
+    status: 422,
+    exit: 2,
+  },
   'ledger.newer': {
     title: 'the ledger was written by a newer version',
     remedy: 'Use that version or a later one to open it.',

@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { VERSION } from '../base/product.ts';
 import { declareCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
 import { declareControl } from './control.ts';
@@ -6,6 +7,7 @@ import { declareDocs } from './docs.ts';
 import { declareDown } from './down.ts';
 import { declareDrill } from './drill.ts';
 import { declareExplain } from './explain.ts';
+import { declareEvidence } from './evidence.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
 import { declareIncidents } from './incidents.ts';
 import { createBinder } from './invocation.ts';
@@ -37,7 +39,7 @@ const HELP_COLUMNS_MAX = 100;
 export function createProgram(context: CliContext, exited: (code: number) => void = () => {}): Command {
   const program = new Command('kintsugi')
     .description('Keeps multi-tenant API servers alive: finds what breaks, heals it lawfully, and puts it on record.')
-    .version(readVersion(), '-V, --version', 'print the version')
+    .version(VERSION, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print help for a command')
     .helpCommand('help [command]', 'print help for a command')
     .option('--state <dir>', 'state directory (KINTSUGI_STATE when left out)', context.stateDefault)
@@ -67,6 +69,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareDrill(program, binder);
   declareLedger(program, binder);
   declareSubject(program, binder);
+  declareEvidence(program, binder);
   declareWitness(program, binder);
   declareKey(program, binder);
   declareSchema(program, binder);

@@ -104,7 +104,7 @@ export interface IncidentRecord {
   readonly refusal: string | null;
   /** How many other tenants it touched. */
   readonly otherTenants: number;
-  /** Ids of controls that it is about. */
+  /** Ids of controls that were measured as violated while it was open. */
   readonly controls: readonly string[];
   readonly repairs: readonly RepairRecord[];
   readonly entries: readonly string[];

@@ -113,6 +113,6 @@ function* walk(value: Json, path = '', key = '', parent = ''): Generator<Node> {
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) yield* walk(item as Json, `${path}/${index}`, key, parent);
   } else if (typeof value === 'object' && value !== null) {
-    for (const [name, item] of Object.entries(value)) yield* walk(item as Json, `${path}/${name}`, name, key);
+    for (const [name, item] of Object.entries(value)) yield* walk(item, `${path}/${name}`, name, key);
   }
 }

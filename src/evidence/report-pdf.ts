@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { buffer } from 'node:stream/consumers';
-import PDFDocument from 'pdfkit';
+import PdfKit from 'pdfkit';
 import { dateOf } from '../base/clock.ts';
 import type { ControlStatus, Dossier } from './dossier.ts';
 import { type Block, type Cell, reportOf } from './report.ts';
@@ -27,7 +27,7 @@ const TABLE_SIZE = 7.5;
 export async function reportPdf(dossier: Dossier): Promise<Buffer> {
   const fonts = createRequire(import.meta.url);
   const file = (name: string) => fonts.resolve(`dejavu-fonts-ttf/ttf/${name}`);
-  const document = new PDFDocument({
+  const document = new PdfKit({
     size: 'A4',
     margin: MARGIN,
     pdfVersion: '1.7',

@@ -20,6 +20,8 @@ const LAYERS = [
   'drivers',
   'sources',
   'sinks',
+  // Reports and bundles for auditors: reads what all stages left, and changes nothing.
+  'evidence',
   'api',
   'cli',
 ];
