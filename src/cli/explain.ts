@@ -5,7 +5,8 @@ import type { ExplainAnswer, ExplainedEvidence, ExplainedSuspect } from './answe
 import { printValue, renderChart } from './chart.ts';
 import { resolveId } from './incidents.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { printDuration, type PrintTime } from './moment.ts';
+import { printDuration } from '../base/duration.ts';
+import type { PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { section } from './story.ts';
 import { renderRows } from './table.ts';

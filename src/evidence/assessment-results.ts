@@ -4,7 +4,7 @@ import { isAddressed } from './dossier.ts';
 import { uuid5 } from './uuid5.ts';
 
 /** Of the models of OSCAL that documents are written in. */
-export const OSCAL_VERSION = '1.2.1';
+const OSCAL_VERSION = '1.2.1';
 const NAMESPACE = 'https://kintsugi.dev/ns/oscal';
 
 /** A file of the bundle that the document binds by its digest. */

@@ -12,9 +12,9 @@ export const RECEIPT_FILE = 'manifest.tlog-proof';
 export const KEY_FILE = 'evidence-key.pem';
 export const DOSSIER_FILE = 'dossier.json';
 export const OSCAL_FILE = 'assessment-results.json';
-export const PAGE_FILE = 'report.html';
-export const PDF_FILE = 'report.pdf';
-export const PROFILE_FILE = 'profile.json';
+const PAGE_FILE = 'report.html';
+const PDF_FILE = 'report.pdf';
+const PROFILE_FILE = 'profile.json';
 /** What is in a bundle and not in its manifest: the manifest itself, and what vouches for it. */
 export const OUTSIDE: ReadonlySet<string> = new Set([MANIFEST_FILE, SIGNATURE_FILE, RECEIPT_FILE, KEY_FILE]);
 

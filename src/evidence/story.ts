@@ -193,12 +193,17 @@ export class StoryReader {
 
   /** Controls that were measured as violated while the incident was open. */
   #controlsDuring({ openedAt, closedAt, detectedAt }: Draft): readonly string[] {
-    const [begin, end] = [Math.min(fromIso(openedAt), fromIso(detectedAt)), closedAt === null ? this.#scope.to : fromIso(closedAt)];
+    const [begin, end] = [
+      Math.min(fromIso(openedAt), fromIso(detectedAt)),
+      closedAt === null ? this.#scope.to : fromIso(closedAt),
+    ];
     return [...this.#turns]
-      .filter(([, { turns }]) => turns.some((turn, index) => {
-        const until = turns[index + 1]?.at ?? this.#scope.to;
-        return turn.to === 'not-satisfied' && turn.at <= end && until >= begin;
-      }))
+      .filter(([, { turns }]) =>
+        turns.some((turn, index) => {
+          const until = turns[index + 1]?.at ?? this.#scope.to;
+          return turn.to === 'not-satisfied' && turn.at <= end && until >= begin;
+        }),
+      )
       .map(([control]) => control);
   }
 
