@@ -16,6 +16,8 @@ export type RecordEvent = (
 ) => Promise<void>;
 
 const CLASSES: Readonly<Record<string, number>> = {
+  controls: OCSF.complianceFinding,
+  evidence: OCSF.complianceFinding,
   incident: OCSF.incidentFinding,
   repair: OCSF.remediationActivity,
   move: OCSF.remediationActivity,

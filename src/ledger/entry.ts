@@ -20,7 +20,7 @@ export interface PersonalPart {
 
 /**
  * One entry of the ledger. No personal data: ids, names of declared things, route templates and numbers only.
- * `class` is the OCSF 1.8 class_uid (6003 API Activity, 2004 Detection Finding, 2005 Incident Finding,
+ * `class` is the OCSF 1.8 class_uid (6003 API Activity, 2003 Compliance Finding, 2004 Detection Finding, 2005 Incident Finding,
  * 7001 Remediation Activity, 6002 Application Lifecycle, 3004 Entity Management, 5019 Device Config State Change).
  */
 export interface LedgerEvent {
@@ -72,6 +72,7 @@ export interface RecordedEvent extends LedgerEvent {
 /** OCSF class numbers by what Kintsugi records with them. */
 export const OCSF = {
   apiActivity: 6003,
+  complianceFinding: 2003,
   detectionFinding: 2004,
   incidentFinding: 2005,
   remediationActivity: 7001,

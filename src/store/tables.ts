@@ -11,6 +11,7 @@ export type JsonColumn<T = Json> = ColumnType<T, string, string>;
 export interface Tables {
   migration: { number: number; name: string; checksum: string; applied_at: ColumnType<string, never, never> };
   lease: { name: string; holder: string; epoch: number; expires_at: Timestamp };
+  control_status: { tenant: string; framework: string; control: string; status: string; since: Timestamp };
   outbox: { seq: Generated<number>; event: JsonColumn; created_at: ColumnType<string, never, never> };
   resource: {
     kind: string;

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { holdLease } from '../../test/sim/held-lease.ts';
+import { systemClock } from '../base/clock.ts';
+import { systemRandom } from '../base/random.ts';
+import type { Status } from '../comply/assess.ts';
+import type { Turn } from '../comply/posture.ts';
+import { createRecord } from '../heal/record.ts';
+import type { LedgerEvent } from '../ledger/entry.ts';
+import { type Database, openDatabase } from '../store/database.ts';
+import { migrate } from '../store/migrate.ts';
+import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import { TurnRecord } from './turn-record.ts';
+
+let server: ThrowawayPostgres;
+let database: Database;
+
+beforeAll(async () => {
+  server = await startThrowawayPostgres();
+  await migrate(server.connection);
+  database = await openDatabase(server.connection);
+}, 60_000);
+afterAll(async () => {
+  await database.close();
+  await server.close();
+});
+beforeEach(async () => {
+  await database.kysely.deleteFrom('control_status').execute();
+  await database.kysely.deleteFrom('outbox').execute();
+});
+
+const start = async () =>
+  new TurnRecord({ database, lease: await holdLease(database), record: createRecord(systemClock, systemRandom) });
+
+function turn(control: string, to: Status, at: number, tenant = 'clinic'): Turn {
+  return { tenant, framework: 'gdpr', control, from: null, to, at };
+}
+
+/** What the ledger will be told, in its order. */
+async function told(): Promise<readonly unknown[]> {
+  const rows = await database.kysely.selectFrom('outbox').select('event').orderBy('seq').execute();
+  return rows.flatMap(({ event }) => {
+    const { type, tenant, data } = event as unknown as LedgerEvent;
+    return (data['turns'] as [string, string, number][]).map(
+      ([control, to, at]) => `${type} ${tenant} ${control} ${to} ${at}`,
+    );
+  });
+}
+
+test('a violation of a moment is on record, though it was over before anything was written', async () => {
+  const record = await start();
+  record.take([turn('c1', 'satisfied', 1_000), turn('c1', 'not-satisfied', 1_100), turn('c1', 'satisfied', 1_150)]);
+  await record.flush(2_000);
+  expect(await told()).toEqual([
+    'controls.turned clinic c1 satisfied 1000',
+    'controls.turned clinic c1 not-satisfied 1100',
+    'controls.turned clinic c1 satisfied 1150',
+  ]);
+  const rows = await database.kysely.selectFrom('control_status').selectAll().execute();
+  expect(rows).toMatchObject([{ control: 'c1', status: 'satisfied' }]);
+});
+
+test('not knowing for a moment is no news, not knowing for a minute is', async () => {
+  const record = await start();
+  record.take([turn('c1', 'unknown', 0), turn('c2', 'unknown', 0)]);
+  await record.flush(59_999);
+  record.take([turn('c2', 'satisfied', 59_000)]);
+  await record.flush(60_000);
+  expect(await told()).toEqual(['controls.turned clinic c1 unknown 0', 'controls.turned clinic c2 satisfied 59000']);
+});
+
+test('what stands as it was on record is not told again by the next leader, and what the last one could not write is', async () => {
+  const first = await start();
+  const turns = [turn('c1', 'satisfied', 1_000), turn('c2', 'satisfied', 1_000)];
+  first.take(turns);
+  await first.flush(2_000);
+  const next = await start();
+  next.take([...turns, turn('c2', 'not-satisfied', 3_000)]);
+  first.take([turn('c1', 'not-satisfied', 2_500)]);
+  await expect(first.flush(3_000)).rejects.toMatchObject({ code: 'lease.stale' });
+  await next.flush(4_000);
+  expect((await told()).slice(2)).toEqual(['controls.turned clinic c2 not-satisfied 3000']);
+});
+
+test('what turned while the last was written is written next, and nothing twice', async () => {
+  const record = await start();
+  record.take([turn('c1', 'not-satisfied', 1_000)]);
+  const writing = record.flush(2_000);
+  record.take([turn('c1', 'satisfied', 2_100), turn('c1', 'not-satisfied', 2_200)]);
+  await writing;
+  await record.flush(3_000);
+  await record.flush(4_000);
+  expect(await told()).toHaveLength(3);
+});
+
+test('an entry is about one tenant only, and never too long for the ledger', async () => {
+  const record = await start();
+  const many = Array.from({ length: 450 }, (_, index) => turn(`c${index}`, 'satisfied', index));
+  record.take([...many, turn('c1', 'satisfied', 1, 'shop')]);
+  await record.flush(1_000);
+  const rows = await database.kysely.selectFrom('outbox').select('event').orderBy('seq').execute();
+  const entries = rows.map(({ event }) => event as unknown as LedgerEvent);
+  expect(entries.map(({ tenant, data }) => [tenant, (data['turns'] as unknown[]).length])).toEqual([
+    ['clinic', 200],
+    ['clinic', 200],
+    ['clinic', 50],
+    ['shop', 1],
+  ]);
+});
