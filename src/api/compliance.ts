@@ -1,4 +1,5 @@
 import { type Clock, fromIso } from '../base/clock.ts';
+import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import { type Obliged, Posture, type Turn } from '../comply/posture.ts';
@@ -9,6 +10,7 @@ import type { Fact } from '../observe/fact.ts';
 import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
+import type { TurnRecord } from './turn-record.ts';
 
 /** Below the shortest freshness by far. */
 const SETTLE_MS = 1_000;
@@ -19,11 +21,13 @@ export class Compliance implements CollectorListener {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rounds: CollectorRounds;
+  readonly #record: TurnRecord;
   readonly #frameworks = new WeakMap<Profile, Framework>();
   #declared = '';
   #stop: () => void = () => undefined;
 
-  constructor(options: { readonly clock: Clock; readonly random: Random; readonly log: Log }) {
+  constructor(options: { readonly clock: Clock; readonly random: Random; readonly log: Log }, record: TurnRecord) {
+    this.#record = record;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#rounds = new CollectorRounds({ clock: options.clock, random: options.random, listener: this });
@@ -31,12 +35,21 @@ export class Compliance implements CollectorListener {
 
   start(collectors: readonly Collector[]): void {
     this.#rounds.start(collectors);
-    this.#stop = this.#clock.every(SETTLE_MS, () => this.#tell(this.posture.settle(this.#clock.now())));
+    this.#stop = this.#clock.every(SETTLE_MS, () => this.#settle());
   }
 
   close(): void {
     this.#stop();
     this.#rounds.close();
+  }
+
+  /** What cannot be written now (no database, no lead) is written later: nothing of it is lost. */
+  async #settle(): Promise<void> {
+    const now = this.#clock.now();
+    this.#tell(this.posture.settle(now));
+    await this.#record.flush(now).catch((error: unknown) => {
+      this.#log.debug({ reason: describeError(error) }, 'turns of controls are not on record yet');
+    });
   }
 
   /** Takes what is declared now; cheap when nothing of it changed. */
@@ -69,6 +82,7 @@ export class Compliance implements CollectorListener {
 
   /** Results that turn are told once; the first look at everything is no news. */
   #tell(turns: readonly Turn[]): void {
+    this.#record.take(turns);
     for (const { from, ...turn } of turns) {
       if (from !== null && turn.to === 'not-satisfied') this.#log.warn({ ...turn, from }, 'a control is not satisfied');
     }

@@ -32,6 +32,7 @@ import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
 import { Compliance } from './compliance.ts';
+import { TurnRecord } from './turn-record.ts';
 import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
@@ -124,7 +125,10 @@ class RunningControl implements Control {
     this.record = createRecord(options.clock, options.random);
     this.picture = new Picture(options, lease);
     this.parts = options.createParts(partsSituation(this));
-    this.compliance = new Compliance(options);
+    this.compliance = new Compliance(
+      options,
+      new TurnRecord({ database: options.database, lease, record: this.record }),
+    );
     this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);

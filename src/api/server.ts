@@ -34,6 +34,8 @@ import type { Control } from './control.ts';
 import { explanationOf, seriesLike } from './explanation.ts';
 import { policyOf } from './policy.ts';
 import { controlView, postureView, tenantPostureView } from './posture-views.ts';
+import { standingView } from './standing-view.ts';
+import { MADE } from '../evidence/bundle-verifier.ts';
 import { incidentSummary, incidentView, planView, repairsView, statusView, trustView } from './views.ts';
 
 const documentsSchema = z
@@ -217,6 +219,10 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/v1/controls/:name', { schema: { params: nameParams, querystring: tenantQuery } }, ({ params, query }) =>
     controlView(control, params.name, query.tenant),
   );
+  const standingQuery = z.object({ tenant: z.string().max(100), framework: z.string().max(100) });
+  app.get('/v1/standing', { schema: { querystring: standingQuery } }, ({ query }) =>
+    standingView(control, query.tenant, query.framework),
+  );
   app.get('/openapi.json', () => app.swagger());
 }
 
@@ -341,6 +347,23 @@ function writes(plain: FastifyInstance, control: Control): void {
       );
     });
     return { id };
+  });
+
+  const hexSchema = z.string().regex(/^[0-9a-f]{64}$/);
+  const evidenceSchema = z.object({
+    tenant: z.string().max(100),
+    framework: z.string().max(100),
+    from: z.iso.datetime(),
+    to: z.iso.datetime(),
+    manifest: hexSchema,
+    key: hexSchema,
+    by: bySchema,
+  });
+  app.post('/v1/evidence', { schema: { body: evidenceSchema } }, async ({ body: { by, tenant, ...data } }) => {
+    const entry = await fencedTransaction(database, lease, (tx) =>
+      record(tx, MADE, tenant, data, { actor: operator(by), tenant }),
+    );
+    return { entry };
   });
 
   app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {

@@ -18,6 +18,7 @@ import { createPaint } from './paint.ts';
 import { declarePlanAndApply } from './plan-apply.ts';
 import { declarePosture } from './posture.ts';
 import { declareRepairs } from './repairs.ts';
+import { declareReport } from './report.ts';
 import { declareTrust } from './trust.ts';
 import { declareSchema } from './schema.ts';
 import { declareSlo } from './slo.ts';
@@ -69,6 +70,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareDrill(program, binder);
   declareLedger(program, binder);
   declareSubject(program, binder);
+  declareReport(program, binder);
   declareEvidence(program, binder);
   declareWitness(program, binder);
   declareKey(program, binder);

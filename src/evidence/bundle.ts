@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { digestOf } from '../base/digest.ts';
 import { canonicalJson } from '../base/json.ts';
 import { assessmentResults, type BoundFile, transcriptPath } from './assessment-results.ts';
 import type { Dossier } from './dossier.ts';
@@ -91,8 +91,9 @@ export function sign(files: BundleFiles, manifest: Buffer, key: EvidenceKey): vo
   files.set(KEY_FILE, Buffer.from(key.publicKey));
 }
 
+/** In hex, as in-toto and OSCAL write it. */
 export function sha256(bytes: Uint8Array): string {
-  return createHash('sha256').update(bytes).digest('hex');
+  return digestOf(bytes).slice('sha256:'.length);
 }
 
 function mediaTypeOf(path: string): string {

@@ -6,14 +6,14 @@ import { type Actor, type LedgerEvent, OCSF } from '../ledger/entry.ts';
 import type { DatabaseTransaction } from '../store/database.ts';
 import { enqueue } from '../store/outbox.ts';
 
-/** Puts an event for the ledger into the transaction of the change that it records. */
+/** Puts an event for the ledger into the transaction of the change that it records. Resolves with the id of the event. */
 export type RecordEvent = (
   tx: DatabaseTransaction,
   type: string,
   subject: string,
   data: JsonObject,
   options?: { readonly actor?: Actor; readonly tenant?: string },
-) => Promise<void>;
+) => Promise<string>;
 
 const CLASSES: Readonly<Record<string, number>> = {
   controls: OCSF.complianceFinding,
@@ -42,5 +42,6 @@ export function createRecord(clock: Clock, random: Random): RecordEvent {
       data,
     };
     await enqueue(tx, [event]);
+    return event.id;
   };
 }
