@@ -27,7 +27,6 @@ import { declareStop } from './stop.ts';
 import { declareSubject } from './subject.ts';
 import { declareTop } from './top.ts';
 import { declareProcesses, declareUp } from './up.ts';
-import { readVersion } from './version.ts';
 import { declareWitness } from './witness.ts';
 
 /** Widest line of a help text. */
