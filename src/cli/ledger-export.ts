@@ -10,7 +10,6 @@ import type { Binder, Invocation } from './invocation.ts';
 import { FROM, type FromOptions, originOf } from './log-origin.ts';
 import { faultOfLog, givenPolicy, requiredPolicy, TRUST_OPTIONS, type TrustOptions } from './log-target.ts';
 import { wholeNumber } from './number-option.ts';
-import { readVersion } from './version.ts';
 
 interface EventOptions {
   readonly out?: string;
@@ -79,7 +78,7 @@ async function exportAs(
 ): Promise<void> {
   const isWanted = (event: LedgerEvent, index: number) =>
     index >= first && event.type.startsWith(type) && (tenant === undefined || event.tenant === tenant);
-  const wanted = { ...origin, isWanted, version: readVersion() };
+  const wanted = { ...origin, isWanted, version: VERSION };
   if (out === undefined) {
     if (invocation.json) throw new KinError('usage.invalid', 'events are lines: with --json give a file with --out');
     return await printWhole(invocation, wanted);
