@@ -1,3 +1,4 @@
+import { VERSION } from '../base/product.ts';
 import { open, rename, rm } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { KinError } from '../base/errors.ts';
