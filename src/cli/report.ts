@@ -56,7 +56,10 @@ async function runReport(invocation: Invocation, options: ReportOptions): Promis
   const to = Math.min(options.to ?? now, now);
   const from = options.from ?? to - PERIOD_MS;
   if (from >= to) throw new KinError('usage.invalid', 'the period ends before it begins');
-  const standing = await invocation.ask<Standing>('GET', `/v1/standing?${new URLSearchParams({ tenant, framework })}`);
+  const standing = await invocation.ask<Standing>(
+    'GET',
+    `/v1/standing?${new URLSearchParams({ tenant, framework }).toString()}`,
+  );
   const scope: StoryScope = { tenant, framework, tenants: standing.tenants, from, to };
   const ledger = ledgerSource(invocation);
   const { origin } = await headOf(ledger);
