@@ -133,6 +133,7 @@ async function createApp(
   app.after(() => {
     reads(app, control, addresses);
     writes(app, control);
+    evidence(app, control);
     words(app, control);
     health(app, control);
   });
@@ -349,6 +350,17 @@ function writes(plain: FastifyInstance, control: Control): void {
     return { id };
   });
 
+  app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {
+    if (headers['x-kintsugi-door'] !== 'socket') throw new KinError('request.unauthorized', 'only for gateways');
+    control.picture.observers.takeReport(body as TelemetryReport);
+    return {};
+  });
+}
+
+/** What is made for auditors is on record itself: who asked for it, and the digest of its manifest. */
+function evidence(plain: FastifyInstance, control: Control): void {
+  const app = plain.withTypeProvider<ZodTypeProvider>();
+  const { lease, record, options } = control;
   const hexSchema = z.string().regex(/^[0-9a-f]{64}$/);
   const evidenceSchema = z.object({
     tenant: z.string().max(100),
@@ -360,16 +372,10 @@ function writes(plain: FastifyInstance, control: Control): void {
     by: bySchema,
   });
   app.post('/v1/evidence', { schema: { body: evidenceSchema } }, async ({ body: { by, tenant, ...data } }) => {
-    const entry = await fencedTransaction(database, lease, (tx) =>
+    const entry = await fencedTransaction(options.database, lease, (tx) =>
       record(tx, MADE, tenant, data, { actor: operator(by), tenant }),
     );
     return { entry };
-  });
-
-  app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {
-    if (headers['x-kintsugi-door'] !== 'socket') throw new KinError('request.unauthorized', 'only for gateways');
-    control.picture.observers.takeReport(body as TelemetryReport);
-    return {};
   });
 }
 

@@ -7,7 +7,7 @@ import { assessmentResults } from './assessment-results.ts';
 import { checkOscal } from './oscal-check.ts';
 import { SAMPLE } from './sample-dossier.ts';
 
-const SCHEMA = new URL('../../test/fixtures/oscal/assessment-results-1.2.1.schema.json', import.meta.url);
+const SCHEMA = new URL('../../test/fixtures/oscal/assessment-results-schema.json', import.meta.url);
 const ajv = new Ajv({ strict: false, allErrors: true });
 addFormats.default(ajv);
 const isValid = ajv.compile(JSON.parse(readFileSync(SCHEMA, 'utf8')) as object);
