@@ -259,11 +259,14 @@ function words(plain: FastifyInstance, control: Control): void {
   });
 }
 
+function operator(name: string): Actor {
+  return { kind: 'operator', name };
+}
+
 function writes(plain: FastifyInstance, control: Control): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   const { lease, record, options } = control;
   const { database, random, clock } = options;
-  const operator = (name: string): Actor => ({ kind: 'operator', name });
   const refreshed = async <T>(result: T): Promise<T> => {
     await control.refresh();
     return result;
