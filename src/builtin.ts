@@ -21,6 +21,7 @@ import { siblingDetector } from './detect/sibling.ts';
 import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
 import { workloadDetector } from './detect/workload.ts';
+import { type CollectorSituation, type OwnPorts, postgresPlaces, tlsListenersOf } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
@@ -37,7 +38,11 @@ import { revert, rollback } from './heal/moves/rollback.ts';
 import { scale } from './heal/moves/scale.ts';
 import { suspend } from './heal/moves/suspend.ts';
 import { recreate, reenable, reroute, resize } from './heal/moves/write-setting.ts';
+import type { Collector } from './observe/collector.ts';
 import { execProbe } from './observe/exec-probe.ts';
+import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
+import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
+import { tlsListeners } from './observe/facts/tls-listeners.ts';
 import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
@@ -105,6 +110,20 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
     new PostgresqlParts({ addresses, clock, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
+  ];
+}
+
+/** What is measured for the posture, besides what the loop sees anyway. */
+export function createCollectors(situation: CollectorSituation, ports: OwnPorts): readonly Collector[] {
+  const { world, secrets, clock, random } = situation;
+  const addresses = () => storeAddresses(world, secrets);
+  const places = () => postgresPlaces(world, addresses());
+  return [
+    postgresqlIsolation({ places, clock, random }),
+    postgresqlGrants({ places, clock }),
+    defaultAccounts({ places, clock }),
+    databaseClocks({ places, clock }),
+    tlsListeners({ listeners: () => tlsListenersOf(world, addresses(), ports), clock }),
   ];
 }
 

@@ -6,7 +6,7 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
-import { DRIVERS, createDetectors, createParts, MOVES, PROBES } from './builtin.ts';
+import { DRIVERS, createCollectors, createDetectors, createParts, MOVES, PROBES } from './builtin.ts';
 import { startControl } from './api/control.ts';
 import { startApi } from './api/server.ts';
 import { systemClock as clock } from './base/clock.ts';
@@ -106,6 +106,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     moves: MOVES,
     createDetectors,
     createParts,
+    createCollectors: (situation) => createCollectors(situation, { gateway: port, api: apiPort }),
     version: VERSION,
     holder: `control ${process.pid}`,
     internalPort,

@@ -7,6 +7,7 @@ import type { Account } from '../detect/account.ts';
 import { PERIOD_MS } from '../detect/burn-rate/burn-rate.ts';
 import type { DetectionTerms } from '../detect/detection-terms.ts';
 import type { RunningDetector } from '../detect/detector.ts';
+import type { CollectorSituation } from '../drivers/collector-places.ts';
 import { Converger } from '../drivers/converge.ts';
 import type { Driver } from '../drivers/driver.ts';
 import { createFleet } from '../drivers/fleet.ts';
@@ -25,6 +26,7 @@ import type { RepairDesk } from '../heal/repair-desk.ts';
 import { createHealer, type Healer, type HealerOptions } from '../healer.ts';
 import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
 import { loop } from '../loop.ts';
+import type { Collector } from '../observe/collector.ts';
 import type { Probe } from '../observe/probe.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
 import type { MoveName } from '../resources/playbook.ts';
@@ -53,6 +55,7 @@ export interface ControlOptions {
   readonly probes: readonly Probe[];
   readonly moves: ReadonlyMap<MoveName, Move>;
   readonly createParts: (situation: PartsSituation) => readonly Parts[];
+  readonly createCollectors: (situation: CollectorSituation) => readonly Collector[];
   readonly createDetectors: (terms: DetectionTerms) => readonly RunningDetector[];
   readonly version: string;
   readonly holder: string;
@@ -180,7 +183,10 @@ class RunningControl implements Control {
     this.#beats.push(clock.every(DETECTION_MS, () => this.#keepDetection()));
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
-    this.compliance.start(this.picture.sampleFacts.collectors());
+    this.compliance.start([
+      ...this.picture.sampleFacts.collectors(),
+      ...this.options.createCollectors(collectorSituation(this)),
+    ]);
     // What was learnt before is there before the first reading is looked at.
     void this.restoreDetection().then(() => this.#loop());
   }
@@ -238,6 +244,11 @@ function partsSituation(control: Control): PartsSituation {
   const { database, state, clock, log } = options;
   const isTroubled = (tenant: string) => control.tracker.open.some(({ body }) => concerns(body.diagnosis, tenant));
   return { world: picture.world, secrets: picture.secrets, database, lease, record, state, clock, log, isTroubled };
+}
+
+function collectorSituation({ options, picture }: Control): CollectorSituation {
+  const { state, clock, random } = options;
+  return { world: picture.world, secrets: picture.secrets, state, clock, random };
 }
 
 /** An incident that names nobody may be anybody's. */

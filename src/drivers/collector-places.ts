@@ -1,0 +1,61 @@
+import type { PostgresPlace } from '../observe/facts/postgres-place.ts';
+import type { TlsListener } from '../observe/facts/tls-listeners.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Random } from '../base/random.ts';
+import type { StateDirectory } from '../base/state-directory.ts';
+import type { Secrets } from './instance-environment.ts';
+import type { StoreAddress } from './postgresql/store.ts';
+import type { World } from './world.ts';
+
+/** What collectors may look at. */
+export interface CollectorSituation {
+  readonly world: World;
+  readonly secrets: Secrets;
+  readonly state: StateDirectory;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Where Kintsugi itself listens on this machine. */
+export interface OwnPorts {
+  readonly gateway: number;
+  readonly api: number;
+}
+
+const HERE = '127.0.0.1';
+
+/** The declared stores of now, as collectors enter them. A store bears on every tenant that may be in its region. */
+export function postgresPlaces(world: World, addresses: readonly StoreAddress[]): readonly PostgresPlace[] {
+  return addresses.map(({ id, region, ...address }) => {
+    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region) };
+  });
+}
+
+/** The doors of the gateways and of the API, and every PostgreSQL server behind a store. */
+export function tlsListenersOf(
+  world: World,
+  addresses: readonly StoreAddress[],
+  ports: OwnPorts,
+): readonly TlsListener[] {
+  const serverName = world.declared.tenants.flatMap(({ spec }) => spec.identify.hosts)[0] ?? HERE;
+  const own: readonly TlsListener[] = [
+    {
+      subject: `gateway/${ports.gateway}`,
+      tenants: 'all',
+      host: HERE,
+      port: ports.gateway,
+      serverName,
+      isAdmin: false,
+    },
+    { subject: `api/${ports.api}`, tenants: 'all', host: HERE, port: ports.api, isAdmin: true },
+  ];
+  const servers = new Map(addresses.map((each) => [`postgresql/${each.server}/${each.region}`, each]));
+  const databases = [...servers].map(([subject, { host, port, region }]): TlsListener => {
+    return { subject, tenants: tenantsIn(world, region), host, port, upgrade: 'postgresql', isAdmin: false };
+  });
+  return [...own, ...databases];
+}
+
+function tenantsIn({ declared }: World, region: string): readonly string[] {
+  return declared.tenants.filter(({ spec }) => spec.regions.includes(region)).map(({ metadata }) => metadata.name);
+}

@@ -1,0 +1,156 @@
+import type { Client } from 'pg';
+import { Redacted } from '../../base/redacted.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Collector } from '../collector.ts';
+import type { Measured } from '../fact.ts';
+import { placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
+import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
+
+/**
+ * What the application's role may do beyond what is declared (its own grants, those of its groups and of PUBLIC, what it
+ * may create), and who else has been granted anything. Owners of tables and superusers need no grants; who may log in as
+ * one is the matter of the administrators of the server.
+ */
+const SURPLUS = `
+  with tables as (
+    select c.* from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1::name and c.relkind in ('r', 'p', 'v', 'm', 'f')
+  ),
+  kinds (privilege) as (
+    select unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
+  ),
+  own as (
+    select format('%s %s on %s', $2::name, k.privilege, t.oid::regclass) as name
+    from tables t cross join kinds k
+    where has_table_privilege($2::name, t.oid, k.privilege) and k.privilege <> all ($3::text[])
+      and not (t.relkind in ('v', 'm') and k.privilege = 'SELECT')
+  ),
+  others as (
+    select format('%s %s on %s', x.grantee::regrole, x.privilege_type, t.oid::regclass)
+    from tables t, aclexplode(t.relacl) x join pg_roles r on r.oid = x.grantee
+    where x.grantee <> t.relowner and not r.rolsuper and r.rolname <> all ($4::text[])
+      and not pg_has_role($2::name, x.grantee, 'MEMBER')
+  ),
+  attributes as (
+    select format('%s may %s', $2::name, a.what) from pg_roles r,
+      lateral (values (r.rolcreaterole, 'create roles'), (r.rolcreatedb, 'create databases'), (r.rolreplication, 'replicate'),
+                      (has_schema_privilege($2::name, $1::name, 'CREATE'), 'create in the schema')) as a (may, what)
+    where r.rolname = $2::name and a.may
+  )
+  select * from own union select * from others union select * from attributes order by 1`;
+
+export interface PostgresqlGrantsOptions {
+  readonly places: () => readonly PostgresPlace[];
+  readonly clock: Clock;
+}
+
+/** Privileges in a store against those that its workload declares. Reading by a view is judged as isolation, not here. */
+export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Collector {
+  return placeCollector({
+    name: 'postgresql-grants',
+    facts: ['access.grants.surplus'],
+    everyMs: 60_000,
+    timeoutMs: 60_000,
+    placeMs: 10_000,
+    places,
+    clock,
+    look: async (place, signal) => {
+      const { role, schema, privileges, admin } = place;
+      if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
+      if (privileges.length === 0) throw new Unmeasured('the store does not declare the privileges of its role');
+      const surplus = await inSession(place, admin, signal, async (client) =>
+        (await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, [role.user, admin.user]])).map(
+          ({ name }) => name,
+        ),
+      );
+      return { readings: { 'access.grants.surplus': value(surplus.length) }, transcript: surplus };
+    },
+  });
+}
+
+/** A name and a password that everybody knows. */
+const DEFAULTS = [
+  ['postgres', 'postgres'],
+  ['postgres', 'password'],
+  ['postgres', ''],
+  ['admin', 'admin'],
+] as const;
+
+/** A wrong password, a role that is not there, and one that pg_hba.conf does not let in. */
+const REFUSED = new Set(['28P01', '28000']);
+
+/**
+ * Logs in to each server with names and passwords of vendors, and as the application with its own name for a password. A
+ * few attempts an hour: below what locks accounts. Where any password is accepted, all of these are.
+ */
+export function defaultAccounts({ places, clock }: PostgresqlGrantsOptions): Collector {
+  return placeCollector({
+    name: 'default-accounts',
+    facts: ['auth.accounts.default'],
+    everyMs: 3_600_000,
+    timeoutMs: 300_000,
+    placeMs: 20_000,
+    places: () => [...new Map(places().map((each) => [`${each.host}:${each.port}`, each])).values()],
+    clock,
+    look: async (place, signal) => {
+      const own = place.role ? ([[place.role.user, place.role.user]] as const) : [];
+      const accepted: string[] = [];
+      for (const [user, password] of [...DEFAULTS, ...own]) {
+        if (await isAccepted(place, user, password, signal)) accepted.push(user);
+      }
+      return { readings: { 'auth.accounts.default': value(new Set(accepted).size) }, transcript: accepted };
+    },
+  });
+}
+
+async function isAccepted(place: PostgresPlace, user: string, password: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    return await inSession(place, { user, password: new Redacted(password) }, signal, async () => true);
+  } catch (error) {
+    // Without a password the client itself gives up, when the server asks for one.
+    if (REFUSED.has((error as { code?: string }).code ?? '') || password === '') return false;
+    throw error;
+  }
+}
+
+/** Half of the time that the answer took could have passed on either way. */
+export function databaseClocks({ places, clock }: PostgresqlGrantsOptions): Collector {
+  return placeCollector({
+    name: 'database-clocks',
+    facts: ['clock.offset.seconds'],
+    everyMs: 60_000,
+    timeoutMs: 60_000,
+    placeMs: 5_000,
+    places,
+    clock,
+    look: async (place, signal) => {
+      const offsetMs = await inSession(place, place.admin, signal, (client) => offsetOf(client, clock));
+      return { readings: { 'clock.offset.seconds': measuredOffset(offsetMs) }, transcript: offsetMs };
+    },
+  });
+}
+
+interface Offset {
+  readonly offsetMs: number;
+  readonly roundTripMs: number;
+}
+
+/** Of five answers the quickest: it says most exactly when it was given. */
+async function offsetOf(client: Client, clock: Clock): Promise<Offset> {
+  const offsets: Offset[] = [];
+  for (let round = 0; round < 5; round += 1) {
+    const before = clock.now();
+    const [row] = await rowsOf<{ ms: number }>(
+      client,
+      'select extract(epoch from clock_timestamp())::float8 * 1000 as ms',
+    );
+    const after = clock.now();
+    offsets.push({ offsetMs: Math.abs((row?.ms ?? 0) - (before + after) / 2), roundTripMs: after - before });
+  }
+  return offsets.toSorted((a, b) => a.roundTripMs - b.roundTripMs)[0] ?? { offsetMs: Number.NaN, roundTripMs: 0 };
+}
+
+function measuredOffset({ offsetMs, roundTripMs }: Offset): Measured {
+  if (roundTripMs > 2_000) return unknown(`the answers took ${roundTripMs} ms, too long to compare clocks by`);
+  return value(Math.max(0, offsetMs - roundTripMs / 2) / 1_000);
+}

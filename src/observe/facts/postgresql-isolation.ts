@@ -1,0 +1,83 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Random } from '../../base/random.ts';
+import type { FactName } from '../../resources/fact-kinds.ts';
+import type { Collector } from '../collector.ts';
+import type { Measured } from '../fact.ts';
+import { probeIsolation, type TableProbe } from './isolation-probe.ts';
+import { type Look, placeCollector, reasonOf, Unmeasured, unknown, value } from './place-collector.ts';
+import { inSession, type Login, type PostgresPlace } from './postgres-place.ts';
+import { readBypasses, readTenantTables, type TenantTable } from './row-security-catalog.ts';
+
+const FACTS: readonly FactName[] = [
+  'rls.policies.missing',
+  'rls.roles.bypassing',
+  'rls.views.bypassing',
+  'rls.truncate.granted',
+  'rls.keys.leaking',
+  'isolation.sql.foreignRows',
+];
+
+export interface PostgresqlIsolationOptions {
+  readonly places: () => readonly PostgresPlace[];
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/**
+ * Isolation of tenants by row-level security: what the catalog says of ways around it, and what two canary tenants can see
+ * and do to each other with the application's own role. Nothing is proven of functions that run as their owner, of other
+ * databases of the server, and of what the application does with rows once it has them.
+ */
+export function postgresqlIsolation({ places, clock, random }: PostgresqlIsolationOptions): Collector {
+  return placeCollector({
+    name: 'postgresql-isolation',
+    facts: FACTS,
+    everyMs: 60_000,
+    timeoutMs: 120_000,
+    placeMs: 20_000,
+    places: () => places().filter(({ rowSecurity }) => rowSecurity),
+    clock,
+    look: (place, signal) => lookAt(place, signal, random),
+  });
+}
+
+async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random): Promise<Look> {
+  const { role } = place;
+  if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
+  const { tables, bypasses } = await inSession(place, place.admin, signal, async (client) => {
+    const tables = await readTenantTables(client, place);
+    return { tables, bypasses: await readBypasses(client, role.user, tables) };
+  });
+  if (tables.length === 0) throw new Unmeasured('the schema has none of the tables');
+  const probe = await probed(place, role, tables, signal, random);
+  const missing = tables.filter(({ unguarded }) => unguarded.length > 0);
+  return {
+    readings: {
+      'rls.policies.missing': value(missing.length),
+      'rls.roles.bypassing': value(bypasses.roles.length > 0 ? 1 : 0),
+      'rls.views.bypassing': value(bypasses.views.length),
+      'rls.truncate.granted': value(bypasses.grants.length),
+      'rls.keys.leaking': value(bypasses.keys.length),
+      'isolation.sql.foreignRows': probe.measured,
+    },
+    transcript: { tables, bypasses, probes: probe.probes },
+  };
+}
+
+async function probed(
+  place: PostgresPlace,
+  role: Login,
+  tables: readonly TenantTable[],
+  signal: AbortSignal,
+  random: Random,
+): Promise<{ readonly measured: Measured; readonly probes: readonly TableProbe[] }> {
+  try {
+    const probes = await inSession(place, role, signal, (client) => probeIsolation(client, tables, random));
+    const foreign = probes.reduce((sum, { foreignRows }) => sum + foreignRows, 0);
+    const unproven = probes.find((probe) => probe.unproven !== null);
+    if (foreign > 0 || !unproven) return { measured: value(foreign), probes };
+    return { measured: unknown(`nothing is proven of ${unproven.table}: ${unproven.unproven}`), probes };
+  } catch (error) {
+    return { measured: unknown(`the application's role could not try: ${reasonOf(error)}`), probes: [] };
+  }
+}

@@ -1,0 +1,183 @@
+import type { Client } from 'pg';
+import { type PostgresPlace, rowsOf } from './postgres-place.ts';
+
+/** A table that holds data of tenants, as the catalog shows it. */
+export interface TenantTable {
+  readonly oid: number;
+  /** Quoted. */
+  readonly table: string;
+  /** Column that its policies compare; null when they name none. */
+  readonly column: string | null;
+  /** As PostgreSQL writes it: `text`, `uuid`. */
+  readonly columnType: string | null;
+  /** Setting of the session that its policies, or functions that they call, read. */
+  readonly setting: string | null;
+  /** Commands that the role may give and to which no policy that looks at the row applies. */
+  readonly unguarded: readonly string[];
+  /** Whether it has rows; null when that could not be seen past the policies. */
+  readonly holdsRows: boolean | null;
+}
+
+/**
+ * Partitions count when the role may enter them directly: by way of their parent they are guarded by its policies. A
+ * policy guards when it depends on a column of the table; one of `true` lets everybody through, since permissive ones are
+ * joined by OR. Policies for roles that the application's role does not have are nothing to it.
+ */
+const TABLES = `
+  with tables as (
+    select c.oid, c.relrowsecurity, format('%I.%I', n.nspname, c.relname) as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and c.relkind in ('r', 'p')
+      and (cardinality($3::text[]) = 0 or c.relname = any ($3)
+           or exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent
+                      where i.inhrelid = c.oid and p.relname = any ($3)))
+      and (not c.relispartition or has_table_privilege($2, c.oid, 'SELECT, INSERT, UPDATE, DELETE'))
+  ),
+  policies as (
+    select p.oid, p.polrelid, p.polcmd, p.polpermissive,
+           exists (select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
+                   and d.refclassid = 'pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0) as looks
+    from pg_policy p join tables t on t.oid = p.polrelid
+    where p.polroles = '{0}' or exists (select from unnest(p.polroles) r where r <> 0 and pg_has_role($2, r, 'USAGE'))
+  ),
+  commands (command, letter) as (values ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'), ('DELETE', 'd'))
+  select t.oid, t.name as table,
+    (select a.attname from pg_depend d join policies p on p.oid = d.objid join pg_attribute a
+       on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+     where d.classid = 'pg_policy'::regclass and d.refobjid = t.oid and d.refobjsubid > 0
+     group by a.attname order by count(*) desc, min(a.attnum) limit 1) as column,
+    (select coalesce(
+       substring(coalesce(pg_get_expr(p.polqual, t.oid), '') || coalesce(pg_get_expr(p.polwithcheck, t.oid), '')
+                 from 'current_setting\\(''([^'']+)'''),
+       (select substring(f.prosrc from 'current_setting\\(''([^'']+)''') from pg_depend d join pg_proc f on f.oid = d.refobjid
+        where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
+          and f.prosrc like '%current_setting%' limit 1))
+     from pg_policy p where p.polrelid = t.oid order by 1 nulls last limit 1) as setting,
+    array(select c.command from commands c where (case when c.command = 'DELETE' then has_table_privilege($2, t.oid, 'DELETE')
+                 else has_any_column_privilege($2, t.oid, c.command) end)
+       and not exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and not p.polpermissive and p.looks)
+       and (not exists (select from policies p where p.polrelid = t.oid)
+            or exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.polpermissive and not p.looks))
+    ) as unguarded
+  from tables t order by t.name`;
+
+export async function readTenantTables(client: Client, place: PostgresPlace): Promise<readonly TenantTable[]> {
+  const rows = await rowsOf<Omit<TenantTable, 'columnType' | 'holdsRows'>>(client, TABLES, [
+    place.schema,
+    place.role?.user,
+    place.tables,
+  ]);
+  const columns = commonest(rows.map(({ column }) => column));
+  const settings = commonest(rows.map(({ setting }) => setting));
+  const tables: TenantTable[] = [];
+  for (const row of rows) {
+    // A table whose policy was taken away is still divided as the others are.
+    const found = await columnOf(client, row.oid, row.column ?? columns);
+    const holdsRows = await holdsAny(client, row.table);
+    tables.push({ ...row, ...found, setting: row.setting ?? settings, holdsRows });
+  }
+  return tables;
+}
+
+async function columnOf(client: Client, oid: number, name: string | null) {
+  const [column] = await rowsOf<{ name: string; type: string }>(
+    client,
+    `select attname as name, format_type(atttypid, null) as type from pg_attribute
+     where attrelid = $1 and attname = $2 and not attisdropped`,
+    [oid, name],
+  );
+  return { column: column?.name ?? null, columnType: column?.type ?? null };
+}
+
+/** With `row_security` off PostgreSQL refuses to answer rather than to hide rows. */
+async function holdsAny(client: Client, table: string): Promise<boolean | null> {
+  await client.query('set row_security = off');
+  const answer = rowsOf<{ some: boolean }>(client, `select exists (select from ${table}) as some`);
+  return (await answer.catch(() => []))[0]?.some ?? null;
+}
+
+function commonest(names: readonly (string | null)[]): string | null {
+  const counts = new Map<string, number>();
+  for (const name of names) if (name !== null) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? null;
+}
+
+/** The role itself, or one that it can become, is superuser, has BYPASSRLS or owns one of the tables. */
+const BYPASSING = `
+  select r.rolname as name from pg_roles r
+  where (r.rolsuper or r.rolbypassrls or exists (select from pg_class c where c.oid = any ($2::oid[]) and c.relowner = r.oid))
+    and (r.rolname = $1 or exists (
+      with recursive granted (oid) as (
+        select oid from pg_roles where rolname = $1
+        union select m.roleid from pg_auth_members m join granted g on g.oid = m.member
+      ) select from granted where granted.oid = r.oid))`;
+
+/**
+ * Views that read tables with the rights of somebody whom the policies do not bind: row-level security of a view without
+ * security_invoker is that of its owner. One whose owner is bound is sound. Materialized views hold rows of all tenants.
+ */
+const VIEWS = `
+  with recursive readers (oid, base) as (
+    select r.ev_class, d.refobjid from pg_rewrite r
+      join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
+    where d.refobjid = any ($2::oid[]) and r.ev_class <> d.refobjid
+    union
+    select r.ev_class, v.base from readers v
+      join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = v.oid and d.classid = 'pg_rewrite'::regclass
+      join pg_rewrite r on r.oid = d.objid
+    where r.ev_class <> v.oid
+  )
+  select distinct format('%I.%I', n.nspname, c.relname) as name
+  from readers v join pg_class c on c.oid = v.oid join pg_namespace n on n.oid = c.relnamespace
+    join pg_roles o on o.oid = c.relowner join pg_class b on b.oid = v.base
+  where has_any_column_privilege($1, c.oid, 'SELECT')
+    and (c.relkind = 'm' or (c.relkind = 'v'
+      and not exists (select from pg_options_to_table(c.reloptions) x
+                      where x.option_name = 'security_invoker' and x.option_value in ('true', 'on', '1', 'yes'))
+      and (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, b.relowner, 'USAGE') and not b.relforcerowsecurity))))`;
+
+const BLIND_SPOTS = `
+  select format('%s on %s', x.privilege_type, c.oid::regclass) as name
+  from pg_class c, aclexplode(c.relacl) x
+  where c.oid = any ($2::oid[]) and x.privilege_type in ('TRUNCATE', 'REFERENCES') and x.grantee <> c.relowner
+    and (x.grantee = 0 or pg_has_role($1, x.grantee, 'MEMBER'))
+    and not (select rolsuper from pg_roles where rolname = $1)`;
+
+/**
+ * Unique keys without the column of the tenant, over values that a client can choose. Keys that the server makes (uuid,
+ * identity, sequence) tell nobody anything: who does not know them cannot meet them.
+ */
+const KEYS = `
+  select i.indexrelid::regclass::text as name
+  from pg_index i join unnest($2::oid[], $3::text[]) as t (oid, col) on t.oid = i.indrelid
+    join pg_class ic on ic.oid = i.indexrelid
+  where i.indisunique and t.col is not null and not ic.relispartition and has_any_column_privilege($1, i.indrelid, 'INSERT')
+    and not exists (
+      select from unnest(i.indkey[0:i.indnkeyatts - 1]) k (attnum)
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+        left join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum
+      where a.attname = t.col or a.atttypid = 'uuid'::regtype or a.attidentity <> ''
+         or pg_get_expr(f.adbin, f.adrelid) like 'nextval(%')
+    and not (i.indexprs is not null and exists (
+      select from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
+      where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid and d.refobjid = i.indrelid and a.attname = t.col))`;
+
+/** What the catalog says of ways around row-level security; each list names what it found. */
+export interface Bypasses {
+  readonly roles: readonly string[];
+  readonly views: readonly string[];
+  readonly grants: readonly string[];
+  readonly keys: readonly string[];
+}
+
+export async function readBypasses(client: Client, role: string, tables: readonly TenantTable[]): Promise<Bypasses> {
+  const oids = tables.map(({ oid }) => oid);
+  const names = async (text: string, more: readonly unknown[] = []) =>
+    (await rowsOf<{ name: string }>(client, text, [role, oids, ...more])).map(({ name }) => name).toSorted();
+  return {
+    roles: await names(BYPASSING),
+    views: await names(VIEWS),
+    grants: await names(BLIND_SPOTS),
+    keys: await names(KEYS, [tables.map(({ column }) => column)]),
+  };
+}

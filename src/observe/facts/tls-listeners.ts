@@ -1,0 +1,135 @@
+import { type Clock, fromIso } from '../../base/clock.ts';
+import type { FactName } from '../../resources/fact-kinds.ts';
+import type { Collector } from '../collector.ts';
+import type { Measured } from '../fact.ts';
+import { type Look, type Place, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
+import { type Handshake, shakeHands, type ShownCertificate, type TlsEndpoint } from './tls-handshake.ts';
+
+/** A listener that carries data of tenants, or administration. */
+export interface TlsListener extends Place, TlsEndpoint {
+  readonly isAdmin: boolean;
+}
+
+const FACTS: readonly FactName[] = [
+  'tls.protocol.lowest',
+  'tls.admin.lowest',
+  'tls.cipher.weak',
+  'tls.chain.valid',
+  'tls.certificate.daysLeft',
+  'tls.certificate.revoked',
+];
+
+/** OpenSSL refuses what is old by itself: at level 0 it offers all that it has. */
+const ANY = 'ALL:COMPLEMENTOFALL:@SECLEVEL=0';
+
+const VERSIONS = [
+  { version: 'TLSv1', number: 1 },
+  { version: 'TLSv1.1', number: 1.1 },
+  { version: 'TLSv1.2', number: 1.2 },
+  { version: 'TLSv1.3', number: 1.3 },
+] as const;
+
+/** Classes of TLS 1.2 and before. All of TLS 1.3 has authentication, forward secrecy and authenticated encryption. */
+const WEAK: Readonly<Record<string, string>> = {
+  'no authentication': 'aNULL',
+  'no encryption': 'eNULL:!aNULL',
+  'no forward secrecy': 'kRSA:!eNULL',
+  '3DES, RC4 or other broken ciphers': '3DES:RC4:DES:RC2:IDEA:SEED:!aNULL:!kRSA',
+};
+
+const PLAIN_TEXT = new Set(['plain text', 'ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
+
+const DAY_MS = 86_400_000;
+
+export interface TlsListenersOptions {
+  readonly listeners: () => readonly TlsListener[];
+  readonly clock: Clock;
+}
+
+/**
+ * What a client can negotiate with each listener: one handshake for each version and for each class of ciphers, and the
+ * certificate that is shown. A listener that speaks plain text has protocol 0 and no certificate. Nothing is proven of
+ * listeners that nobody names, and of revocation where the server does not staple an answer of its issuer.
+ */
+export function tlsListeners({ listeners, clock }: TlsListenersOptions): Collector {
+  return placeCollector({
+    name: 'tls-listeners',
+    facts: FACTS,
+    everyMs: 300_000,
+    timeoutMs: 240_000,
+    placeMs: 40_000,
+    places: listeners,
+    clock,
+    look: (listener, signal) => lookAt(listener, signal, clock),
+  });
+}
+
+async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock): Promise<Look> {
+  const versions = await versionsOf(listener, signal);
+  const accepted = versions.filter(({ handshake }) => handshake.kind === 'accepted');
+  const weak = accepted.length === 0 ? [] : await weakClassesOf(listener, signal);
+  const best = accepted.at(-1)?.handshake;
+  const shown = best?.kind === 'accepted' ? best.shown : null;
+  const cannot = versions.filter(({ handshake }) => handshake.kind === 'impossible').map(({ version }) => version);
+  if (accepted.length === 0 && !versions.some(({ handshake }) => isPlainText(handshake))) {
+    throw new Unmeasured('it answers, but no handshake succeeded');
+  }
+  const measured = lowestDespite(cannot, accepted[0]?.number ?? 0);
+  return {
+    readings: {
+      'tls.protocol.lowest': measured,
+      ...(listener.isAdmin ? { 'tls.admin.lowest': measured } : {}),
+      'tls.cipher.weak': accepted.length === 0 ? unknown('it speaks plain text') : value(weak.length),
+      ...certificateReadings(shown, clock),
+    },
+    transcript: { versions, weak },
+  };
+}
+
+/** It answered the first message of TLS with something else. */
+function isPlainText(handshake: Handshake): boolean {
+  return handshake.kind === 'refused' && PLAIN_TEXT.has(handshake.code);
+}
+
+async function versionsOf(listener: TlsListener, signal: AbortSignal) {
+  const versions: { version: string; number: number; handshake: Handshake }[] = [];
+  for (const { version, number } of VERSIONS) {
+    const offer = { minVersion: version, maxVersion: version, ...(number < 1.3 ? { ciphers: ANY } : {}) };
+    versions.push({ version, number, handshake: await shakeHands(listener, offer, signal) });
+  }
+  return versions;
+}
+
+/** What this client cannot offer it cannot rule out, unless the answer is bad already. */
+function lowestDespite(cannot: readonly string[], lowest: number): Measured {
+  return lowest < 1.2 || cannot.length === 0
+    ? value(lowest)
+    : unknown(`the library of this client cannot offer ${cannot.join(' and ')}`);
+}
+
+async function weakClassesOf(listener: TlsListener, signal: AbortSignal): Promise<readonly string[]> {
+  const weak: string[] = [];
+  for (const [name, ciphers] of Object.entries(WEAK)) {
+    const offer = { minVersion: 'TLSv1', maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` } as const;
+    if ((await shakeHands(listener, offer, signal)).kind === 'accepted') weak.push(name);
+  }
+  return weak;
+}
+
+function certificateReadings(shown: ShownCertificate | null, clock: Clock): Look['readings'] {
+  if (!shown) {
+    const none = unknown('it shows no certificate');
+    return { 'tls.chain.valid': value(false), 'tls.certificate.daysLeft': none, 'tls.certificate.revoked': none };
+  }
+  const expiresAt = fromIso(shown.expiresAt);
+  if (Number.isNaN(expiresAt)) throw new Unmeasured('its certificate has no date of expiry that can be read');
+  return {
+    'tls.chain.valid': value(shown.fault === null),
+    'tls.certificate.daysLeft': value((expiresAt - clock.now()) / DAY_MS),
+    'tls.certificate.revoked': unknown(
+      shown.isStapled
+        ? 'the server staples an answer of its issuer, whose signature is not checked here'
+        : 'the server staples no answer of its issuer, and issuers are not asked from here',
+    ),
+  };
+}
