@@ -21,7 +21,13 @@ import { siblingDetector } from './detect/sibling.ts';
 import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
 import { workloadDetector } from './detect/workload.ts';
-import { type CollectorSituation, type OwnPorts, postgresPlaces, tlsListenersOf } from './drivers/collector-places.ts';
+import {
+  type CollectorSituation,
+  type OwnPorts,
+  postgresPlaces,
+  tenantDoors,
+  tlsListenersOf,
+} from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
@@ -38,10 +44,15 @@ import { revert, rollback } from './heal/moves/rollback.ts';
 import { scale } from './heal/moves/scale.ts';
 import { suspend } from './heal/moves/suspend.ts';
 import { recreate, reenable, reroute, resize } from './heal/moves/write-setting.ts';
+import type { LedgerClient } from './ledger/client.ts';
 import type { Collector } from './observe/collector.ts';
 import { execProbe } from './observe/exec-probe.ts';
+import { auditCanary } from './observe/facts/audit-canary.ts';
+import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
+import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
+import { tenantStores } from './observe/facts/tenant-stores.ts';
 import { tlsListeners } from './observe/facts/tls-listeners.ts';
 import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
@@ -114,15 +125,24 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
 }
 
 /** What is measured for the posture, besides what the loop sees anyway. */
-export function createCollectors(situation: CollectorSituation, ports: OwnPorts): readonly Collector[] {
-  const { world, secrets, clock, random } = situation;
+export function createCollectors(
+  situation: CollectorSituation,
+  ports: OwnPorts,
+  ledger: LedgerClient,
+): readonly Collector[] {
+  const { world, secrets, state, canary, clock, random } = situation;
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
+  const doors = () => tenantDoors(world, ports);
   return [
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),
     defaultAccounts({ places, clock }),
     databaseClocks({ places, clock }),
+    auditCanary({ doors, canaryToken: canary.token, ledger, clock, random }),
+    ledgerKeeping({ ledger, folder: state.ledger, clock }),
+    gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
+    tenantStores({ stores: places, tenants: () => world.declared.tenants.map(({ metadata }) => metadata.name), clock }),
     tlsListeners({ listeners: () => tlsListenersOf(world, addresses(), ports), clock }),
   ];
 }

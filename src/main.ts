@@ -97,6 +97,8 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
   const database = await waitForDatabase(connection, waiting);
   await migrate(connection);
   const ledger = ledgerClient(state.socket('ledger'));
+  const scheme = process.env['KINTSUGI_TLS_CERT'] ? 'https' : 'http';
+  const ownPorts = { gateway: port, api: apiPort, scheme } as const;
   const running = startControl({
     state,
     database,
@@ -106,7 +108,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     moves: MOVES,
     createDetectors,
     createParts,
-    createCollectors: (situation) => createCollectors(situation, { gateway: port, api: apiPort }),
+    createCollectors: (situation) => createCollectors(situation, ownPorts, ledger),
     version: VERSION,
     holder: `control ${process.pid}`,
     internalPort,
@@ -158,6 +160,7 @@ async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
     internal: regions.map((region) => ({ region, host: regionAddress(region) })),
     internalPort,
     serviceToken: new Secrets(state.secrets, random).read('service-token'),
+    canaryToken: new Secrets(state.root, random).read('canary-token'),
     ...(tls.certFile && tls.keyFile ? { tls: { certFile: tls.certFile, keyFile: tls.keyFile } } : {}),
     snapshotFile: state.snapshotFile,
     journalFolder: state.gatewayJournals,
@@ -248,6 +251,7 @@ const context: CliContext = {
 /** Made before the processes that share it start, so that they do not each make their own. */
 function prepareSecrets(state: StateDirectory): Redacted<string> {
   apiToken(state);
+  new Secrets(state.root, random).read('canary-token');
   return new Secrets(state.secrets, random).read('service-token');
 }
 

@@ -248,7 +248,8 @@ function partsSituation(control: Control): PartsSituation {
 
 function collectorSituation({ options, picture }: Control): CollectorSituation {
   const { state, clock, random } = options;
-  return { world: picture.world, secrets: picture.secrets, state, clock, random };
+  const { world, secrets, canary } = picture;
+  return { world, secrets, canary, state, clock, random };
 }
 
 /** An incident that names nobody may be anybody's. */

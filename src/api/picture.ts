@@ -1,5 +1,6 @@
 import { instanceEnvironment, Secrets } from '../drivers/instance-environment.ts';
 import { readDeclared, type Slot, type StoredVersion } from '../drivers/declared.ts';
+import type { Canary } from '../drivers/collector-places.ts';
 import { routingOf } from '../drivers/routing.ts';
 import { World } from '../drivers/world.ts';
 import { SnapshotWriter } from '../gateway/snapshot-writer.ts';
@@ -25,6 +26,7 @@ export class Picture {
   readonly userSignal = new UserSignal();
   readonly observers: Observers;
   readonly sampleFacts: SampleFacts;
+  readonly canary: Canary;
   /** Readings that the loop has not looked at yet. */
   readonly samples: Sample[] = [];
   readonly #heardAt = new Map<string, number>();
@@ -42,6 +44,9 @@ export class Picture {
     this.waker = new Waker(clock);
     this.#snapshots = new SnapshotWriter(state.snapshotFile, clock);
     this.secrets = new Secrets(state.secrets, random);
+    // Beside the others: what workloads are given by name they could name as well.
+    const own = new Secrets(state.root, random);
+    this.canary = { token: () => own.read('canary-token'), key: () => own.read('canary-key') };
     const onSample = (sample: Sample) => this.take(sample);
     const wake = () => this.waker.wake();
     this.observers = new Observers({ world: this.world, clock, random, driver, log, probes, onSample, wake });
@@ -82,7 +87,7 @@ export class Picture {
     const epoch = this.#lease.current()?.epoch;
     if (epoch === undefined || this.world.declaredAt === 0) return;
     try {
-      this.#snapshots.publish(routingOf(this.world), epoch);
+      this.#snapshots.publish(routingOf(this.world, this.canary.key()), epoch);
     } catch (error) {
       this.#options.log.error({ err: error }, 'the routing could not be published; the gateways keep what they have');
     }

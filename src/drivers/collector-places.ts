@@ -1,17 +1,28 @@
-import type { PostgresPlace } from '../observe/facts/postgres-place.ts';
+import type { TenantDoor } from '../observe/facts/gateway-request.ts';
+import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { TlsListener } from '../observe/facts/tls-listeners.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
+import type { Redacted } from '../base/redacted.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
 import type { Secrets } from './instance-environment.ts';
 import type { StoreAddress } from './postgresql/store.ts';
 import type { World } from './world.ts';
+
+/** What probes of Kintsugi's own show. */
+export interface Canary {
+  /** Marks a request on record as a probe. */
+  readonly token: () => Redacted<string>;
+  /** The key of a tenant that is nobody, and may be nowhere. */
+  readonly key: () => Redacted<string>;
+}
 
 /** What collectors may look at. */
 export interface CollectorSituation {
   readonly world: World;
   readonly secrets: Secrets;
   readonly state: StateDirectory;
+  readonly canary: Canary;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -20,13 +31,15 @@ export interface CollectorSituation {
 export interface OwnPorts {
   readonly gateway: number;
   readonly api: number;
+  readonly scheme: 'http' | 'https';
 }
 
 const HERE = '127.0.0.1';
 
 /** The declared stores of now, as collectors enter them. A store bears on every tenant that may be in its region. */
-export function postgresPlaces(world: World, addresses: readonly StoreAddress[]): readonly PostgresPlace[] {
-  return addresses.map(({ id, region, ...address }) => {
+export function postgresPlaces(world: World, addresses: readonly StoreAddress[]): readonly RegionalStore[] {
+  return addresses.map(({ id, ...address }) => {
+    const { region } = address;
     return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region) };
   });
 }
@@ -54,6 +67,19 @@ export function tlsListenersOf(
     return { subject, tenants: tenantsIn(world, region), host, port, upgrade: 'postgresql', isAdmin: false };
   });
   return [...own, ...databases];
+}
+
+/** A way to the address of each tenant that has one: its host, else a path, else a header. */
+export function tenantDoors({ declared }: World, { gateway, scheme }: OwnPorts): readonly TenantDoor[] {
+  return declared.tenants.flatMap(({ metadata: { name }, spec: { identify, requireKey } }) => {
+    const { hosts, pathPrefixes, headers } = identify;
+    const [header] = headers;
+    if (hosts.length + pathPrefixes.length + headers.length === 0) return [];
+    const door = { subject: name, tenants: [name], scheme, host: HERE, port: gateway, requireKey };
+    const isPath = hosts.length === 0 && pathPrefixes.length > 0;
+    const named = header && hosts.length === 0 && !isPath ? { [header.name]: header.value } : {};
+    return [{ ...door, hostName: hosts[0], pathPrefix: isPath ? (pathPrefixes[0] ?? '') : '', headers: named }];
+  });
 }
 
 function tenantsIn({ declared }: World, region: string): readonly string[] {

@@ -1,34 +1,42 @@
+import { hash } from 'node:crypto';
 import type { SnapshotContent } from '../gateway/snapshot-writer.ts';
+import type { Redacted } from '../base/redacted.ts';
 import { regionAddress } from '../base/region-address.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import type { StandingMitigation } from './declared.ts';
 import type { World } from './world.ts';
 
-/** The gateways' routing as it follows from the world: only what is ready gets requests. */
-export function routingOf(world: World): SnapshotContent {
+/**
+ * The gateways' routing as it follows from the world: only what is ready gets requests. `canaryKey` belongs to a tenant
+ * that has no region, so that nothing ever serves it: a real key that is foreign at the address of everybody else.
+ */
+export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotContent {
   const { tenants, workloads, mitigations } = world.declared;
   return {
-    tenants: tenants.map(({ metadata, spec }) => {
-      const throttle = mitigations.find((each) => isThrottle(each) && each.tenant === metadata.name);
-      return {
-        name: metadata.name,
-        regions: spec.regions,
-        hosts: spec.identify.hosts,
-        pathPrefixes: spec.identify.pathPrefixes,
-        headers: spec.identify.headers,
-        apiKeySha256: spec.identify.apiKeys.map((key) => key.sha256),
-        emergencyKeySha256: spec.identify.apiKeys
-          .filter((key) => spec.emergency.apiKeys.includes(key.name))
-          .map((key) => key.sha256),
-        apiKeyNames: spec.identify.apiKeys.map((key) => key.name),
-        requireKey: spec.requireKey,
-        limits: spec.limits,
-        audit: spec.audit,
-        throttle: throttle
-          ? { requestsPerSecond: throttle.requestsPerSecond, concurrency: throttle.concurrency }
-          : null,
-      };
-    }),
+    tenants: [
+      ...tenants.map(({ metadata, spec }) => {
+        const throttle = mitigations.find((each) => isThrottle(each) && each.tenant === metadata.name);
+        return {
+          name: metadata.name,
+          regions: spec.regions,
+          hosts: spec.identify.hosts,
+          pathPrefixes: spec.identify.pathPrefixes,
+          headers: spec.identify.headers,
+          apiKeySha256: spec.identify.apiKeys.map((key) => key.sha256),
+          emergencyKeySha256: spec.identify.apiKeys
+            .filter((key) => spec.emergency.apiKeys.includes(key.name))
+            .map((key) => key.sha256),
+          apiKeyNames: spec.identify.apiKeys.map((key) => key.name),
+          requireKey: spec.requireKey,
+          limits: spec.limits,
+          audit: spec.audit,
+          throttle: throttle
+            ? { requestsPerSecond: throttle.requestsPerSecond, concurrency: throttle.concurrency }
+            : null,
+        };
+      }),
+      canaryTenant(canaryKey),
+    ],
     routes: workloads.map(({ name, spec }) => ({
       workload: name,
       pathPrefix: spec.route?.pathPrefix ?? null,
@@ -49,6 +57,23 @@ export function routingOf(world: World): SnapshotContent {
         port: world.child(each.id)?.port ?? 0,
         state: world.draining.has(each.id) ? ('draining' as const) : ('ready' as const),
       })),
+  };
+}
+
+function canaryTenant(key: Redacted<string>): SnapshotContent['tenants'][number] {
+  return {
+    name: 'kintsugi-canary',
+    regions: [],
+    hosts: [],
+    pathPrefixes: [],
+    headers: [],
+    apiKeySha256: [hash('sha256', key.reveal())],
+    emergencyKeySha256: [],
+    apiKeyNames: ['canary'],
+    requireKey: true,
+    limits: { requestsPerSecond: 10, burst: 10, concurrency: 1 },
+    audit: 'best-effort',
+    throttle: null,
   };
 }
 

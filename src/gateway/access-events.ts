@@ -15,6 +15,8 @@ export interface Refusal {
   readonly tenant: string | undefined;
   /** With its declared prefix; undefined when no route was found. */
   readonly route: { readonly workload: string; readonly pathPrefix: string | null } | undefined;
+  /** Asked by a probe of Kintsugi's own. */
+  readonly isCanary: boolean;
 }
 
 /** HTTP methods are tokens of any kind; only known ones are put on record. */
@@ -67,6 +69,7 @@ export class AccessEvents {
       status: refusal.status,
       reason: refusal.code,
       ...which,
+      ...(refusal.isCanary ? { canary: true } : {}),
       gateway: this.#ordinal,
     };
     return this.#event('request.refused', refusal.tenant, subject, data, personal);

@@ -269,7 +269,7 @@ async function spawnGateway(place: TestWorld): Promise<{ process: ChildProcess; 
     import { createLog } from '${from('../base/log.ts')}';
     const gateway = await startGateway({
       ordinal: 0, workers: 1, host: '127.0.0.1', port: 0, internal: [], internalPort: 0,
-      serviceToken: new Redacted('x'), snapshotFile: '${snapshotFile}', journalFolder: '${folder}', letterBoxFile: '${place.letterBox()}',
+      serviceToken: new Redacted('x'), canaryToken: new Redacted('y'), snapshotFile: '${snapshotFile}', journalFolder: '${folder}', letterBoxFile: '${place.letterBox()}',
       adminSocket: '${folder}/child.sock', controlSocket: '${folder}/none.sock',
       ledger: { append: () => Promise.reject(new Error('away')) },
       clock: systemClock, random: systemRandom, log: createLog('gateway', 'silent'),

@@ -37,6 +37,8 @@ export interface GatewayOptions {
   readonly internalPort: number;
   /** What a workload shows at the internal doors, as `x-kintsugi-service-token`. */
   readonly serviceToken: Redacted<string>;
+  /** What a probe of Kintsugi's own shows, as `x-kintsugi-canary`: its refusals are marked on record. No workload has it. */
+  readonly canaryToken: Redacted<string>;
   readonly tls?: TlsFiles;
   readonly snapshotFile: string;
   readonly journalFolder: string;

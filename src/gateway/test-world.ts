@@ -17,6 +17,7 @@ import { type Gateway, type GatewayOptions, startGateway } from './server.ts';
 import type { Snapshot } from './snapshot.ts';
 
 export const SERVICE_TOKEN = 'a-token-of-services';
+export const CANARY_TOKEN = 'a-token-of-probes';
 
 type TenantEntry = Snapshot['tenants'][number];
 type RouteEntry = Snapshot['routes'][number];
@@ -181,6 +182,7 @@ export class TestWorld {
       internal: [],
       internalPort: 0,
       serviceToken: new Redacted(SERVICE_TOKEN),
+      canaryToken: new Redacted(CANARY_TOKEN),
       snapshotFile: this.snapshotFile,
       journalFolder: this.folder,
       letterBoxFile: this.letterBox(),

@@ -29,6 +29,8 @@ interface TrafficOptions {
   readonly ordinal: number;
   readonly scheme: 'http' | 'https';
   readonly serviceToken: Redacted<string>;
+  /** What a probe of Kintsugi's own shows, so that nobody takes it for an attack. */
+  readonly canaryToken: Redacted<string>;
   readonly table: () => RoutingTable | undefined;
   readonly carrier: Carrier;
   readonly limits: TenantLimits;
@@ -49,6 +51,7 @@ interface Arrival {
   readonly startedMs: number;
   readonly target: Target;
   readonly expectsContinue: boolean;
+  readonly isCanary: boolean;
 }
 
 /** Where an admitted request goes. */
@@ -77,6 +80,7 @@ export class Traffic {
   readonly #events: AccessEvents;
   readonly #refusals = new RefusalSampler<Refusal>();
   readonly #tokenDigest: Buffer;
+  readonly #canaryDigest: Buffer;
   readonly #cancelFlush: () => void;
   #isDraining = false;
 
@@ -84,6 +88,7 @@ export class Traffic {
     this.#options = options;
     this.#events = new AccessEvents(options);
     this.#tokenDigest = hash('sha256', options.serviceToken.reveal(), 'buffer');
+    this.#canaryDigest = hash('sha256', options.canaryToken.reveal(), 'buffer');
     this.#cancelFlush = options.clock.every(FLUSH_REFUSALS_MS, () => this.#flushRefusals(options.clock.monotonicMs()));
   }
 
@@ -132,7 +137,13 @@ export class Traffic {
       startedMs: this.#options.clock.monotonicMs(),
       target: targetOf(request.url ?? ''),
       expectsContinue,
+      isCanary: this.#isCanary(request),
     };
+  }
+
+  #isCanary({ headers }: IncomingMessage): boolean {
+    const shown = headers['x-kintsugi-canary'];
+    return typeof shown === 'string' && timingSafeEqual(hash('sha256', shown, 'buffer'), this.#canaryDigest);
   }
 
   #passPublicDoor(table: RoutingTable, arrival: Arrival): Passage | Denial {
@@ -255,11 +266,14 @@ export class Traffic {
     });
   }
 
-  #refuse({ request, client, requestId, startedMs }: Arrival, { code, tenant, route, retryAfterS }: Denial): void {
+  #refuse(
+    { request, client, requestId, startedMs, isCanary }: Arrival,
+    { code, tenant, route, retryAfterS }: Denial,
+  ): void {
     const { status } = CATALOGUE[code];
-    const counted = tenant !== undefined && route !== undefined && (status === 429 || status === 503);
+    const counted = !isCanary && tenant !== undefined && route !== undefined && (status === 429 || status === 503);
     if (counted) this.#options.telemetry.refused(tenant.name, route.workload, status === 429 ? 'limited' : 'refused');
-    const refusal = { code, status, request, tenant: tenant?.name, route };
+    const refusal = { code, status, request, tenant: tenant?.name, route, isCanary };
     const kind = `${code}/${tenant?.name ?? ''}/${route?.pathPrefix ?? ''}`;
     if (this.#refusals.take(kind, refusal, startedMs)) {
       this.#options.records.record(this.#events.refused(refusal, { requestId }));

@@ -1,5 +1,6 @@
 import { socketClient } from '../base/socket-http.ts';
 import type { Appended, Ledger, NewEvent, RecordedEvent } from './entry.ts';
+import type { SelfCheckState } from './self-check.ts';
 
 /** An event with its place in the log. */
 export interface IndexedEvent {
@@ -17,6 +18,8 @@ export interface LedgerClient extends Ledger {
   entries(from: number, limit: number): Promise<readonly IndexedEvent[]>;
   /** Entries from index `from` on, then each new one, until `signal` aborts or the ledger closes (a normal end). */
   tail(from: number, signal: AbortSignal): AsyncIterable<IndexedEvent>;
+  /** How far the ledger has read itself again, and what it found. */
+  selfCheck(signal?: AbortSignal): Promise<SelfCheckState>;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,7 @@ export function ledgerClient(socketPath: string): LedgerClient {
       return (await http.call<{ entries: IndexedEvent[] }>('GET', path)).entries;
     },
     tail: (from, signal) => http.lines<IndexedEvent>(`/v1/tail?from=${from}`, signal),
+    selfCheck: (signal) => http.call<SelfCheckState>('GET', '/v1/self-check', undefined, signal),
     close: () => http.close(),
   };
 }

@@ -90,7 +90,7 @@ export function defaultAccounts({ places, clock }: PostgresqlGrantsOptions): Col
     everyMs: 3_600_000,
     timeoutMs: 300_000,
     placeMs: 20_000,
-    places: () => [...new Map(places().map((each) => [`${each.host}:${each.port}`, each])).values()],
+    places,
     clock,
     look: async (place, signal) => {
       const own = place.role ? ([[place.role.user, place.role.user]] as const) : [];

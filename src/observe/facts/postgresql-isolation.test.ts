@@ -9,6 +9,7 @@ import type { FactValue } from '../fact.ts';
 import type { PostgresPlace } from './postgres-place.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './postgresql-grants.ts';
 import { postgresqlIsolation } from './postgresql-isolation.ts';
+import { tenantStores } from './tenant-stores.ts';
 
 const PORT = 21_443;
 const ADMIN = 'admin-password';
@@ -292,4 +293,23 @@ test("a clock that is ahead of the server's is told by how much", async () => {
   const ahead = { ...clock, now: () => clock.now() + 90_000 };
   const [fact] = await databaseClocks({ places: () => [place], clock: ahead }).collect(signal);
   expect(fact?.measured.kind === 'value' && Math.round(Number(fact.measured.value))).toBe(90);
+});
+
+describe('where rows of a tenant are', () => {
+  async function regionsOf(tenants: readonly string[], port = PORT) {
+    const collector = tenantStores({ stores: () => [{ ...place, region: 'eu', port }], tenants: () => tenants, clock });
+    return (await collector.collect(signal)).map(({ measured }) =>
+      measured.kind === 'value' ? measured.value : measured.reason,
+    );
+  }
+
+  test('is found by looking, whatever is declared', async () => {
+    expect(await regionsOf(['clinic-de', 'hospital-us'])).toEqual([['eu'], []]);
+  });
+
+  test('is unknown while a store cannot be looked at', async () => {
+    expect(await regionsOf(['clinic-de'], 1)).toEqual([
+      'postgresql/records/eu could not be looked at: it was refused with ECONNREFUSED',
+    ]);
+  });
 });

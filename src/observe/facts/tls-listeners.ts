@@ -55,7 +55,7 @@ export function tlsListeners({ listeners, clock }: TlsListenersOptions): Collect
   return placeCollector({
     name: 'tls-listeners',
     facts: FACTS,
-    everyMs: 300_000,
+    everyMs: 60_000,
     timeoutMs: 240_000,
     placeMs: 40_000,
     places: listeners,

@@ -1,0 +1,79 @@
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Clock, fromIso } from '../../base/clock.ts';
+import type { LedgerClient } from '../../ledger/client.ts';
+import type { FactName } from '../../resources/fact-kinds.ts';
+import type { Collector } from '../collector.ts';
+import type { Measured } from '../fact.ts';
+import { type Look, placeCollector, reasonOf, unknown, value } from './place-collector.ts';
+
+export interface LedgerKeepingOptions {
+  readonly ledger: Pick<LedgerClient, 'entries' | 'selfCheck'>;
+  /** Its folder on this machine. */
+  readonly folder: string;
+  readonly clock: Clock;
+}
+
+const FACTS: readonly FactName[] = [
+  'audit.chain.valid',
+  'audit.retention.missingDays',
+  'audit.retention.readyMissingDays',
+  'audit.readers.surplus',
+];
+
+/** The ledger reads itself again all the time; a round that ended longer ago says too little of now. */
+const ROUND_MS = 86_400_000;
+
+/**
+ * How the ledger is kept: whether what lies on disk is what was written (it reads itself again in the background), whether
+ * its first entry can still be brought back, and whether anybody else of this machine can read it. A hand that changed the
+ * ledger and its process alike shows only to `kintsugi ledger verify` with a key, receipts or witnesses from elsewhere.
+ */
+export function ledgerKeeping({ ledger, folder, clock }: LedgerKeepingOptions): Collector {
+  return placeCollector({
+    name: 'ledger-keeping',
+    facts: FACTS,
+    everyMs: 60_000,
+    timeoutMs: 50_000,
+    placeMs: 40_000,
+    places: () => [{ subject: 'ledger', tenants: 'all' as const }],
+    clock,
+    look: async (): Promise<Look> => {
+      const chain = await orUnknown(() => chainOf(ledger, clock.now()));
+      const gap = await orUnknown(() => gapOf(ledger));
+      const readings = {
+        'audit.chain.valid': chain,
+        'audit.retention.missingDays': gap,
+        'audit.retention.readyMissingDays': gap,
+        'audit.readers.surplus': await orUnknown(async () => value(await othersWithAccess(folder))),
+      };
+      return { readings, transcript: readings };
+    },
+  });
+}
+
+async function orUnknown(measure: () => Promise<Measured>): Promise<Measured> {
+  return measure().catch((error: unknown) => unknown(reasonOf(error)));
+}
+
+async function chainOf(ledger: LedgerKeepingOptions['ledger'], now: number): Promise<Measured> {
+  const { fault, lastRoundAt } = await ledger.selfCheck();
+  if (fault) return value(false);
+  if (lastRoundAt === undefined) return unknown('it has not read itself from end to end since it started');
+  if (now - fromIso(lastRoundAt) > ROUND_MS) return unknown('it has not read itself from end to end for a day');
+  return value(true);
+}
+
+/** Nothing is ever purged: while the first entry of all comes back, no day of what was recorded is missing. */
+async function gapOf(ledger: LedgerKeepingOptions['ledger']): Promise<Measured> {
+  const [first] = await ledger.entries(0, 1);
+  return first?.index === 0 ? value(0) : unknown('its first entry could not be brought back');
+}
+
+/** Files and folders that group or others may enter, read or write; none when the folder itself shuts them out. */
+async function othersWithAccess(folder: string): Promise<number> {
+  if (((await stat(folder)).mode & 0o077) === 0) return 0;
+  const names = await readdir(folder);
+  const modes = await Promise.all(names.map(async (name) => (await stat(join(folder, name))).mode));
+  return modes.filter((mode) => (mode & 0o066) !== 0).length;
+}

@@ -1,0 +1,171 @@
+import { chmodSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock as clock } from '../../src/base/clock.ts';
+import { createLog } from '../../src/base/log.ts';
+import { systemRandom as random } from '../../src/base/random.ts';
+import { Redacted } from '../../src/base/redacted.ts';
+import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry } from '../../src/gateway/test-world.ts';
+import { type LedgerClient, ledgerClient } from '../../src/ledger/client.ts';
+import { type RunningLedger, startLedger } from '../../src/ledger/server.ts';
+import type { Collector } from '../../src/observe/collector.ts';
+import { auditCanary } from '../../src/observe/facts/audit-canary.ts';
+import { gatewayCredentials } from '../../src/observe/facts/gateway-credentials.ts';
+import type { TenantDoor } from '../../src/observe/facts/gateway-request.ts';
+import { ledgerKeeping } from '../../src/observe/facts/ledger-keeping.ts';
+
+const FILLER = {
+  at: '2026-01-02T03:04:05.678Z',
+  type: 'request.served',
+  class: 6003,
+  actor: { kind: 'tenant', name: 'clinic' },
+  subject: 'Workload/web',
+  tenant: 'clinic',
+  data: { status: 200 },
+} as const;
+const FOREIGN = 'key-of-nobody';
+const world = new TestWorld();
+const folder = join(world.folder, 'led');
+let running: RunningLedger;
+let ledger: LedgerClient;
+let port = 0;
+
+beforeAll(async () => {
+  const options = {
+    dir: folder,
+    socketPath: join(world.folder, 'led.sock'),
+    clock,
+    log: createLog('ledger', 'silent'),
+  };
+  running = await startLedger(options);
+  ledger = ledgerClient(options.socketPath);
+  world.tenants.push(
+    tenantEntry('clinic', { requireKey: true, apiKeySha256: [sha256('key-clinic')] }),
+    tenantEntry('open', { requireKey: false }),
+    tenantEntry('kintsugi-canary', { hosts: [], regions: [], requireKey: true, apiKeySha256: [sha256(FOREIGN)] }),
+  );
+  world.routes.push(routeEntry('web'));
+  await world.upstream((_, response) => void response.end('served'));
+  world.publish();
+  port = (await world.gateway({ ledger })).port;
+});
+
+afterAll(async () => {
+  await world.close();
+  await ledger?.close();
+  await running?.close();
+});
+
+const door = (name: string, over: Partial<TenantDoor> = {}): TenantDoor => {
+  const place = { subject: name, tenants: [name], scheme: 'http' as const, host: '127.0.0.1', port };
+  return { ...place, hostName: `${name}.test`, pathPrefix: '', headers: {}, requireKey: true, ...over };
+};
+
+async function measured(collector: Collector) {
+  const facts = await collector.collect(new AbortController().signal);
+  return Object.fromEntries(
+    facts.map((f) => [f.name, f.measured.kind === 'value' ? f.measured.value : f.measured.reason]),
+  );
+}
+
+function credentials(at: TenantDoor, foreignKey = FOREIGN) {
+  const secrets = { canaryToken: () => new Redacted(CANARY_TOKEN), foreignKey: () => new Redacted(foreignKey) };
+  return measured(gatewayCredentials({ doors: () => [at], ...secrets, clock, random }));
+}
+
+function canary(at: TenantDoor, tail = ledger.tail) {
+  const options = { doors: () => [at], canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
+  return measured(auditCanary({ ...options, ledger: { checkpoint: () => ledger.checkpoint(), tail } }));
+}
+
+describe('credentials at the gateway', () => {
+  test('that nobody should accept are refused, and so is who has none', async () => {
+    expect(await credentials(door('clinic'))).toEqual({ 'auth.probe.accepted': 0, 'access.default.allowed': 0 });
+  });
+
+  test('that are accepted all the same are counted', async () => {
+    const at = door('clinic');
+    expect(await credentials(at, 'key-clinic')).toMatchObject({ 'auth.probe.accepted': 2 });
+    const lax = { ...door('open'), requireKey: true };
+    expect(await credentials(lax)).toEqual({ 'auth.probe.accepted': 2, 'access.default.allowed': 1 });
+  });
+
+  test('where no key is asked for, strangers are the matter of the application', async () => {
+    const facts = await credentials(door('open', { requireKey: false }));
+    expect(facts['access.default.allowed']).toMatch(/the application has to/);
+  });
+
+  test('a gateway that is away has neither accepted nor refused', async () => {
+    expect(await credentials(door('clinic', { port: 1 }))).toMatchObject({
+      'auth.probe.accepted': 'it was refused with ECONNREFUSED',
+    });
+  });
+});
+
+describe('a canary in the ledger', () => {
+  test('is found with its fields, in seconds, and marked as a probe', async () => {
+    const facts = await canary(door('clinic'));
+    expect(facts).toMatchObject({ 'audit.canary.missing': 0, 'audit.canary.fieldsMissing': 0 });
+    expect(facts['audit.canary.seconds']).toBeLessThan(10);
+    const entries = (await ledger.entries(0, 1_000)).map(({ event }) => event);
+    const refused = entries.filter(({ type }) => type === 'request.refused');
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.every(({ data }) => data['canary'] === true)).toBe(true);
+  });
+
+  test('that is dropped on its way is missing', async () => {
+    const silent = async function* () {};
+    expect(await canary(door('clinic'), silent)).toMatchObject({ 'audit.canary.missing': 1 });
+  });
+
+  test('without a field that evidence needs is told by the number of fields', async () => {
+    const stripped: typeof ledger.tail = async function* (from, signal) {
+      for await (const { index, event } of ledger.tail(from, signal)) {
+        const { status: _, ...data } = event.data;
+        yield { index, event: { ...event, data } };
+      }
+    };
+    expect(await canary(door('clinic'), stripped)).toMatchObject({ 'audit.canary.fieldsMissing': 1 });
+  });
+
+  test('of somebody who only says that it is a probe is not marked', async () => {
+    const before = (await ledger.entries(0, 1_000)).length;
+    const canaryToken = () => new Redacted('guessed');
+    await measured(auditCanary({ doors: () => [door('clinic')], canaryToken, ledger, clock, random }));
+    const [entry] = await ledger.entries(before, 1);
+    expect(entry?.event.data['canary']).toBeUndefined();
+  });
+});
+
+describe('the keeping of the ledger', () => {
+  const keeping = (over: Partial<LedgerClient> = {}, at = folder) => {
+    const calls = { entries: ledger.entries, selfCheck: ledger.selfCheck, ...over };
+    return measured(ledgerKeeping({ ledger: calls, folder: at, clock }));
+  };
+
+  test('is sound when it has read itself and its first entry comes back', async () => {
+    // It reads itself by tiles of 256 entries, and what does not fill one yet is left to the next round.
+    await ledger.append(Array.from({ length: 300 }, (_, index) => ({ ...FILLER, id: `filler-${index}` })));
+    await expect.poll(async () => (await keeping())['audit.chain.valid'], { timeout: 10_000 }).toBe(true);
+    const facts = await keeping();
+    expect(facts).toMatchObject({ 'audit.retention.missingDays': 0, 'audit.readers.surplus': 0 });
+  });
+
+  test('is not when what is on disk is not what was written, or the first entry is gone', async () => {
+    const fault = { reason: 'entry 7 is not what was written', index: 7 };
+    const facts = await keeping({
+      selfCheck: async () => ({ checked: 0, size: 9, rounds: 1, fault }),
+      entries: async () => [],
+    });
+    expect(facts['audit.chain.valid']).toBe(false);
+    expect(facts['audit.retention.missingDays']).toBe('its first entry could not be brought back');
+  });
+
+  test('names who else can reach its files', async () => {
+    const open = join(world.folder, 'open-to-all');
+    mkdirSync(join(open, 'segment'), { recursive: true });
+    chmodSync(open, 0o755);
+    chmodSync(join(open, 'segment'), 0o777);
+    expect((await keeping({}, open))['audit.readers.surplus']).toBe(1);
+  });
+});
