@@ -275,7 +275,8 @@ export class Traffic {
     if (counted) this.#options.telemetry.refused(tenant.name, route.workload, status === 429 ? 'limited' : 'refused');
     const refusal = { code, status, request, tenant: tenant?.name, route, isCanary };
     const kind = `${code}/${tenant?.name ?? ''}/${route?.pathPrefix ?? ''}`;
-    if (this.#refusals.take(kind, refusal, startedMs)) {
+    // A probe is looked for by its id, so it is never only counted.
+    if (isCanary || this.#refusals.take(kind, refusal, startedMs)) {
       this.#options.records.record(this.#events.refused(refusal, { requestId }));
     }
     client.problem(code, requestId, retryAfterS);
