@@ -48,6 +48,7 @@ import type { LedgerClient } from './ledger/client.ts';
 import type { Collector } from './observe/collector.ts';
 import { execProbe } from './observe/exec-probe.ts';
 import { auditCanary } from './observe/facts/audit-canary.ts';
+import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
@@ -143,6 +144,8 @@ export function createCollectors(
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
     gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
     tenantStores({ stores: places, tenants: () => world.declared.tenants.map(({ metadata }) => metadata.name), clock }),
+    storedCardNumbers({ places, clock }),
+    loggedCardNumbers({ folder: state.logs, clock }),
     tlsListeners({ listeners: () => tlsListenersOf(world, addresses(), ports), clock }),
   ];
 }

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
@@ -5,7 +8,8 @@ import { seededRandom } from '../../base/random.ts';
 import { Redacted } from '../../base/redacted.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
-import type { FactValue } from '../fact.ts';
+import type { Fact, FactValue } from '../fact.ts';
+import { loggedCardNumbers, storedCardNumbers } from './card-numbers.ts';
 import type { PostgresPlace } from './postgres-place.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './postgresql-grants.ts';
 import { postgresqlIsolation } from './postgresql-isolation.ts';
@@ -311,5 +315,31 @@ describe('where rows of a tenant are', () => {
     expect(await regionsOf(['clinic-de'], 1)).toEqual([
       'postgresql/records/eu could not be looked at: it was refused with ECONNREFUSED',
     ]);
+  });
+});
+
+describe('full card numbers', () => {
+  async function look(collector: { collect(signal: AbortSignal): Promise<readonly Fact[]> }) {
+    const [fact] = await collector.collect(signal);
+    expect(JSON.stringify(fact)).not.toContain('4111');
+    return fact?.measured;
+  }
+
+  test('in any column are counted and copied nowhere', async () => {
+    const stored = storedCardNumbers({ places: () => [place], clock });
+    expect(await look(stored)).toEqual({ kind: 'value', value: 0 });
+    await admin.query(
+      `update records.notes set body = '{"text": "paid with 4111 1111 1111 1111"}' where tenant = 'clinic-de'`,
+    );
+    expect(await look(stored)).toEqual({ kind: 'value', value: 1 });
+  });
+
+  test('in a log are found', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'kin-card-'));
+    const logged = loggedCardNumbers({ folder, clock });
+    expect(await look(logged)).toEqual({ kind: 'value', value: 0 });
+    writeFileSync(join(folder, 'payments.log'), '{"msg":"charge failed","card":"4111111111111111"}\n');
+    expect(await look(logged)).toEqual({ kind: 'value', value: 1 });
+    rmSync(folder, { recursive: true });
   });
 });

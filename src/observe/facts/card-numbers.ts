@@ -1,0 +1,108 @@
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Client, escapeIdentifier } from 'pg';
+import type { Clock } from '../../base/clock.ts';
+import type { Collector } from '../collector.ts';
+import { countCardNumbers } from './card-number.ts';
+import { placeCollector, value } from './place-collector.ts';
+import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
+
+/** Values of a column that are looked at in one round: the newest pages of a table hold what was written last. */
+const SAMPLE = 2_000;
+/** Characters of one value, and bytes at the end of one file. */
+const TEXT_MAX = 10_000;
+const FILE_BYTES = 4 * 1024 * 1024;
+const FILES_MAX = 200;
+
+const COLUMNS = `
+  select format('%I.%I', n.nspname, c.relname) as "table", a.attname as name
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
+    join pg_type t on t.oid = a.atttypid
+  where n.nspname = $1 and c.relkind in ('r', 'm') and a.attnum > 0 and not a.attisdropped
+    and (t.typcategory = 'S' or t.typname in ('json', 'jsonb', 'int8', 'numeric'))
+  order by c.oid, a.attnum`;
+
+/** How many numbers were found where; never which. */
+interface Found {
+  readonly place: string;
+  readonly hits: number;
+}
+
+/**
+ * Full card numbers in a sample of every column of text of each store. What is found is counted by its column and is
+ * copied nowhere. A sample that is clean proves nothing of the rows outside of it.
+ */
+export function storedCardNumbers({
+  places,
+  clock,
+}: {
+  readonly places: () => readonly PostgresPlace[];
+  readonly clock: Clock;
+}): Collector {
+  return placeCollector({
+    name: 'stored-card-numbers',
+    facts: ['card.stored.plaintext'],
+    everyMs: 1_800_000,
+    timeoutMs: 600_000,
+    placeMs: 60_000,
+    places,
+    clock,
+    look: async (place, signal) => {
+      const found = await inSession(place, place.admin, signal, (client) => scanColumns(client, place.schema));
+      return { readings: { 'card.stored.plaintext': value(sumOf(found)) }, transcript: found };
+    },
+  });
+}
+
+async function scanColumns(client: Client, schema: string): Promise<readonly Found[]> {
+  const found: Found[] = [];
+  for (const { table, name } of await rowsOf<{ table: string; name: string }>(client, COLUMNS, [schema])) {
+    const column = escapeIdentifier(name);
+    const rows = await rowsOf<{ text: string }>(
+      client,
+      `select left(${column}::text, ${TEXT_MAX}) as text from ${table} where ${column} is not null
+       order by ctid desc limit ${SAMPLE}`,
+    );
+    const hits = rows.reduce((sum, { text }) => sum + countCardNumbers(text), 0);
+    if (hits > 0) found.push({ place: `${table}.${column}`, hits });
+  }
+  return found;
+}
+
+/** Full card numbers at the ends of the logs in a folder. */
+export function loggedCardNumbers({ folder, clock }: { readonly folder: string; readonly clock: Clock }): Collector {
+  return placeCollector({
+    name: 'logged-card-numbers',
+    facts: ['card.logs.plaintext'],
+    everyMs: 600_000,
+    timeoutMs: 120_000,
+    placeMs: 100_000,
+    places: () => [{ subject: 'logs', tenants: 'all' as const }],
+    clock,
+    look: async (_, signal) => {
+      const found: Found[] = [];
+      for (const name of (await readdir(folder)).toSorted().slice(0, FILES_MAX)) {
+        signal.throwIfAborted();
+        const hits = countCardNumbers(await endOf(join(folder, name)));
+        if (hits > 0) found.push({ place: name, hits });
+      }
+      return { readings: { 'card.logs.plaintext': value(sumOf(found)) }, transcript: found };
+    },
+  });
+}
+
+async function endOf(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const length = Math.min(size, FILE_BYTES);
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, size - length);
+    return buffer.toString('latin1', 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}
+
+function sumOf(found: readonly Found[]): number {
+  return found.reduce((sum, { hits }) => sum + hits, 0);
+}
