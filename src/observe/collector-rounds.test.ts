@@ -58,3 +58,16 @@ test('one that throws, hangs or says what is not its own is blind, and the other
   expect(most).toBe(1);
   expect(told.find((each) => each.startsWith('hangs'))).toContain('it took longer than 0.05 s');
 });
+
+test('one that finds nothing to look at yet looks again soon, and then keeps to its rhythm', async () => {
+  const slept: number[] = [];
+  const sleep = (ms: number, signal?: AbortSignal) => systemClock.sleep(slept.push(ms) && 1, signal);
+  const listener = { onReport: () => undefined, onBlind: () => undefined };
+  const own = new CollectorRounds({ clock: { ...systemClock, sleep }, random: seededRandom(1), listener });
+  const hourly = { ...collector('late', async () => (slept.length < 2 ? [] : [fact('audit.chain.valid', 'late')])) };
+  own.start([{ ...hourly, everyMs: 3_600_000 }]);
+  await expect.poll(() => slept.length).toBeGreaterThan(2);
+  own.close();
+  expect(slept.slice(0, 2).every((ms) => ms < 12_000)).toBe(true);
+  expect(slept[2]).toBeGreaterThan(3_000_000);
+});

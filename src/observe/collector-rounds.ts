@@ -4,6 +4,9 @@ import { jittered, type Random } from '../base/random.ts';
 import type { Collector } from './collector.ts';
 import type { Fact } from './fact.ts';
 
+/** A stack that starts has nothing to look at yet; it must not wait an hour for the first look. */
+const NOTHING_YET_MS = 10_000;
+
 /** Who hears what collectors measured, or why one measured nothing. */
 export interface CollectorListener {
   onReport(collector: Collector, facts: readonly Fact[]): void;
@@ -37,21 +40,25 @@ export class CollectorRounds {
   async #repeat(collector: Collector): Promise<void> {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
-      await this.#once(collector, signal);
-      await this.#clock.sleep(jittered(collector.everyMs, this.#random), signal).catch(() => undefined);
+      const sawAny = await this.#once(collector, signal);
+      const waitMs = sawAny ? collector.everyMs : Math.min(collector.everyMs, NOTHING_YET_MS);
+      await this.#clock.sleep(jittered(waitMs, this.#random), signal).catch(() => undefined);
     }
   }
 
-  async #once(collector: Collector, stopping: AbortSignal): Promise<void> {
+  /** Resolves with whether there was anything to look at. */
+  async #once(collector: Collector, stopping: AbortSignal): Promise<boolean> {
     const deadline = this.#clock.deadline(collector.timeoutMs, stopping);
     try {
       const facts = await Promise.race([collector.collect(deadline), rejected(deadline, collector.timeoutMs)]);
-      if (stopping.aborted) return;
+      if (stopping.aborted) return false;
       const strange = facts.find((fact) => !collector.facts.includes(fact.name) || fact.collector !== collector.name);
       if (strange) this.#listener.onBlind(collector, `it reported ${strange.name}, which is not its own`);
       else this.#listener.onReport(collector, facts);
+      return facts.length > 0;
     } catch (error) {
       if (!stopping.aborted) this.#listener.onBlind(collector, describeError(error));
+      return true;
     }
   }
 }
