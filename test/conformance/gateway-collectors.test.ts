@@ -6,7 +6,7 @@ import { createLog } from '../../src/base/log.ts';
 import { systemRandom as random } from '../../src/base/random.ts';
 import { Redacted } from '../../src/base/redacted.ts';
 import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry } from '../../src/gateway/test-world.ts';
-import { type LedgerClient, ledgerClient } from '../../src/ledger/client.ts';
+import { type IndexedEvent, type LedgerClient, ledgerClient } from '../../src/ledger/client.ts';
 import { type RunningLedger, startLedger } from '../../src/ledger/server.ts';
 import type { Collector } from '../../src/observe/collector.ts';
 import { auditCanary } from '../../src/observe/facts/audit-canary.ts';
@@ -73,7 +73,9 @@ function credentials(at: TenantDoor, foreignKey = FOREIGN) {
   return measured(gatewayCredentials({ doors: () => [at], ...secrets, clock, random }));
 }
 
-function canary(at: TenantDoor, tail = ledger.tail) {
+type Tail = (from: number, signal: AbortSignal) => AsyncIterable<IndexedEvent>;
+
+function canary(at: TenantDoor, tail: Tail = (from, signal) => ledger.tail(from, signal)) {
   const options = { doors: () => [at], canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
   return measured(auditCanary({ ...options, ledger: { checkpoint: () => ledger.checkpoint(), tail } }));
 }
@@ -119,7 +121,7 @@ describe('a canary in the ledger', () => {
   });
 
   test('without a field that evidence needs is told by the number of fields', async () => {
-    const stripped: typeof ledger.tail = async function* (from, signal) {
+    const stripped: Tail = async function* (from, signal) {
       for await (const { index, event } of ledger.tail(from, signal)) {
         const { status: _, ...data } = event.data;
         yield { index, event: { ...event, data } };
@@ -139,7 +141,8 @@ describe('a canary in the ledger', () => {
 
 describe('the keeping of the ledger', () => {
   const keeping = (over: Partial<LedgerClient> = {}, at = folder) => {
-    const calls = { entries: ledger.entries, selfCheck: ledger.selfCheck, ...over };
+    const entries = (from: number, limit: number) => ledger.entries(from, limit);
+    const calls = { entries, selfCheck: () => ledger.selfCheck(), ...over };
     return measured(ledgerKeeping({ ledger: calls, folder: at, clock }));
   };
 
