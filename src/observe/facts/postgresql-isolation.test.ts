@@ -1,4 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -15,8 +17,18 @@ import { databaseClocks, defaultAccounts, postgresqlGrants } from './postgresql-
 import { postgresqlIsolation } from './postgresql-isolation.ts';
 import { tenantStores } from './tenant-stores.ts';
 
-const PORT = 21_443;
+const PORT = await freePort();
 const ADMIN = 'admin-password';
+/** Two runs of this file at once do not meet. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
 const signal = new AbortController().signal;
 let server: ThrowawayPostgres;
 let admin: Client;
