@@ -13,6 +13,8 @@ import { auditCanary } from '../../src/observe/facts/audit-canary.ts';
 import { gatewayCredentials } from '../../src/observe/facts/gateway-credentials.ts';
 import type { TenantDoor } from '../../src/observe/facts/gateway-request.ts';
 import { ledgerKeeping } from '../../src/observe/facts/ledger-keeping.ts';
+import { localKeyProvider } from '../../src/vault/local-key-provider.ts';
+import { LETTER_BOX_FILE } from '../../src/vault/vault.ts';
 
 const FILLER = {
   at: '2026-01-02T03:04:05.678Z',
@@ -31,7 +33,10 @@ let ledger: LedgerClient;
 let port = 0;
 
 beforeAll(async () => {
+  const vaultFolder = join(world.folder, 'vault');
+  const vault = { dir: vaultFolder, provider: await localKeyProvider(join(vaultFolder, 'kek')) };
   const options = {
+    vault,
     dir: folder,
     socketPath: join(world.folder, 'led.sock'),
     clock,
@@ -47,7 +52,7 @@ beforeAll(async () => {
   world.routes.push(routeEntry('web'));
   await world.upstream((_, response) => void response.end('served'));
   world.publish();
-  port = (await world.gateway({ ledger })).port;
+  port = (await world.gateway({ ledger, letterBoxFile: join(vaultFolder, LETTER_BOX_FILE) })).port;
 });
 
 afterAll(async () => {
