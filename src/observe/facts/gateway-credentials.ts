@@ -60,10 +60,15 @@ function badCredentials({ random, foreignKey }: GatewayCredentialsOptions): Reco
   };
 }
 
-/** A bearer token may be the application's own where the gateway asks for no key: then only keys are the gateway's to refuse. */
+/**
+ * A bearer token may be the application's own where the gateway asks for no key: then only keys are the gateway's to refuse.
+ * That none was accepted says nothing of the kinds that were not tried.
+ */
 function accepted(statuses: Readonly<Record<string, number>>, { requireKey }: TenantDoor): Measured {
   const judged = Object.entries(statuses).filter(([name]) => requireKey || !/bearer|token/i.test(name));
-  return unlessBroken(judged.map(([, status]) => status));
+  const counted = unlessBroken(judged.map(([, status]) => status));
+  if (counted.kind === 'unknown' || counted.value !== 0) return counted;
+  return unknown('unknown, foreign and unsigned credentials were refused; expired and replayed ones are not tried yet');
 }
 
 function allowed(status: number, { requireKey }: TenantDoor): Measured {
