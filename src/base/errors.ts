@@ -323,6 +323,14 @@ export const CATALOGUE = {
     status: 500,
     exit: 78,
   },
+  'ledger.pruned': {
+    title: 'the entry was pruned after its retention',
+    remedy:
+      'Look for it in an export or an archive from before; `kintsugi ledger show --type retention` says when it went.',
+    retry: 'never',
+    status: 410,
+    exit: 66,
+  },
   'approval.invalid': {
     title: 'the approval does not fit the plan',
     remedy: 'Look at the plan again with `kintsugi incident show`; approve exactly that hash before it expires.',

@@ -41,6 +41,12 @@ export interface WitnessedAt {
   readonly at: string;
 }
 
+/** Entries that are no longer there, and the entry that says that they were pruned. */
+export interface PrunedBefore {
+  readonly before: number;
+  readonly by: number;
+}
+
 /** What the verification of a log elsewhere found. */
 export type LogVerdict =
   | {
@@ -50,6 +56,7 @@ export type LogVerdict =
       readonly root: string;
       readonly vkey: string;
       readonly witnesses: readonly WitnessedAt[];
+      readonly pruned?: PrunedBefore;
     }
   | { readonly kind: 'tampered'; readonly file: string; readonly reason: string; readonly index?: number };
 
@@ -60,6 +67,7 @@ export function renderLog(verdict: LogVerdict, paint: Paint): string {
       : ([
           ['log', verdict.origin],
           ['entries', `${verdict.size} under the signed checkpoint`],
+          ...prunedRows(verdict.pruned),
           ['root', verdict.root],
           ['key', verdict.vkey],
           ...witnessRows(verdict.witnesses),
@@ -120,6 +128,7 @@ function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: bool
   const { size, root, checkpointAt, unsigned, tornBytes, vkey } = verdict;
   return [
     ['entries', `${size} under the signed checkpoint${checkpointAt === undefined ? '' : ` of ${checkpointAt}`}`],
+    ...prunedRows(verdict.pruned),
     ['root', root],
     ['key', `${vkey}${trusted ? '' : ' (from the same folder: compare it with one that was noted elsewhere)'}`],
     ...verdict.erasures.map(({ entry, request, legalBasis, payloads }): [string, string] => {
@@ -130,6 +139,10 @@ function intactRows(verdict: Extract<Verdict, { kind: 'intact' }>, trusted: bool
       ? ([['torn', `${tornBytes} bytes of a write that was cut off, never acknowledged`]] as [string, string][])
       : []),
   ];
+}
+
+function prunedRows(pruned: PrunedBefore | undefined): [string, string][] {
+  return pruned ? [['pruned', `those before ${pruned.before}, after their retention: entry ${pruned.by} says so`]] : [];
 }
 
 type Tampering = Pick<Extract<Verdict, { kind: 'tampered' }>, 'file' | 'reason' | 'index' | 'offset'>;

@@ -3,8 +3,10 @@ import type { Command } from 'commander';
 import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { readWitnessed } from '../ledger/cosigner.ts';
+import { minimumIndex } from '../ledger/pruned-prefix.ts';
 import { RecordCheck } from '../ledger/record-check.ts';
-import { LogFault, type LogSource } from '../ledger/tlog/log-source.ts';
+import { prunedFirst } from '../ledger/retention/pruning-entry.ts';
+import { LogFault, type LogSource, MINIMUM_INDEX_PATH } from '../ledger/tlog/log-source.ts';
 import { type VerifiedLog, verifyLog } from '../ledger/tlog/log-verifier.ts';
 import { leafHash } from '../ledger/tlog/merkle-tree.ts';
 import { formatVkey } from '../ledger/tlog/note-key.ts';
@@ -75,12 +77,15 @@ async function verifySource(invocation: Invocation, options: VerifyOptions, sour
   const previous = options.since === undefined ? {} : { previous: earlierHead(options.since, policy) };
   try {
     const record = new RecordCheck();
+    const prunings = new Map<number, number>();
     const onEntry = (entry: Uint8Array, index: number) => {
       const fault = record.add(entry, leafHash(entry), index);
       if (fault !== undefined) throw new LogFault('mismatch', 'tile/entries', fault, index);
+      const first = prunedFirst(entry);
+      if (first !== undefined) prunings.set(minimumIndex(first), index);
     };
     const log = await invocation.waiting('the proof', verifyLog({ source, policy, onEntry, ...previous }));
-    const verdict = logVerdict(log);
+    const verdict = logVerdict(log, prunings.get(log.minimumIndex));
     invocation.print(verdict, () => renderLog(verdict, invocation.paint));
     if (log.kind === 'unwitnessed') throw unwitnessed(log.seen);
   } catch (error) {
@@ -93,10 +98,15 @@ async function verifySource(invocation: Invocation, options: VerifyOptions, sour
   }
 }
 
-function logVerdict({ kind, checkpoint, log, seen }: VerifiedLog): LogVerdict {
+/** `prunedBy` is the entry that announces that the first entries went: without it nobody was allowed to drop them. */
+function logVerdict({ kind, checkpoint, log, seen, minimumIndex: before }: VerifiedLog, prunedBy?: number): LogVerdict {
+  if (before > 0 && prunedBy === undefined) {
+    throw new LogFault('missing', MINIMUM_INDEX_PATH, `entries before ${before} are missing, and no entry says why`, 0);
+  }
+  const pruned = prunedBy === undefined ? {} : { pruned: { before, by: prunedBy } };
   const { origin, size, root } = checkpoint;
   const head = { origin, size, root: root.toString('base64'), vkey: formatVkey(log.key) };
-  return { kind: kind === 'accepted' ? 'intact' : 'unwitnessed', ...head, witnesses: witnessesOf(seen) };
+  return { kind: kind === 'accepted' ? 'intact' : 'unwitnessed', ...head, witnesses: witnessesOf(seen), ...pruned };
 }
 
 function witnessesOf(seen: readonly Sighting[]): WitnessedAt[] {

@@ -13,6 +13,7 @@ import type { Binder, Invocation } from './invocation.ts';
 import { declareLedgerExport } from './ledger-export.ts';
 import { renderEntry } from './ledger-lines.ts';
 import { declareLedgerPublish } from './ledger-publish.ts';
+import { declareLedgerStatus } from './ledger-status.ts';
 import { declareLedgerVerify } from './ledger-verify.ts';
 import { wholeNumber } from './number-option.ts';
 
@@ -38,6 +39,7 @@ const INDEX_MAX = Number.MAX_SAFE_INTEGER;
 
 export function declareLedger(program: Command, binder: Binder): void {
   const ledger = program.command('ledger').description('the record of all that was done');
+  declareLedgerStatus(ledger, binder);
   declareLedgerVerify(ledger, binder);
   const show = ledger
     .command('show')

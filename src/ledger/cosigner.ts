@@ -4,7 +4,8 @@ import { type Clock, toIso } from '../base/clock.ts';
 import { writeDurably } from '../base/durable-file.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type SignedCheckpoint, tamperedFile } from './ledger-directory.ts';
+import { type SignedCheckpoint } from './ledger-directory.ts';
+import { tamperedFile } from './ledger-fault.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { readPolicyFile } from './policy-file.ts';
 import type { NoteKey } from './tlog/note-key.ts';
@@ -76,6 +77,11 @@ export class Cosigner {
   /** Entries under the newest checkpoint that enough witnesses saw. */
   witnessedSize(): number {
     return this.#witnessed?.checkpoint.size ?? 0;
+  }
+
+  /** Since when there has been a checkpoint that too few witnesses saw, in milliseconds since 1970. */
+  unwitnessedSinceMs(): number | undefined {
+    return this.#unwitnessedSinceMs;
   }
 
   /** For how long there has been a checkpoint that too few witnesses saw; 0 when there is none. */

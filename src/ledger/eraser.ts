@@ -16,6 +16,8 @@ export interface EraserOptions {
   readonly dir: string;
   readonly custody: Custody;
   readonly store: Pick<EntryStore, 'size' | 'read' | 'payloadsOf' | 'erasePayloads'>;
+  /** The first entry that was not pruned; 0 when left out. */
+  readonly first?: () => number;
   /** Resolves when a signed checkpoint covers the entry. */
   readonly covered: (index: number) => Promise<void>;
   readonly clock: Clock;
@@ -154,7 +156,7 @@ export class Eraser {
   async #placesOf(kid: string): Promise<PayloadPlace[]> {
     const { store } = this.#options;
     const places: PayloadPlace[] = [];
-    for (let index = 0; index < store.size; ) {
+    for (let index = this.#options.first?.() ?? 0; index < store.size; ) {
       const entries = await store.read(index, READ_ENTRIES);
       for (const [at, entry] of entries.entries()) {
         if (!entry.includes(kid)) continue;

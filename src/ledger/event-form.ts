@@ -16,7 +16,7 @@ const TENANT = /^[A-Za-z0-9][\w.-]{0,252}$/;
 const SUBJECT_CHARS_MAX = 512;
 
 /** What only the ledger's own process says: an entry that excuses a missing payload must not come from outside. */
-const RESERVED = /^(?:key|kek|erasure|payload)\./;
+const RESERVED = /^(?:key|kek|erasure|payload|retention)\./;
 
 const RULES: readonly [field: string, holds: (value: unknown) => boolean][] = [
   ['id', isText],

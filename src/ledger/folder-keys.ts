@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { KinError } from '../base/errors.ts';
-import { tamperedFile } from './ledger-directory.ts';
+import { tamperedFile } from './ledger-fault.ts';
 import {
   KEY_FILE,
   QUANTUM_KEY_FILE,

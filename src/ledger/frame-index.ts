@@ -39,6 +39,13 @@ export class FrameIndex {
     this.#marks.push(place);
   }
 
+  /** Forgets the frames before an entry with which a segment begins. */
+  dropBefore(first: number): void {
+    const kept = this.#marks.findIndex((mark) => mark.first >= first);
+    this.#marks.splice(0, kept < 0 ? this.#marks.length : kept);
+    this.forget();
+  }
+
   /** The next read is from the disk. */
   forget(): void {
     this.#last = undefined;

@@ -1,13 +1,16 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { Coverage } from './coverage.ts';
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts';
-import { openPostgresqlStorage } from './postgresql-storage.ts';
-import { RECENT_IDS, RecentIds } from './recent-ids.ts';
 import type { EntryStore } from './entry-store.ts';
+import { tamperedFile } from './ledger-fault.ts';
+import { openPostgresqlStorage } from './postgresql-storage.ts';
+import { growFrom, prunedLeaf, readPruned, writePruned } from './pruned-prefix.ts';
+import { RECENT_IDS, RecentIds } from './recent-ids.ts';
 import { listSegments } from './segment-file.ts';
 import { SegmentStore, type SegmentStoreOptions, superseded } from './segment-store.ts';
 import type { LedgerStorage, StorageChoice } from './ledger-storage.ts';
@@ -26,6 +29,7 @@ import {
 import { type Checkpoint, formatCheckpoint, parseCheckpoint } from './tlog/checkpoint.ts';
 import { TenantChains } from './tenant-chains.ts';
 import { emptyRoot, leafHash } from './tlog/merkle-tree.ts';
+import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { openNote, signNote } from './tlog/signed-note.ts';
 import { TreeNodes } from './tree-nodes.ts';
@@ -37,6 +41,8 @@ const STORAGE_FILE = 'storage';
 export const VERSION_FILE = 'version';
 /** 2 has frames with payloads; what 1 wrote is read as it is. */
 const LEDGER_VERSION = 2;
+
+const ENTRIES_PER_READ = 4096;
 
 /** A ledger that this thread writes. */
 export interface LedgerDirectory extends OpenLedger {
@@ -107,9 +113,28 @@ function folderStorage(
 ): LedgerStorage {
   const path = join(dir, CHECKPOINT_FILE);
   const isWriter = () => lock.isHeld();
+  let pruned = readPruned(dir);
+  let store: SegmentStore | undefined;
   return {
     note,
-    openStore: (opening) => SegmentStore.open(dir, { ...options, ...opening, isWriter }),
+    pruned: () => pruned,
+    async openStore(opening) {
+      const { first } = pruned;
+      store = await SegmentStore.open(dir, { ...options, ...opening, first, isWriter });
+      // A pruning that was cut off after its decision was on the disk is finished.
+      await store.dropBefore(first);
+      return store;
+    },
+    async prune(prefix) {
+      assert(
+        listSegments(dir).some(({ first }) => first === prefix.first),
+        'whole segments are pruned',
+      );
+      if (!isWriter()) throw superseded(dir);
+      writePruned(dir, prefix);
+      pruned = prefix;
+      await store?.dropBefore(prefix.first);
+    },
     async replaceNote(before, after) {
       if (!isWriter() || readFileSync(path, 'utf8') !== before) throw superseded(dir);
       writeDurably(path, after);
@@ -122,7 +147,7 @@ async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Ope
   const keys = key.signers.map((signer) => signer.key);
   let signed = checkedNote(storage.note, keys);
   const { store, nodes, chains } = await openTree(storage, signed.checkpoint);
-  const sequencer = new Sequencer(store, nodes, await readRecentIds(store), chains);
+  const sequencer = new Sequencer(store, nodes, await readRecentIds(store, storage.pruned().first), chains);
   const coverage = new Coverage(signed.checkpoint.size);
   let signing: Promise<void> = Promise.resolve();
   const signNow = async () => {
@@ -145,6 +170,8 @@ async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Ope
     vkey: key.vkey,
     signed: () => signed,
     sign,
+    first: () => storage.pruned().first,
+    prune: (first, latestMs) => prune(storage, { store, nodes }, { first, latestMs }),
     covers: (index, signal) => coverage.covers(index, signal),
     async close() {
       await sequencer.drain();
@@ -171,6 +198,8 @@ async function openTree(
     throw tamperedFile(CHECKPOINT_FILE, `the first ${size} entries are not the ones that were signed`);
   };
   check();
+  growFrom(storage.pruned(), nodes.tree, check);
+  chains.resume(storage.pruned().chains);
   const onEntry = (entry: Buffer) => {
     const leaf = leafHash(entry);
     nodes.tree.add(leaf);
@@ -181,10 +210,35 @@ async function openTree(
   return { store, nodes, chains };
 }
 
-async function readRecentIds(store: EntryStore): Promise<RecentIds> {
+/** The hashes of what goes are on the disk before anything goes. */
+async function prune(
+  storage: LedgerStorage,
+  { store, nodes }: { readonly store: EntryStore; readonly nodes: TreeNodes },
+  { first, latestMs }: { readonly first: number; readonly latestMs: number },
+): Promise<void> {
+  const before = storage.pruned();
+  assert(first <= store.size && first >= before.first, 'what is pruned is a beginning of what is there');
+  const chains = new TenantChains();
+  chains.resume(before.chains);
+  const tiles = Math.floor(first / TILE_WIDTH);
+  const hashes = [tiles > 0 ? await nodes.kept(TILE_HEIGHT, 0, tiles) : Buffer.alloc(0)];
+  // Of a tile that is not complete yet, some hashes may be left from the pruning before.
+  for (let index = tiles * TILE_WIDTH; index < before.first; index += 1) hashes.push(prunedLeaf(before, index));
+  for (let index = before.first; index < first; ) {
+    for (const entry of await store.read(index, Math.min(first - index, ENTRIES_PER_READ))) {
+      const leaf = leafHash(entry);
+      chains.follow(entry, leaf);
+      if (index >= tiles * TILE_WIDTH) hashes.push(leaf);
+      index += 1;
+    }
+  }
+  await storage.prune({ first, latestMs, chains: chains.heads(), hashes: Buffer.concat(hashes) });
+}
+
+async function readRecentIds(store: EntryStore, first: number): Promise<RecentIds> {
   const recent = new RecentIds();
-  for (let index = Math.max(0, store.size - RECENT_IDS); index < store.size; ) {
-    for (const bytes of await store.read(index, 4096)) {
+  for (let index = Math.max(first, store.size - RECENT_IDS); index < store.size; ) {
+    for (const bytes of await store.read(index, ENTRIES_PER_READ)) {
       recent.add((JSON.parse(bytes.toString('utf8')) as { id: string }).id, index);
       index += 1;
     }
@@ -308,9 +362,4 @@ function checkedNote(note: string, keys: readonly NoteKey[]): SignedCheckpoint {
   }
   const timeS = opened.signatures.find(({ key }) => key.kind === 'cosignature')?.timeS;
   return { note, checkpoint, ...(timeS === undefined ? {} : { timeS }) };
-}
-
-/** The fault of a whole file. */
-export function tamperedFile(file: string, reason: string): KinError {
-  return new KinError('ledger.tampered', `${file}: ${reason}`, { details: { file, reason } });
 }

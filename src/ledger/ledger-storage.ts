@@ -1,3 +1,4 @@
+import type { PrunedPrefix } from './pruned-prefix.ts';
 import { KinError } from '../base/errors.ts';
 import type { DatabaseConnection } from '../store/database.ts';
 import type { EntryListener, EntryStore } from './entry-store.ts';
@@ -36,6 +37,13 @@ export interface LedgerStorage {
    * with `ledger.superseded`. Rejects with `state.unwritable`, and then `before` is the newest one, or `after` is.
    */
   replaceNote(before: string, after: string): Promise<void>;
+  /** What was pruned of it. */
+  pruned(): PrunedPrefix;
+  /**
+   * Notes durably what is left of the entries before a segment, then drops them. Rejects with `state.unwritable`,
+   * `ledger.superseded`, or `request.invalid` where nothing can be pruned.
+   */
+  prune(prefix: PrunedPrefix): Promise<void>;
   /** Lets go of what the store does not let go of. */
   close(): Promise<void>;
 }

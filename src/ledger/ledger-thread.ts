@@ -81,6 +81,8 @@ class LedgerThread {
         return pack([await nodes.rootAt(question.size)]);
       case 'kept':
         return pack([await nodes.kept(question.level, question.index, question.count)]);
+      case 'prune':
+        return this.#ledger.prune(question.first, question.latestMs);
       case 'forgetRead':
         return store.forgetRead();
       case 'settleRecovery':
@@ -94,11 +96,20 @@ class LedgerThread {
 
   #levels(): Levels {
     const { store, nodes, sequencer } = this.#ledger;
-    const { size, bytes, recovered } = store;
+    const { first, size, bytes, recovered } = store;
     const { note, timeS } = this.#ledger.signed();
     const signed = note === this.#toldNote ? undefined : { note, ...(timeS === undefined ? {} : { timeS }) };
     this.#toldNote = note;
-    return { size, bytes, treeSize: nodes.size, commits: sequencer.commits, fault: sequencer.fault, recovered, signed };
+    return {
+      first,
+      size,
+      bytes,
+      treeSize: nodes.size,
+      commits: sequencer.commits,
+      fault: sequencer.fault,
+      recovered,
+      signed,
+    };
   }
 
   #send(message: FromThread, transfer: ArrayBuffer[] = []): void {

@@ -1,12 +1,20 @@
 import { Gauge, Registry } from 'prom-client';
 import type { Cosigner } from './cosigner.ts';
 import type { OpenLedger } from './open-ledger.ts';
+import type { Pruner } from './retention/pruner.ts';
 import type { SelfCheck } from './self-check.ts';
+
+/** What works beside those who append. */
+export interface LedgerWorkers {
+  readonly cosigner: Cosigner | undefined;
+  readonly selfCheck: SelfCheck;
+  readonly pruner: Pruner;
+}
 
 /** What a ledger tells about itself in the Prometheus text format. Levels are read when they are asked for. */
 export function ledgerMetrics(
   ledger: OpenLedger,
-  { cosigner, selfCheck }: { readonly cosigner: Cosigner | undefined; readonly selfCheck: SelfCheck },
+  { cosigner, selfCheck, pruner }: LedgerWorkers,
 ): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();
   const level = (name: string, help: string, read: () => number) => {
@@ -22,6 +30,8 @@ export function ledgerMetrics(
     );
   };
   level('entries', 'Durable entries.', () => ledger.store.size);
+  level('first_entry', 'The first entry that is there; those before it were pruned.', () => ledger.first());
+  level('retention_faults', 'Whether the last try to prune failed: 1, else 0.', () => (pruner.fault ? 1 : 0));
   level('bytes', 'Bytes of durable frames.', () => ledger.store.bytes);
   level('commits', 'Group commits since the process started.', () => ledger.sequencer.commits);
   level('queue_entries', 'Entries that are not durable yet.', () => ledger.sequencer.queued);

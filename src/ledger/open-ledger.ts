@@ -54,6 +54,14 @@ export interface OpenLedger {
    * `ledger.superseded` when another writer took over: nothing is ever signed again then.
    */
   sign(): Promise<void>;
+  /** The first entry that is there; those before it were pruned. */
+  readonly first: () => number;
+  /**
+   * Removes the entries before `first`, with which a segment begins, and keeps their hashes. An entry under a signed
+   * checkpoint must say so already: without it the ledger counts as tampered with. `latestMs` is the latest time of what
+   * goes. Rejects with `state.unwritable`; it may be called again.
+   */
+  prune(first: number, latestMs: number): Promise<void>;
   /** Resolves when a signed checkpoint covers the entry at `index`; rejects with `ledger.unreachable` on `signal`. */
   covers(index: number, signal: AbortSignal): Promise<void>;
   /** Waits for what is queued, signs a last time and lets go of the folder. */

@@ -1,3 +1,4 @@
+import { NOTHING_PRUNED } from './pruned-prefix.ts';
 import { sql } from 'kysely';
 import { isFault, KinError } from '../base/errors.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -70,6 +71,8 @@ function storage(database: Database, head: Head, clock: Clock): LedgerStorage {
   return {
     note: head.checkpoint,
     openStore: (opening) => PostgresqlStore.open(database, head, { ...opening, clock }),
+    pruned: () => NOTHING_PRUNED,
+    prune: () => Promise.reject(new KinError('request.invalid', 'a ledger in PostgreSQL cannot be pruned')),
     async replaceNote(before, after) {
       const { numAffectedRows } = await sql`
         update ledger_head set checkpoint = ${after} where writer = ${head.writer} and checkpoint = ${before}`

@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { BUNDLE_BYTES_MAX } from './tlog/entry-bundle.ts';
-import { CHECKPOINT_PATH, type LogSource } from './tlog/log-source.ts';
-import { parseTilePath } from './tlog/tile.ts';
+import { CHECKPOINT_PATH, type LogSource, MINIMUM_INDEX_PATH, readMinimumIndex } from './tlog/log-source.ts';
+import { parseTilePath, TILE_WIDTH } from './tlog/tile.ts';
 
 const compress = promisify(gzip);
 
 /** A checkpoint is replaced within a second; whoever may be a second behind may share one answer. */
-const CHECKPOINT_HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'public, max-age=1' };
+const TEXT_HEADERS = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'public, max-age=1' };
 const TILE_HEADERS = {
   'content-type': 'application/octet-stream',
   'cache-control': 'public, max-age=31536000, immutable',
@@ -16,21 +16,25 @@ const TILE_HEADERS = {
 
 /** Whether a request is for a path of C2SP tlog-tiles, so that `sendPublicFile` answers it. */
 export function isPublicPath(pathname: string): boolean {
-  return pathname === `/${CHECKPOINT_PATH}` || pathname.startsWith('/tile/');
+  return pathname === `/${CHECKPOINT_PATH}` || pathname === `/${MINIMUM_INDEX_PATH}` || pathname.startsWith('/tile/');
 }
 
 /**
  * Answers GET and HEAD for a public file of a log, with the headers that caches need: what has its size in its name never
- * changes. Anything else is 404, or 405 for other methods. Rejects with what the source rejects with, before any byte.
+ * changes. What was pruned is 410, anything else 404, or 405 for other methods. Rejects with what the source rejects with, before any byte.
  */
 export async function sendPublicFile(source: LogSource, request: IncomingMessage, response: ServerResponse) {
   if (request.method !== 'GET' && request.method !== 'HEAD') return sendText(response, 405, 'GET or HEAD only\n');
   const path = new URL(request.url ?? '/', 'http://log').pathname.slice(1);
-  const isPublic = path === CHECKPOINT_PATH || parseTilePath(path) !== undefined;
+  const isText = path === CHECKPOINT_PATH || path === MINIMUM_INDEX_PATH;
+  const isPublic = isText || parseTilePath(path) !== undefined;
   const bytes = isPublic ? await source.read(path, BUNDLE_BYTES_MAX) : undefined;
+  if (bytes === undefined && isPublic && (await isPruned(source, path))) {
+    return sendText(response, 410, 'this was pruned after its retention; see /minimum-index\n');
+  }
   // A tile that is not there yet may come: its absence is not to be remembered.
   if (bytes === undefined) return sendText(response, 404, 'there is no such file of this log\n');
-  const headers = path === CHECKPOINT_PATH ? CHECKPOINT_HEADERS : TILE_HEADERS;
+  const headers = isText ? TEXT_HEADERS : TILE_HEADERS;
   // Hashes do not compress; entries do.
   const isGzip = path.startsWith('tile/entries/') && acceptsGzip(request);
   const body = isGzip ? await compress(bytes) : bytes;
@@ -38,6 +42,13 @@ export async function sendPublicFile(source: LogSource, request: IncomingMessage
   const encoding = isGzip ? { 'content-encoding': 'gzip' } : {};
   response.writeHead(200, { ...headers, ...vary, ...encoding, 'content-length': body.length });
   response.end(request.method === 'HEAD' ? undefined : body);
+}
+
+/** Hashes of pruned tiles are kept; entries and their own hashes are not. */
+async function isPruned(source: LogSource, path: string): Promise<boolean> {
+  const tile = parseTilePath(path);
+  if (!tile || (tile.level !== 'entries' && tile.level > 0)) return false;
+  return (tile.index + 1) * TILE_WIDTH <= (await readMinimumIndex(source, Number.MAX_SAFE_INTEGER));
 }
 
 function sendText(response: ServerResponse, status: number, body: string): void {

@@ -1,6 +1,5 @@
 import { KinError } from '../base/errors.ts';
-import type { LogSource } from './tlog/log-source.ts';
-import { readBundle, readCheckpointNote } from './tlog/log-source.ts';
+import { LogFault, type LogSource, readBundle, readCheckpointNote, readMinimumIndex } from './tlog/log-source.ts';
 import { parseCheckpoint } from './tlog/checkpoint.ts';
 import { textOfNote } from './tlog/signed-note.ts';
 import { TILE_WIDTH, widthIn } from './tlog/tile.ts';
@@ -36,12 +35,24 @@ export async function receiptOf(source: LogSource, index: number): Promise<Recei
 export async function indexOfEvent(source: LogSource, id: string, size: number): Promise<number> {
   const needle = JSON.stringify(id).slice(1, -1);
   for (let bundle = Math.ceil(size / TILE_WIDTH) - 1; bundle >= 0; bundle -= 1) {
-    const entries = await readBundle(source, bundle, widthIn('entries', bundle, size));
+    const entries = await readUnpruned(source, bundle, size);
+    if (!entries) break;
     // Most entries are passed over without being parsed.
     const found = entries.findLastIndex((entry) => Buffer.from(entry).includes(needle) && idOf(entry) === id);
     if (found >= 0) return bundle * TILE_WIDTH + found;
   }
   throw new KinError('resource.unknown', `no entry of the ledger has the id ${id}`, { details: { id } });
+}
+
+/** Undefined for a bundle that the log says to have pruned. Rejects with `LogFault`. */
+async function readUnpruned(source: LogSource, bundle: number, size: number) {
+  try {
+    return await readBundle(source, bundle, widthIn('entries', bundle, size));
+  } catch (error) {
+    if (!(error instanceof LogFault && error.kind === 'missing')) throw error;
+    if (bundle * TILE_WIDTH >= (await readMinimumIndex(source, size))) throw error;
+    return undefined;
+  }
 }
 
 function idOf(entry: Uint8Array): unknown {

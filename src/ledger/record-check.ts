@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import type { PayloadNote, RecordedEvent } from './entry.ts';
-import { TenantChains } from './tenant-chains.ts';
+import { type ChainHeads, TenantChains } from './tenant-chains.ts';
 
 /** Payloads of an entry as they are found: their bytes, or undefined for what is not there or not as it was written. */
 export type FoundPayloads = readonly (Uint8Array | undefined)[];
@@ -36,18 +36,24 @@ export class RecordCheck {
   readonly #requested = new Map<string, string>();
   readonly #approved = new Set<string>();
   readonly #destroyed = new Map<string, Omit<LawfulErasure, 'payloads'>>();
-  #next = 0;
+  /** Whether entries before the first are missing and nothing is known of them: then a tenant may begin anywhere. */
+  #beginsLate: boolean | undefined;
 
   /** Number of the last entry of a tenant. */
   countOf(tenant: string): number {
     return this.#chains.countOf(tenant);
   }
 
+  /** The entries before the next one were pruned, and these are the last of each tenant. */
+  resume(heads: ChainHeads): void {
+    this.#chains.resume(heads);
+    this.#beginsLate = false;
+  }
+
   /** The next entry. `payloads` is left out where they are not looked at. Gives what is wrong, if something is. */
   add(entry: Uint8Array, leaf: Uint8Array, index: number, payloads?: FoundPayloads): string | undefined {
-    const isStart = this.#next === 0 && index > 0;
-    this.#next = index + 1;
-    const broken = this.#chains.follow(entry, leaf, isStart);
+    this.#beginsLate ??= index > 0;
+    const broken = this.#chains.follow(entry, leaf, this.#beginsLate);
     if (broken !== undefined) return broken;
     const text = Buffer.from(entry.buffer, entry.byteOffset, entry.length).toString('latin1');
     const hasPayloads = text.includes(HAS_PAYLOADS);

@@ -1,5 +1,5 @@
 import { constants, existsSync, rmSync } from 'node:fs';
-import { readFile, rename } from 'node:fs/promises';
+import { readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { readJsonFile, syncFolder, writeDurably } from '../base/durable-file.ts';
@@ -17,6 +17,7 @@ import {
   scanSegment,
   unwipedPayloads,
 } from './frame.ts';
+import { prunedBefore } from './ledger-fault.ts';
 import { FrameIndex, type ReadFrame } from './frame-index.ts';
 import { payloadAt, payloadBytesOf, type PayloadSpan, SECTION_BYTES } from './payload-section.ts';
 import { wipePayloads } from './payload-wipe.ts';
@@ -41,6 +42,8 @@ const SPARE_FILE = 'spare.tmp';
 const RECOVERED_FILE = 'recovered.json';
 
 export interface SegmentStoreOptions {
+  /** The first entry that was not pruned: the beginning of a segment. What lies before it is passed over. */
+  readonly first?: number;
   /** How many entries a signed checkpoint covers: fewer than these is tampering, never a torn tail. */
   readonly signedSize: number;
   readonly onEntry: EntryListener;
@@ -83,9 +86,10 @@ export class SegmentStore implements EntryStore {
   readonly #openFile: OpenSegmentFile;
   readonly #frames: FrameIndex;
   readonly #isWriter: () => boolean;
+  #first: number;
   #tail: Tail | undefined;
   #spare: Promise<void> | undefined;
-  #size = 0;
+  #size: number;
   #bytes = 0;
   #writing = false;
   /** A failed write left bytes behind its start that must be zero again before the next one. */
@@ -93,6 +97,8 @@ export class SegmentStore implements EntryStore {
 
   private constructor(dir: string, options: SegmentStoreOptions) {
     this.#dir = dir;
+    this.#first = options.first ?? 0;
+    this.#size = this.#first;
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#openFile = options.openFile ?? openSegmentFile;
     this.#isWriter = options.isWriter ?? (() => true);
@@ -118,6 +124,11 @@ export class SegmentStore implements EntryStore {
 
   get size(): number {
     return this.#size;
+  }
+
+  /** The first entry that is there; entries before it were pruned. */
+  get first(): number {
+    return this.#first;
   }
 
   get bytes(): number {
@@ -155,6 +166,7 @@ export class SegmentStore implements EntryStore {
     const found: Buffer[] = [];
     let bytes = 0;
     if (from >= to) return found;
+    if (from < this.#first) throw prunedBefore(this.#first);
     for await (const { buffer, span } of this.#frames.framesFrom(from, to)) {
       let index = span.first;
       for (const entry of entriesOf(buffer, span)) {
@@ -206,6 +218,23 @@ export class SegmentStore implements EntryStore {
     throw tamperedSegment(segment, 'which payloads there were can no longer be told', { index, offset });
   }
 
+  /**
+   * Removes the segments with the entries before `first`, which is the beginning of one. Rejects with `state.unwritable`;
+   * what is left then goes at the next call or is passed over.
+   */
+  async dropBefore(first: number): Promise<void> {
+    this.#first = first;
+    this.#frames.dropBefore(first);
+    try {
+      for (const segment of listSegments(this.#dir).filter((each) => each.first < first)) {
+        await rm(join(this.#dir, segment.name), { force: true });
+      }
+      syncFolder(this.#dir);
+    } catch (cause) {
+      throw unwritable(this.#dir, cause);
+    }
+  }
+
   forgetRead(): void {
     this.#frames.forget();
   }
@@ -222,7 +251,7 @@ export class SegmentStore implements EntryStore {
   }
 
   async #load({ signedSize, onEntry }: SegmentStoreOptions): Promise<void> {
-    const segments = listSegments(this.#dir);
+    const segments = listSegments(this.#dir).filter((segment) => segment.first >= this.#first);
     for (const [position, { name, first }] of segments.entries()) {
       if (first !== this.#size)
         throw tamperedSegment(name, `entry ${this.#size} is missing`, { index: this.#size, offset: 0 });

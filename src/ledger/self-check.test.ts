@@ -11,7 +11,7 @@ function checkOf(added: readonly Buffer[], stored: readonly Buffer[]): SelfCheck
   const nodes = new TreeNodes(read);
   for (const entry of added) nodes.tree.add(leafHash(entry));
   const store = { read, forgetRead: () => undefined };
-  return new SelfCheck({ nodes, store }, { clock: systemClock, log: createLog('t', 'silent') });
+  return new SelfCheck({ nodes, store, first: () => 0 }, { clock: systemClock, log: createLog('t', 'silent') });
 }
 
 const entries = (count: number) => Array.from({ length: count }, (_, n) => Buffer.from(`entry ${n}`));

@@ -2,6 +2,7 @@ import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, isFault, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { ProvenTree, StoredEntries } from './open-ledger.ts';
+import { minimumIndex } from './pruned-prefix.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { TILE_HEIGHT, TILE_WIDTH } from './tlog/tile.ts';
 
@@ -23,6 +24,8 @@ export interface SelfCheckState {
 interface Checked {
   readonly nodes: Pick<ProvenTree, 'size' | 'kept'>;
   readonly store: Pick<StoredEntries, 'read' | 'forgetRead'>;
+  /** The first entry that was not pruned. */
+  readonly first: () => number;
 }
 
 /**
@@ -49,7 +52,7 @@ export class SelfCheck {
   async step(): Promise<void> {
     this.#ledger.store.forgetRead();
     for (let tile = 0; tile < TILES_PER_STEP && !this.#state.fault; tile += 1) {
-      const { checked } = this.#state;
+      const checked = Math.max(this.#state.checked, minimumIndex(this.#ledger.first()));
       const size = this.#ledger.nodes.size;
       if (checked + TILE_WIDTH > size) {
         this.#endRound(size);
@@ -81,7 +84,7 @@ export class SelfCheck {
 
   #endRound(size: number): void {
     const { checked, rounds } = this.#state;
-    if (checked === 0) return;
+    if (checked <= this.#ledger.first()) return;
     this.#state = { checked: 0, size, rounds: rounds + 1, lastRoundAt: toIso(this.#clock.now()) };
   }
 }

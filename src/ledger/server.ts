@@ -19,6 +19,9 @@ import { ledgerMetrics } from './metrics.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
 import type { StorageChoice } from './ledger-storage.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
+import { ledgerStatus } from './ledger-status.ts';
+import { HoldDesk } from './retention/hold-desk.ts';
+import { Pruner } from './retention/pruner.ts';
 import type { Recovered } from './entry-store.ts';
 import { SelfCheck } from './self-check.ts';
 import type { NewEntry } from './sequencer.ts';
@@ -31,6 +34,8 @@ const CHECKPOINT_MS = 1000;
 const ROTATION_CHECK_MS = 60_000;
 /** Between two parts of the ledger that are read again. */
 const SELF_CHECK_MS = 1000;
+/** Between two looks for what has outlived its retention. */
+const PRUNE_MS = 600_000;
 /** And for this long when somebody waits for the checkpoint. */
 const SOON_MS = 50;
 /** What a client may take to end its requests before they are broken off. */
@@ -87,6 +92,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const stopRotating = clock.every(ROTATION_CHECK_MS, () => custody?.rotateInTime());
   const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
   const stopChecking = clock.every(SELF_CHECK_MS, () => service.selfCheck.step());
+  const stopPruning = clock.every(PRUNE_MS, () => service.pruner.step());
   const stopAsking = clock.every(CHECKPOINT_MS, () => cosigner?.ask());
   log.info({ vkey: ledger.vkey, size: ledger.store.size }, 'ledger is open');
   return {
@@ -96,6 +102,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
       stopSigning();
       stopAsking();
       stopChecking();
+      stopPruning();
       service.end();
       await closeServer(server, clock);
       await custody?.close();
@@ -123,6 +130,7 @@ async function openEraser(ledger: OpenLedger, custody: Custody, options: LedgerO
     dir: options.vault!.dir,
     custody,
     store: ledger.store,
+    first: ledger.first,
     covered: async (index) => {
       await ledger.sign();
       await ledger.covers(index, never);
@@ -192,6 +200,7 @@ interface LedgerParts {
 
 class LedgerService {
   readonly selfCheck: SelfCheck;
+  readonly pruner: Pruner;
   readonly #ledger: OpenLedger;
   readonly #cosigner: Cosigner | undefined;
   readonly #custody: Custody | undefined;
@@ -205,7 +214,7 @@ class LedgerService {
   #signFault: string | undefined;
   #signsSoon = false;
 
-  constructor({ ledger, cosigner, custody, eraser }: LedgerParts, { clock, log }: LedgerOptions) {
+  constructor({ ledger, cosigner, custody, eraser }: LedgerParts, { dir, clock, log }: LedgerOptions) {
     this.#ledger = ledger;
     this.#cosigner = cosigner;
     this.#custody = custody;
@@ -215,11 +224,16 @@ class LedgerService {
     this.#source = ledgerSource({
       nodes,
       read: (from, limit) => store.read(from, limit),
+      first: ledger.first,
       published: () => cosigner?.published() ?? ledger.signed(),
     });
     this.#log = log;
     this.selfCheck = new SelfCheck(ledger, { clock, log });
-    this.#metrics = ledgerMetrics(ledger, { cosigner, selfCheck: this.selfCheck });
+    const subjectHolds = () => eraser?.holds ?? [];
+    this.pruner = new Pruner({ dir, ledger, clock, log, subjectHolds, signal: this.#ending.signal });
+    const workers = { cosigner, selfCheck: this.selfCheck, pruner: this.pruner };
+    const holds = new HoldDesk({ dir, ledger, clock });
+    this.#metrics = ledgerMetrics(ledger, workers);
     this.#routes = new Map<string, Handler>([
       ['POST /v1/append', (request, response, query) => this.#append(request, response, query)],
       ['GET /v1/checkpoint', (_, response, query) => this.#checkpoint(response, query)],
@@ -229,6 +243,12 @@ class LedgerService {
       ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
       ['GET /v1/receipt', (_, response, query) => this.#receipt(response, query)],
       ['GET /v1/witnesses', (_, response) => this.#witnesses(response)],
+      ['GET /v1/status', (_, response) => sendJson(response, ledgerStatus(dir, ledger, workers))],
+      ['POST /v1/holds', async (request, response) => sendJson(response, await holds.set(await readJson(request)))],
+      [
+        'POST /v1/holds/lift',
+        async (request, response) => sendJson(response, await holds.lift(await readJson(request))),
+      ],
       ['GET /v1/self-check', (_, response) => this.#selfCheck(response)],
       ['GET /livez', (_, response) => send(response, 200, 'text/plain', 'ok\n')],
       ['GET /readyz', (_, response) => this.#readyz(response)],
@@ -309,7 +329,7 @@ class LedgerService {
   }
 
   async #entries(response: ServerResponse, query: URLSearchParams): Promise<void> {
-    const from = numberOf(query, 'from', 0);
+    const from = Math.max(numberOf(query, 'from', 0), this.#ledger.first());
     const entries = await this.#ledger.store.read(from, Math.min(numberOf(query, 'limit', 100), ENTRIES_MAX));
     const items = entries.map((entry, offset) => indexed(from + offset, entry));
     send(response, 200, JSON_TYPE, `{"entries":[${items.join(',')}]}`);
@@ -318,7 +338,7 @@ class LedgerService {
   /** Entries that are there, then each new one as soon as it is durable, until either side ends. */
   async #tail(response: ServerResponse, query: URLSearchParams): Promise<void> {
     const { store, sequencer } = this.#ledger;
-    let next = numberOf(query, 'from', 0);
+    let next = Math.max(numberOf(query, 'from', 0), this.#ledger.first());
     let wake = () => {};
     const stop = sequencer.onCommit(() => wake());
     const isOver = () => response.destroyed || (this.#ending.signal.aborted && next >= store.size);
@@ -422,6 +442,10 @@ function indexed(index: number, entry: Buffer): string {
 function send(response: ServerResponse, status: number, type: string, body: string): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
   response.end(body);
+}
+
+function sendJson(response: ServerResponse, document: unknown): void {
+  send(response, 200, JSON_TYPE, JSON.stringify(document));
 }
 
 function numberOf(query: URLSearchParams, name: string, fallback?: number): number {

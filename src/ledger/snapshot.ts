@@ -4,7 +4,8 @@ import type { Clock } from '../base/clock.ts';
 import { readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, scanSegment } from './frame.ts';
-import { readSigned, tamperedFile } from './ledger-directory.ts';
+import { readSigned } from './ledger-directory.ts';
+import { tamperedFile } from './ledger-fault.ts';
 import { ledgerSource } from './ledger-source.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
 import type { LogSource } from './tlog/log-source.ts';
@@ -36,11 +37,11 @@ export async function openSnapshot(
   const signed = readSigned(dir, keys);
   const read = segmentReader(dir);
   const nodes = new TreeNodes(read);
-  await walkFolder(dir, signed.checkpoint, { clock, tree: nodes.tree });
+  const { first } = await walkFolder(dir, signed.checkpoint, { clock, tree: nodes.tree });
   const ledger = { nodes, signed: () => signed };
   if (witnessed) await requireContinued(witnessed, ledger);
   const published = witnessed ?? signed;
-  const source = ledgerSource({ nodes, read, published: () => published });
+  const source = ledgerSource({ nodes, read, first: () => first, published: () => published });
   return { source, keys, size: published.checkpoint.size };
 }
 

@@ -14,6 +14,9 @@ interface Head {
   readonly leaf: Buffer;
 }
 
+/** By tenant, the number and the leaf hash in base64 of its newest entry. */
+export type ChainHeads = Readonly<Record<string, readonly [seq: number, leaf: string]>>;
+
 /** How an entry is tied to the one before it of the same tenant. */
 interface Link {
   readonly tenant: string;
@@ -97,6 +100,19 @@ export class TenantChains {
       return seq === 1 || isStart ? undefined : `it is number ${seq} of ${tenant}, and those before are missing`;
     if (seq !== head.seq + 1) return `it is number ${seq} of ${tenant} and follows number ${head.seq}`;
     return prev === head.leaf.toString('base64') ? undefined : `it does not continue the entry before it of ${tenant}`;
+  }
+
+  /** What is needed to go on from here in another run. */
+  heads(): ChainHeads {
+    const heads = [...this.#heads].map(([tenant, { seq, leaf }]) => [tenant, [seq, leaf.toString('base64')]] as const);
+    return Object.fromEntries(heads);
+  }
+
+  /** Goes on from what `heads` gave. */
+  resume(heads: ChainHeads): void {
+    for (const [tenant, [seq, leaf]] of Object.entries(heads)) {
+      this.#heads.set(tenant, { seq, leaf: Buffer.from(leaf, 'base64') });
+    }
   }
 
   /** How many entries a tenant has. */

@@ -15,6 +15,7 @@ export type SignedNote = Pick<SignedCheckpoint, 'note' | 'timeS'>;
 
 /** What the other side may know without asking; sent whenever it may have changed. */
 export interface Levels {
+  readonly first: number;
   readonly size: number;
   readonly bytes: number;
   readonly treeSize: number;
@@ -36,6 +37,7 @@ export type Question =
   | { readonly ask: 'consistencyProof'; readonly oldSize: number; readonly newSize: number }
   | { readonly ask: 'rootAt'; readonly size: number }
   | { readonly ask: 'kept'; readonly level: number; readonly index: number; readonly count: number }
+  | { readonly ask: 'prune'; readonly first: number; readonly latestMs: number }
   | { readonly ask: 'forgetRead' }
   | { readonly ask: 'settleRecovery' }
   | { readonly ask: 'close'; readonly nowMs: number };

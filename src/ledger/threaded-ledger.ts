@@ -97,6 +97,8 @@ class ThreadedLedger {
         if (this.#levels.treeSize === this.#signed.checkpoint.size) return;
         await this.#ask({ ask: 'sign', nowMs: this.#clock.now() });
       },
+      first: () => this.#levels.first,
+      prune: (first, latestMs) => this.#ask<undefined>({ ask: 'prune', first, latestMs }),
       covers: (index, signal) => this.#coverage.covers(index, signal),
       close: async () => {
         await this.#ask({ ask: 'close', nowMs: this.#clock.now() });

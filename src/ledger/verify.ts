@@ -7,16 +7,12 @@ import type { IndexedEvent } from './client.ts';
 import type { RecordedEvent } from './entry.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, type FrameSpan, payloadsIn, type SegmentScan, scanSegment } from './frame.ts';
-import {
-  CHECKPOINT_FILE,
-  readSigned,
-  refuseNewer,
-  requireStorage,
-  tamperedFile,
-  VERSION_FILE,
-} from './ledger-directory.ts';
+import { CHECKPOINT_FILE, readSigned, refuseNewer, requireStorage, VERSION_FILE } from './ledger-directory.ts';
+import { tamperedFile } from './ledger-fault.ts';
 import { payloadAt } from './payload-section.ts';
+import { growFrom, readPruned } from './pruned-prefix.ts';
 import { type FoundPayloads, isRecordFault, type LawfulErasure, RecordCheck } from './record-check.ts';
+import { prunedFirst } from './retention/pruning-entry.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
 import type { Checkpoint } from './tlog/checkpoint.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
@@ -42,6 +38,8 @@ export interface Intact {
   readonly tornBytes: number;
   /** Payloads that are gone, each lawfully: the entries that say so. */
   readonly erasures: readonly LawfulErasure[];
+  /** Entries that are no longer there, and the entry that says that they were pruned. */
+  readonly pruned?: { readonly before: number; readonly by: number };
 }
 
 export interface Tampered {
@@ -77,13 +75,16 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
     const { checkpoint, timeS } = readSigned(dir, keys);
     const record = new RecordCheck();
     const clock = options.clock ?? systemClock;
-    const { size, tornBytes } = await walkFolder(dir, checkpoint, { clock, tree: new MerkleTree(), record });
+    const walked = await walkFolder(dir, checkpoint, { clock, tree: new MerkleTree(), record });
+    const { size, tornBytes, first, prunedBy } = walked;
     const erasures = record.end();
     if (isRecordFault(erasures)) return { kind: 'tampered', file: segmentOf(dir, erasures.index), ...erasures };
     const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
     const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
     const vkey = formatVkey(keys[0]);
-    return { kind: 'intact', ...head, ...signedAt, vkey, unsigned: size - checkpoint.size, tornBytes, erasures };
+    const pruned = prunedBy === undefined ? {} : { pruned: { before: first, by: prunedBy } };
+    const rest = { unsigned: size - checkpoint.size, tornBytes, erasures, ...pruned };
+    return { kind: 'intact', ...head, ...signedAt, vkey, ...rest };
   } catch (error) {
     if (error instanceof KinError && error.code === 'ledger.tampered') return verdictOf(error);
     throw error;
@@ -101,6 +102,14 @@ function verdictOf({ details }: KinError): Tampered {
   };
 }
 
+interface WalkedFolder {
+  readonly size: number;
+  readonly tornBytes: number;
+  /** The first entry that is there, and the one that says where the others went. */
+  readonly first: number;
+  readonly prunedBy: number | undefined;
+}
+
 /**
  * Everything in a folder that is not as it was written throws `ledger.tampered`. The entries are added to `tree`, and with
  * their payloads to `record`.
@@ -109,14 +118,19 @@ export async function walkFolder(
   dir: string,
   signed: Checkpoint,
   { clock, tree, record }: { readonly clock: Clock; readonly tree: MerkleTree; readonly record?: RecordCheck },
-): Promise<{ size: number; tornBytes: number }> {
+): Promise<WalkedFolder> {
   let tornBytes = 0;
   const check = () => {
     if (tree.size !== signed.size || tree.root().equals(signed.root)) return;
     throw tamperedFile(CHECKPOINT_FILE, `the first ${signed.size} entries are not the ones that were signed`);
   };
   check();
-  const segments = listSegments(dir);
+  const pruned = readPruned(dir);
+  const { first } = pruned;
+  growFrom(pruned, tree, check);
+  if (first > 0) record?.resume(pruned.chains);
+  let prunedBy: number | undefined;
+  const segments = listSegments(dir).filter((segment) => segment.first >= first);
   let last: { name: string; offset: number } = { name: segments[0]?.name ?? CHECKPOINT_FILE, offset: 0 };
   for (const [position, segment] of segments.entries()) {
     if (segment.first !== tree.size) throw tamperedAt(segment.name, 'entries before it are missing', tree.size, 0);
@@ -125,6 +139,7 @@ export async function walkFolder(
     for (const frame of scan.frames) {
       const found = record && payloadsFound(bytes, frame);
       for (const entry of entriesOf(bytes, frame)) {
+        if (first > 0 && tree.size < signed.size && prunedFirst(entry) === first) prunedBy = tree.size;
         const leaf = leafHash(entry);
         const fault = record?.add(entry, leaf, tree.size, found?.get(tree.size - frame.first) ?? NO_PAYLOADS);
         if (fault !== undefined) throw tamperedAt(segment.name, fault, tree.size, frame.offset);
@@ -141,7 +156,10 @@ export async function walkFolder(
     last = { name: segment.name, offset: scan.end };
   }
   if (tree.size < signed.size) throw tamperedAt(last.name, 'signed entries are missing', tree.size, last.offset);
-  return { size: tree.size, tornBytes };
+  if (first > 0 && prunedBy === undefined) {
+    throw tamperedAt(last.name, `entries before ${first} are missing, and no entry says that they were pruned`, 0, 0);
+  }
+  return { size: tree.size, tornBytes, first, prunedBy };
 }
 
 const NO_PAYLOADS: FoundPayloads = [];
@@ -226,7 +244,8 @@ export async function* readEntries(
   { from = 0, limit = Number.MAX_SAFE_INTEGER }: { readonly from?: number; readonly limit?: number } = {},
 ): AsyncGenerator<IndexedEvent> {
   refuseNewer(dir);
-  const segments = listSegments(dir);
+  const pruned = readPruned(dir).first;
+  const segments = listSegments(dir).filter((segment) => segment.first >= pruned);
   for (const [position, segment] of segments.entries()) {
     const following = segments[position + 1]?.first ?? Number.MAX_SAFE_INTEGER;
     if (following <= from || segment.first >= from + limit) continue;

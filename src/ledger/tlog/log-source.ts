@@ -1,8 +1,11 @@
+import { parseDecimal } from './decimal.ts';
 import { HASH_BYTES } from './merkle-tree.ts';
 import { BUNDLE_BYTES_MAX, decodeBundle } from './entry-bundle.ts';
 import { TILE_WIDTH, type Tile, tilePath } from './tile.ts';
 
 export const CHECKPOINT_PATH = 'checkpoint';
+/** Ours: C2SP tlog-tiles leaves open how a log tells its minimum index. It is not there where nothing was pruned. */
+export const MINIMUM_INDEX_PATH = 'minimum-index';
 /** Room for a note with some post-quantum signatures. */
 const CHECKPOINT_BYTES_MAX = 1024 * 1024;
 
@@ -45,6 +48,20 @@ export async function readCheckpointNote(source: LogSource): Promise<string> {
   } catch (cause) {
     throw new LogFault('malformed', CHECKPOINT_PATH, 'the checkpoint is not UTF-8', undefined, cause);
   }
+}
+
+/**
+ * The first entry that a log still shows, as it says itself: a multiple of 256, or 0. What it says is proven by nothing but
+ * that the rest of the log leads to the signed root. Rejects with `LogFault`.
+ */
+export async function readMinimumIndex(source: LogSource, size: number): Promise<number> {
+  const bytes = await source.read(MINIMUM_INDEX_PATH, CHECKPOINT_BYTES_MAX);
+  if (!bytes) return 0;
+  const value = parseDecimal(Buffer.from(bytes.subarray(0, 32)).toString('latin1').replace(/\n$/, ''));
+  if (value === undefined || value % TILE_WIDTH !== 0 || value > size) {
+    throw new LogFault('malformed', MINIMUM_INDEX_PATH, 'it is no minimum index of this log');
+  }
+  return value;
 }
 
 /** The hashes of a tile side by side, cut to its width. Rejects with `LogFault`. */

@@ -1,6 +1,15 @@
 import type { Checkpoint } from './checkpoint.ts';
 import { encodeBundle } from './entry-bundle.ts';
-import { CHECKPOINT_PATH, LogFault, type LogSource, readBundle, readCheckpointNote, readTile } from './log-source.ts';
+import {
+  CHECKPOINT_PATH,
+  LogFault,
+  type LogSource,
+  MINIMUM_INDEX_PATH,
+  readBundle,
+  readCheckpointNote,
+  readMinimumIndex,
+  readTile,
+} from './log-source.ts';
 import { HASH_BYTES, leafHash, MerkleTree } from './merkle-tree.ts';
 import { type CheckpointVerdict, judgeCheckpoint, type Policy } from './policy.ts';
 import { TILE_HEIGHT, TILE_WIDTH, type Tile, tilePath, widthIn } from './tile.ts';
@@ -20,7 +29,11 @@ export interface LogVerification {
 }
 
 /** A log that is what was signed. `unwitnessed` tells that the policy asks for more witnesses. */
-export type VerifiedLog = Exclude<CheckpointVerdict, { kind: 'rejected' }> & { readonly note: string };
+export type VerifiedLog = Exclude<CheckpointVerdict, { kind: 'rejected' }> & {
+  readonly note: string;
+  /** The first entry that was read: those before it are known by their hashes alone, whoever pruned them. */
+  readonly minimumIndex: number;
+};
 
 /**
  * Reads a whole log and checks every byte of it: the signatures, each entry against its hash, each tile against those
@@ -31,9 +44,23 @@ export async function verifyLog(options: LogVerification): Promise<VerifiedLog> 
   const note = await readCheckpointNote(source);
   const verdict = judgeCheckpoint(note, policy);
   if (verdict.kind === 'rejected') throw new LogFault('mismatch', CHECKPOINT_PATH, verdict.reason);
-  await new Walk(options, verdict.checkpoint).run();
+  const minimumIndex = await beginningOf(source, verdict.checkpoint.size);
+  await new Walk(options, verdict.checkpoint).run(minimumIndex);
+  if (minimumIndex > 0) await options.onFile?.(MINIMUM_INDEX_PATH, Buffer.from(`${minimumIndex}\n`));
   await options.onFile?.(CHECKPOINT_PATH, Buffer.from(note));
-  return { ...verdict, note };
+  return { ...verdict, note, minimumIndex };
+}
+
+/** A log that shows its first entries is not asked what it pruned. */
+async function beginningOf(source: LogSource, size: number): Promise<number> {
+  if (size === 0) return 0;
+  try {
+    await readBundle(source, 0, widthIn('entries', 0, size));
+    return 0;
+  } catch (error) {
+    if (error instanceof LogFault && error.kind === 'missing') return await readMinimumIndex(source, size);
+    throw error;
+  }
 }
 
 /** The hashes of one level of tiles, as they are computed from the entries. */
@@ -57,21 +84,44 @@ class Walk {
     });
   }
 
-  async run(): Promise<void> {
+  async run(minimum: number): Promise<void> {
     const { previous } = this.#options;
     if (previous && previous.size > this.#signed.size) {
       throw mismatch(CHECKPOINT_PATH, `${previous.size} entries were signed earlier, now ${this.#signed.size}`);
     }
+    if (previous && previous.size < minimum && previous.size % TILE_WIDTH > 0) {
+      throw new LogFault(
+        'unreachable',
+        CHECKPOINT_PATH,
+        `the ${previous.size} entries signed earlier were pruned since`,
+      );
+    }
     this.#comparePrevious();
+    await this.#passOver(minimum);
     const bundles = Math.ceil(this.#signed.size / TILE_WIDTH);
     const ahead: Promise<readonly Uint8Array[]>[] = [];
-    for (let index = 0; index < bundles; index += 1) {
+    for (let index = minimum / TILE_WIDTH; index < bundles; index += 1) {
       while (ahead.length < Math.min(BUNDLES_AHEAD, bundles - index)) ahead.push(this.#fetch(index + ahead.length));
       await this.#take(index, await ahead.shift()!);
     }
     await this.#checkPartialTiles();
     if (!this.#tree.root().equals(this.#signed.root)) {
       throw mismatch(CHECKPOINT_PATH, `the ${this.#signed.size} entries are not the ones that were signed`);
+    }
+  }
+
+  /** Takes the hashes of what was pruned as the log tells them: the root proves them with all that follows. */
+  async #passOver(minimum: number): Promise<void> {
+    const tiles = minimum / TILE_WIDTH;
+    for (let at = 0; at < tiles; ) {
+      const index = at / TILE_WIDTH;
+      const width = Math.min(TILE_WIDTH, widthIn(1, index, this.#signed.size));
+      const hashes = await readTile(this.#options.source, { level: 1, index, width });
+      for (const end = Math.min(tiles, at + width); at < end; at += 1) {
+        this.#tree.addSubtree(TILE_HEIGHT, hashes, (at % TILE_WIDTH) * HASH_BYTES);
+        this.#comparePrevious();
+      }
+      for (const { tile, hashes } of this.#complete.splice(0)) await this.#compare(tile, hashes);
     }
   }
 

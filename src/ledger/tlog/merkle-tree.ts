@@ -92,11 +92,23 @@ export class MerkleTree {
 
   /** Adds the hash of the next leaf (`leafHash`), which stands in `hashes` from `at` on. */
   add(hashes: Buffer, at = 0): void {
-    assert(at + HASH_BYTES <= hashes.length, 'a leaf hash has 32 bytes');
+    this.#grow(hashes, at, 0);
+    this.#size += 1;
+  }
+
+  /** Adds the hash of the next 2^height leaves instead of these; as many must divide the size. */
+  addSubtree(height: number, hashes: Buffer, at = 0): void {
+    assert(this.#size % 2 ** height === 0, 'complete subtrees stand at multiples of their width');
+    this.#grow(hashes, at, height);
+    this.#size += 2 ** height;
+  }
+
+  #grow(hashes: Buffer, at: number, height: number): void {
+    assert(at + HASH_BYTES <= hashes.length, 'a hash has 32 bytes');
     hashes.copy(this.#input, RIGHT, at, at + HASH_BYTES);
-    let level = 0;
-    let index = this.#size;
-    this.#onNode?.(0, index, this.#growing);
+    let level = height;
+    let index = this.#size / 2 ** height;
+    this.#onNode?.(level, index, this.#growing);
     for (; index % 2 === 1; index = (index - 1) / 2) {
       this.#peaks.copy(this.#input, 1, level * HASH_BYTES, (level + 1) * HASH_BYTES);
       sha256Into(this.#input, this.#input, RIGHT);
@@ -104,7 +116,6 @@ export class MerkleTree {
       this.#onNode?.(level, (index - 1) / 2, this.#growing);
     }
     this.#peaks.set(this.#growing, level * HASH_BYTES);
-    this.#size += 1;
   }
 
   root(): Buffer {

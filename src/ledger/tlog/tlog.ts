@@ -13,8 +13,10 @@ export {
   LogFault,
   type LogFaultKind,
   type LogSource,
+  MINIMUM_INDEX_PATH,
   readBundle,
   readCheckpointNote,
+  readMinimumIndex,
   readTile,
 } from './log-source.ts';
 export { type LogVerification, type VerifiedLog, verifyLog } from './log-verifier.ts';

@@ -107,6 +107,7 @@ const SAMPLES: readonly Sample[] = [
     'Ledger',
     { chain: 1, contract: '0x5FbD', transaction: '0x19', block: 7, size: 24 },
   ],
+  ['retention.held', OCSF.entityManagement, PERSON, 'Hold/case-7', { reason: 'lawsuit' }, 'clinic-de'],
   ['retention.pruned', OCSF.applicationLifecycle, { kind: 'system', name: 'ledger' }, 'Ledger', { from: 0, to: 8192 }],
   ['finding.opened', 2003, SYSTEM, 'Tenant/clinic-de', { profile: 'hipaa', control: '164.312(b)' }, 'clinic-de'],
   ['symptom.raised', OCSF.detectionFinding, SYSTEM, 'ins_1', { detector: 'exit' }],

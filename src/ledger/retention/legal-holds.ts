@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJsonFile, writeDurably } from '../../base/durable-file.ts';
+import { KinError } from '../../base/errors.ts';
+
+const HOLDS_FILE = 'holds.json';
+
+export const holdSchema = z.strictObject({
+  /** Chosen by who sets it: a case number, a name. */
+  id: z.string().min(1).max(100),
+  reason: z.string().min(1).max(500),
+  by: z.string().min(1).max(100),
+  at: z.iso.datetime(),
+  /** Left out, everything is held. */
+  tenant: z.string().min(1).optional(),
+});
+
+/** A legal hold: while it stands, nothing that it covers is pruned, however old it is. */
+export type LegalHold = z.infer<typeof holdSchema>;
+
+/** The holds that stand. Throws `state.corrupt` when that cannot be told: then nothing may be pruned. */
+export function readHolds(dir: string): readonly LegalHold[] {
+  const path = join(dir, HOLDS_FILE);
+  try {
+    return z.array(holdSchema).parse(readJsonFile(path) ?? []);
+  } catch (cause) {
+    throw new KinError('state.corrupt', `cannot read the holds in ${path}`, { cause, details: { path } });
+  }
+}
+
+/** Stands when this returns; the same id again changes nothing. Throws `state.unwritable` or `state.corrupt`. */
+export function setHold(dir: string, hold: LegalHold): void {
+  const standing = readHolds(dir);
+  if (standing.some(({ id }) => id === hold.id)) return;
+  writeDurably(join(dir, HOLDS_FILE), JSON.stringify([...standing, hold]));
+}
+
+/** Throws `resource.unknown` when no hold has the id. */
+export function liftHold(dir: string, id: string): void {
+  const standing = readHolds(dir);
+  const left = standing.filter((hold) => hold.id !== id);
+  if (left.length === standing.length) throw new KinError('resource.unknown', `no hold is called ${id}`);
+  writeDurably(join(dir, HOLDS_FILE), JSON.stringify(left));
+}
+
+/** Whether a hold covers an entry of a tenant, or of none. */
+export function isHeld(holds: readonly Pick<LegalHold, 'tenant'>[], tenant: string | undefined): boolean {
+  return holds.some((hold) => hold.tenant === undefined || hold.tenant === tenant);
+}

@@ -1,0 +1,39 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { readJsonFile } from '../../base/durable-file.ts';
+import { KinError } from '../../base/errors.ts';
+
+/** Put into a ledger's folder by its operator. Without it nothing is ever pruned (C2SP tlog-tiles asks for a policy). */
+const RETENTION_FILE = 'retention.json';
+/** HIPAA asks for six years of documentation (45 CFR 164.316(b)(2)(i)), PCI DSS for one of audit logs. */
+const KEEP_DAYS = 6 * 366;
+const DAY_MS = 24 * 3_600_000;
+
+const retentionSchema = z.strictObject({
+  /** For how long entries are kept of which `types` says nothing. */
+  keepDays: z.int().min(1).default(KEEP_DAYS),
+  /** The same for types that begin so: `{ "request.": 400 }`. The longest beginning counts. */
+  types: z.record(z.string().min(1), z.int().min(1)).default({}),
+});
+
+export type RetentionPolicy = z.infer<typeof retentionSchema>;
+
+/** The policy in a ledger's folder, undefined where there is none. Throws `request.invalid` when it cannot be used. */
+export function readRetention(dir: string): RetentionPolicy | undefined {
+  const path = join(dir, RETENTION_FILE);
+  try {
+    const found = readJsonFile(path);
+    return found === undefined ? undefined : retentionSchema.parse(found);
+  } catch (cause) {
+    const reason = cause instanceof z.ZodError ? z.prettifyError(cause) : 'it is not JSON';
+    throw new KinError('request.invalid', `${path}: ${reason}`, { cause, details: { path } });
+  }
+}
+
+/** How long an entry of a type is kept, in milliseconds. */
+export function keepMs({ keepDays, types }: RetentionPolicy, type: string): number {
+  const [prefix] = Object.keys(types)
+    .filter((each) => type.startsWith(each))
+    .toSorted((a, b) => b.length - a.length);
+  return (prefix === undefined ? keepDays : types[prefix]!) * DAY_MS;
+}
