@@ -72,7 +72,7 @@ async function changeHold(
 }
 
 /** The whole status for people. */
-export function renderLedgerStatus(
+function renderLedgerStatus(
   { vkey, size, signedSize, witnessed, retention, selfCheck }: LedgerStatus,
   { paint, time, now }: { readonly paint: Paint; readonly time: PrintTime; readonly now: number },
 ): string {

@@ -4,7 +4,7 @@ import { type Clock, toIso } from '../base/clock.ts';
 import { writeDurably } from '../base/durable-file.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import { type SignedCheckpoint } from './ledger-directory.ts';
+import type { SignedCheckpoint } from './ledger-directory.ts';
 import { tamperedFile } from './ledger-fault.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { readPolicyFile } from './policy-file.ts';
