@@ -96,7 +96,8 @@ class LedgerThread {
 
   #levels(): Levels {
     const { store, nodes, sequencer } = this.#ledger;
-    const { first, size, bytes, recovered } = store;
+    const { size, bytes, recovered } = store;
+    const first = this.#ledger.first();
     const { note, timeS } = this.#ledger.signed();
     const signed = note === this.#toldNote ? undefined : { note, ...(timeS === undefined ? {} : { timeS }) };
     this.#toldNote = note;
