@@ -11,7 +11,8 @@ import {
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { z } from 'zod';
 import { digestOf } from '../base/digest.ts';
-import { describeError, KinError, toProblem } from '../base/errors.ts';
+import { describeError, KinError } from '../base/errors.ts';
+import { toProblem } from '../base/problem.ts';
 import { newId } from '../base/ids.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Redacted } from '../base/redacted.ts';

@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { describeError, KinError, toProblem } from '../base/errors.ts';
+import { describeError, KinError } from '../base/errors.ts';
+import { toProblem } from '../base/problem.ts';
 import type { Paint } from './paint.ts';
 
 /** Exit code of a bug in Kintsugi (EX_SOFTWARE of sysexits.h). */

@@ -1,9 +1,10 @@
 import type { Command } from 'commander';
+import { printDuration } from '../base/duration.ts';
 import { socketClient } from '../base/socket-http.ts';
 import type { LedgerStatus } from '../ledger/ledger-status.ts';
 import type { LegalHold } from '../ledger/retention/legal-holds.ts';
 import type { Binder, Invocation } from './invocation.ts';
-import { epochMsOf, printDuration, type PrintTime } from './moment.ts';
+import { epochMsOf, type PrintTime } from './moment.ts';
 import type { Paint } from './paint.ts';
 import { renderRows } from './table.ts';
 

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ErrorCode, KinError, toProblem } from '../base/errors.ts';
+import { type ErrorCode, KinError } from '../base/errors.ts';
+import { toProblem } from '../base/problem.ts';
 
 /**
  * The answer to one client. Knows whether its head was sent, ends the connection where it must not be used again, and

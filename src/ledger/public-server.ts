@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
-import { describeError, KinError, toProblem } from '../base/errors.ts';
+import { describeError, KinError } from '../base/errors.ts';
+import { toProblem } from '../base/problem.ts';
 import type { Log } from '../base/log.ts';
 
 /** Whoever needs longer to send a request is cut off. */

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Clock, toIso } from '../base/clock.ts';
-import { describeError, isFault, KinError, toProblem } from '../base/errors.ts';
+import { describeError, isFault, KinError } from '../base/errors.ts';
+import { toProblem } from '../base/problem.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';

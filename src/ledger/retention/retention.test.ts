@@ -19,6 +19,7 @@ import type { LedgerEvent } from '../entry.ts';
 import { entryOf } from '../event-form.ts';
 import { type LedgerDirectory, openLedgerDirectory } from '../ledger-directory.ts';
 import { exportLog } from '../log-export.ts';
+import { RecordCheck } from '../record-check.ts';
 import { indexOfEvent, receiptOf } from '../receipt.ts';
 import { sendPublicFile } from '../public-files.ts';
 import { startPublicServer } from '../public-server.ts';
@@ -307,4 +308,67 @@ test('cut off at any step, a pruning is finished or never was', async () => {
   ledger = await open();
   expect(firsts()[0]).toBe(first);
   expect(await verifyLedger(dir, { clock })).toMatchObject({ kind: 'intact', pruned: { before: first } });
+});
+
+test('each tenant goes on with its own numbers after a pruning, also one of whom nothing is left', async () => {
+  // Written by the form that numbers them; two tenants take turns, a third has spoken only at the beginning.
+  await write('request.served', 6000, 6001, { tenant: 'gone' });
+  for (let n = 0; n < 3 * PER_DAY; n += 100)
+    await write('request.served', 7000 + n, 7100 + n, { tenant: n % 200 ? 'shop' : 'bank' });
+  const of = (entry: Buffer) => JSON.parse(entry.toString()) as { tenant?: string; tseq?: number };
+  const numbers = async (tenant: string) => {
+    const last = (await ledger.store.read(ledger.store.size - 1, 1)).map(of)[0];
+    expect(last?.tenant).toBe(tenant);
+    return last?.tseq;
+  };
+  nowMs = BORN_MS + SIX_YEARS_MS + 60 * DAY_MS;
+  await ledger.sign();
+  const before = firsts().length;
+  await prune();
+  expect(firsts().length).toBeLessThan(before);
+  expect(firsts()).toHaveLength(1);
+  await ledger.close();
+  ledger = await open();
+  await write('request.served', 20_000, 20_001, { tenant: 'gone' });
+  expect(await numbers('gone')).toBe(2);
+  await write('request.served', 20_001, 20_002, { tenant: 'shop' });
+  expect(await numbers('shop')).toBeGreaterThan(PER_DAY);
+  await ledger.sign();
+  expect(await verifyLedger(dir, { clock })).toMatchObject({ kind: 'intact' });
+  const { source, keys } = await openSnapshot(dir, { clock });
+  const record = new RecordCheck();
+  const faults: unknown[] = [];
+  const onEntry = (entry: Uint8Array, index: number) => void faults.push(record.add(entry, leafHash(entry), index));
+  await verifyLog({ source, policy: policyOfKey(keys[0]), onEntry });
+  expect(faults.filter((fault) => fault !== undefined)).toEqual([]);
+});
+
+test('segments that end within one tile are pruned one after the other', async () => {
+  // About four entries a segment: many prunings fall into one tile.
+  const pad = 'x'.repeat(30_000);
+  nowMs = BORN_MS + 20 * DAY_MS;
+  for (let n = 0; n < 40; n += 1)
+    await ledger.sequencer.append([entryOf({ ...event('move.applied', 30_000 + n), data: { pad } })]);
+  await ledger.sign();
+  const borders = firsts().filter((first) => first > 2 * PER_DAY);
+  expect(borders.length).toBeGreaterThan(5);
+  for (const first of borders.slice(0, -1)) {
+    await ledger.prune(first, nowMs);
+    const root = ledger.nodes.tree.root();
+    await ledger.close();
+    ledger = await open();
+    expect(ledger.first()).toBe(first);
+    expect(ledger.nodes.tree.root()).toEqual(root);
+  }
+});
+
+test('a hold on a data subject keeps what its tenant has', async () => {
+  nowMs = BORN_MS + SIX_YEARS_MS + 20 * DAY_MS;
+  const subjectHolds = () => [{ tenant: 'clinic' }];
+  const pruner = new Pruner({ dir, ledger, clock, log, subjectHolds, signal: ending.signal });
+  const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
+  await pruner.step();
+  stop();
+  expect(ledger.first()).toBeGreaterThan(0);
+  expect(ledger.first()).toBeLessThanOrEqual(PER_DAY);
 });
