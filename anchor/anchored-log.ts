@@ -29,7 +29,12 @@ export interface AnchoredLog {
 export async function openLog(word: string, trust: TrustOptions, clock: Clock): Promise<AnchoredLog> {
   const policy = requiredPolicy(trust);
   const target = logTarget(word, clock);
-  if (target.kind === 'receipt') throw new KinError('usage.invalid', 'a receipt is not a log');
+  if (target.kind === 'receipt' || target.kind === 'tenant') {
+    throw new KinError(
+      'usage.invalid',
+      `${word} is a ${target.kind === 'receipt' ? 'receipt' : "tenant's record"}, not a log`,
+    );
+  }
   const source = target.kind === 'log' ? target.source : (await openSnapshot(target.dir, { clock })).source;
   const note = await readCheckpointNote(source).catch((error: unknown) => {
     throw faultOfLog(error);
