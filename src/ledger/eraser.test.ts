@@ -325,7 +325,7 @@ describe('what was erased', () => {
         const text = decipher.update(payload.subarray(12, -16), undefined, 'utf8') + decipher.final('utf8');
         return (JSON.parse(text) as { name: string }).name;
       } catch {
-        continue;
+        // Another key: the next one is tried.
       }
     }
     return undefined;
