@@ -106,3 +106,18 @@ test('an entry is about one tenant only, and never too long for the ledger', asy
     ['shop', 1],
   ]);
 });
+
+test('a replica that only watches remembers the newest turns, and goes on with them when it leads', async () => {
+  const held = await holdLease(database);
+  let leads = false;
+  const lease = { ...held, current: () => (leads ? held.current() : undefined) };
+  const record = new TurnRecord({ database, lease, record: createRecord(systemClock, systemRandom) });
+  for (let at = 0; at < 1_000; at += 1) record.take([turn('c1', at % 2 === 0 ? 'satisfied' : 'not-satisfied', at)]);
+  await record.flush(1_000);
+  expect(await told()).toEqual([]);
+  leads = true;
+  await record.flush(1_000);
+  const lines = await told();
+  expect(lines).toHaveLength(100);
+  expect(lines.at(-1)).toBe('controls.turned clinic c1 not-satisfied 999');
+});

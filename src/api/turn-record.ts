@@ -10,6 +10,8 @@ import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 const UNKNOWN_MS = 60_000;
 /** Turns in one entry of the ledger; it stays far below the longest that an entry may be. */
 const ENTRY_TURNS_MAX = 200;
+/** Turns of one control that a replica remembers while it only watches. */
+const WATCHED_TURNS_MAX = 100;
 /** Turns in one transaction. */
 const FLUSH_TURNS_MAX = 5_000;
 
@@ -38,7 +40,12 @@ export class TurnRecord {
   }
 
   take(turns: readonly Turn[]): void {
-    for (const turn of turns) this.#pending.set(keyOf(turn), [...(this.#pending.get(keyOf(turn)) ?? []), turn]);
+    // Who only watches keeps the newest: the leader heard the others, and writes them.
+    const kept = this.#options.lease.current() === undefined ? WATCHED_TURNS_MAX - 1 : Number.MAX_SAFE_INTEGER;
+    for (const turn of turns) {
+      const before = this.#pending.get(keyOf(turn)) ?? [];
+      this.#pending.set(keyOf(turn), [...before.slice(-kept), turn]);
+    }
   }
 
   /** Writes what is due. To be called again and again; rejects when nothing could be written, and loses nothing then. */

@@ -1,4 +1,5 @@
 import { Option, type Command } from 'commander';
+import { assert } from '../base/assert.ts';
 import { fromIso, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { PRODUCT } from '../base/product.ts';
@@ -113,7 +114,9 @@ async function receiptsFor(
 ): Promise<Evidence['receipts']> {
   const receipts = new Map<string, string>();
   for (const id of new Set([...controls, ...incidents].flatMap(({ entries }) => entries))) {
-    receipts.set(id, await untilReceipt(invocation, source, indices.get(id) ?? 0));
+    const index = indices.get(id);
+    assert(index !== undefined, 'the dossier names entries that were read');
+    receipts.set(id, await untilReceipt(invocation, source, index));
   }
   return receipts;
 }

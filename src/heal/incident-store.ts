@@ -76,6 +76,7 @@ export async function openIncident(
     .executeTakeFirst();
   if (inserted) {
     await record(tx, 'incident.opened', inserted.id, {
+      detectedAt,
       cause: diagnosis.cause,
       subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
       summary: diagnosis.summary,
