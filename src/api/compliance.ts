@@ -7,6 +7,7 @@ import type { Declared } from '../drivers/declared.ts';
 import type { Collector } from '../observe/collector.ts';
 import { type CollectorListener, CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Fact } from '../observe/fact.ts';
+import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
@@ -54,7 +55,9 @@ export class Compliance implements CollectorListener {
 
   /** Takes what is declared now; cheap when nothing of it changed. */
   declare({ tenants, profiles, exceptions }: Pick<Declared, 'tenants' | 'profiles' | 'exceptions'>): void {
-    const digest = JSON.stringify([tenants.map((each) => [termsOf(each), each.spec.contract]), profiles, exceptions]);
+    // Those that come with Kintsugi never change while it runs, and they are long.
+    const own = profiles.filter((each) => !builtinProfiles().includes(each));
+    const digest = JSON.stringify([tenants.map((each) => [termsOf(each), each.spec.contract]), own, exceptions]);
     if (digest === this.#declared) return;
     this.#declared = digest;
     const deviations = exceptions.map(({ metadata, spec: { expires, ...spec } }) => {
