@@ -1,7 +1,7 @@
 import { strictEqual } from 'node:assert';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { seededRandom, systemRandom } from '../../src/base/random.ts';
 import { listSegments } from '../../src/ledger/segment-file.ts';
@@ -16,6 +16,8 @@ const SAMPLES = 60;
 let stack: Stack;
 let vkey: string;
 let copy: string;
+/** A bundle of evidence of a tenant, made while the stack ran. */
+let bundle: string;
 
 beforeAll(async () => {
   stack = await Stack.create();
@@ -25,12 +27,16 @@ beforeAll(async () => {
   const { out } = await stack.cli('ledger', 'key');
   vkey = out.trim();
   await load.stop();
+  bundle = join(mkdtempSync(join(tmpdir(), 'kin-b-')), 'evidence');
+  const report = await stack.cli('report', '--tenant', 'clinic-de', '--framework', 'gdpr', '-o', bundle);
+  strictEqual(report.code, 0, report.err);
   strictEqual(await stack.stop(), 0);
   cpSync(stack.state.ledger, copy, { recursive: true });
 }, 240_000);
 
 afterAll(async () => {
   rmSync(copy, { recursive: true, force: true });
+  if (bundle) rmSync(dirname(bundle), { recursive: true, force: true });
   await stack.close();
 }, 150_000);
 
@@ -101,3 +107,15 @@ test(
   },
   TEST_MS,
 );
+
+test('evidence that was taken away is sound without the stack, and is not when a result in it was changed', async () => {
+  const verify = () => kintsugi('evidence', 'verify', bundle, '--public-key', vkey, '--json');
+  const { code, out } = await verify();
+  expect(code, out).toBe(0);
+  expect(JSON.parse(out)).toMatchObject({ kind: 'sound', tenant: 'clinic-de', framework: 'gdpr', isCompared: true });
+  const dossier = join(bundle, 'dossier.json');
+  const text = readFileSync(dossier, 'utf8');
+  expect(text).not.toContain('hospital-us');
+  writeFileSync(dossier, text.replace('"status": "', '"status": "not '));
+  expect(await verify()).toMatchObject({ code: 2 });
+});
