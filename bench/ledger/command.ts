@@ -1,6 +1,7 @@
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { toIso } from '../../src/base/clock.ts';
+import { assert } from '../../src/base/assert.ts';
 import { KinError } from '../../src/base/errors.ts';
 import type { DatabaseConnection } from '../../src/store/database.ts';
 import { startThrowawayPostgres } from '../../src/store/throwaway-postgres.ts';
@@ -8,8 +9,19 @@ import type { Bench } from '../bench.ts';
 import { readMachine } from '../recovery/machine.ts';
 import { type Spread, spreadOf } from '../recovery/statistics.ts';
 import type { Contestant } from './contestant.ts';
-import { ledgerInProcess, ledgerOverSocket, nothingKept, verificationSpeed } from './kintsugi.ts';
-import { batchedTable, singleRows } from './postgresql.ts';
+import {
+  ledgerInProcess,
+  ledgerOverSocket,
+  nothingKept,
+  OURS,
+  OURS_IN_DATABASE,
+  OURS_OVER_SOCKET,
+  OURS_SEALED,
+  OURS_WITH_PAYLOADS,
+  sealedLedger,
+  verificationSpeed,
+} from './kintsugi.ts';
+import { BATCHES, batchedTable, CHAIN, ROWS, singleRows } from './postgresql.ts';
 import { type ContestantReport, contestantReport, type LedgerReport, ratioOf, renderLedger } from './report.ts';
 import { entryOf, runTrial, type Trial } from './trial.ts';
 
@@ -75,27 +87,42 @@ function contestantsOn(connection: DatabaseConnection): Contestant[] {
     ledgerInProcess(4096, { connection }),
     ledgerInProcess(4096, { payloadBytes: PAYLOAD_BYTES }),
     ledgerOverSocket(4096),
+    sealedLedger(4096),
+    singleRows(connection, 'chained', 4096),
     ledgerInProcess(512),
+    sealedLedger(512),
     ledgerInProcess(64),
     singleRows(connection, 'audit', 64),
     singleRows(connection, 'chained', 64),
+    sealedLedger(64),
     ledgerInProcess(1),
     singleRows(connection, 'audit', 1),
+    sealedLedger(1),
   ];
 }
 
+/** Who is compared with whom, by name and by how many are in flight. */
+const PAIRS: readonly [of: string, ofInFlight: number, to: string, toInFlight: number][] = [
+  [OURS, 4096, BATCHES, 4096],
+  [OURS_IN_DATABASE, 4096, BATCHES, 4096],
+  [OURS_WITH_PAYLOADS, 4096, BATCHES, 4096],
+  [OURS_OVER_SOCKET, 4096, BATCHES, 4096],
+  [OURS_SEALED, 4096, BATCHES, 4096],
+  [OURS, 64, ROWS, 64],
+  [OURS, 4096, CHAIN, 4096],
+  [OURS, 64, CHAIN, 64],
+  [OURS, 1, ROWS, 1],
+];
+
 function ratiosOf(contestants: readonly ContestantReport[]) {
-  const [, ours, batches, database, payloads, socket, , ours64, rows64, chain64, ours1, rows1] = contestants;
-  const pairs = [
-    [ours, batches],
-    [database, batches],
-    [payloads, batches],
-    [socket, batches],
-    [ours64, rows64],
-    [ours64, chain64],
-    [ours1, rows1],
-  ] as const;
-  return pairs.flatMap(([of, to]) => (of && to ? [ratioOf(of, to)] : []));
+  const find = (name: string, inFlight: number) => {
+    return contestants.find((each) => each.name === name && each.inFlight === inFlight);
+  };
+  return PAIRS.map(([of, ofInFlight, to, toInFlight]) => {
+    const [ours, theirs] = [find(of, ofInFlight), find(to, toInFlight)];
+    assert(ours && theirs, 'each of a pair takes part');
+    return ratioOf(ours, theirs);
+  });
 }
 
 /** What an append costs the thread that makes the entry, besides making it. */

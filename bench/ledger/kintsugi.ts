@@ -6,20 +6,30 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { systemClock } from '../../src/base/clock.ts';
+import { createLog } from '../../src/base/log.ts';
 import { ledgerClient } from '../../src/ledger/client.ts';
-import type { LedgerEvent } from '../../src/ledger/entry.ts';
+import { Custody } from '../../src/ledger/custody.ts';
+import type { LedgerEvent, NewEvent, PersonalPart } from '../../src/ledger/entry.ts';
 import { openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
 import { threadedLedger } from '../../src/ledger/threaded-ledger.ts';
 import { verifyLedger } from '../../src/ledger/verify.ts';
 import { type DatabaseConnection, openDatabase } from '../../src/store/database.ts';
 import { migrate } from '../../src/store/migrate.ts';
+import { localKeyProvider } from '../../src/vault/local-key-provider.ts';
 import { batched, type Contestant } from './contestant.ts';
+import { entryOf } from './trial.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../test/fixtures/ledger-process.ts');
 const CHECKPOINT_MS = 1000;
 const EVENTS_PER_REQUEST = 400;
 /** Several gateways send at a time. */
 const REQUESTS_AT_ONCE = 8;
+
+export const OURS = 'kintsugi';
+export const OURS_IN_DATABASE = 'kintsugi in PostgreSQL';
+export const OURS_WITH_PAYLOADS = 'kintsugi with payloads';
+export const OURS_OVER_SOCKET = 'kintsugi over its socket';
+export const OURS_SEALED = 'kintsugi, sealed';
 
 export interface LedgerVariant {
   /** Bytes of sealed personal data beside each entry. */
@@ -32,7 +42,7 @@ export interface LedgerVariant {
 export function ledgerInProcess(inFlight: number, { payloadBytes, connection }: LedgerVariant = {}): Contestant {
   const payloads = payloadBytes === undefined ? undefined : [randomBytes(payloadBytes)];
   return {
-    name: `kintsugi${connection ? ' in PostgreSQL' : ''}${payloads ? ' with payloads' : ''}`,
+    name: connection ? OURS_IN_DATABASE : payloads ? OURS_WITH_PAYLOADS : OURS,
     inFlight,
     async open() {
       const root = await mkdtemp(join(tmpdir(), 'kin-bench-'));
@@ -53,6 +63,69 @@ export function ledgerInProcess(inFlight: number, { payloadBytes, connection }: 
         },
       };
     },
+  };
+}
+
+/** People whose data are sealed, each under a key of their own. */
+const PEOPLE = 1000;
+
+/**
+ * As the process of a stack takes records of people: each has its actor's data sealed in the threads of the vault, beside
+ * the entry, under that person's key.
+ */
+export function sealedLedger(inFlight: number): Contestant {
+  return {
+    name: OURS_SEALED,
+    inFlight,
+    async open() {
+      const root = await mkdtemp(join(tmpdir(), 'kin-bench-'));
+      const ledger = await threadedLedger(join(root, 'ledger'), { clock: systemClock });
+      const provider = await localKeyProvider(join(root, 'kek'));
+      const log = createLog('bench', 'error');
+      const custody = await Custody.open(ledger, {
+        vault: { dir: join(root, 'vault'), provider },
+        clock: systemClock,
+        log,
+      });
+      const stop = systemClock.every(CHECKPOINT_MS, () => ledger.sign());
+      const send = async (events: readonly NewEvent[]) => {
+        await ledger.sequencer.append(await custody.entriesOf(events));
+      };
+      const append = batched(
+        Array.from({ length: REQUESTS_AT_ONCE }, () => send),
+        EVENTS_PER_REQUEST,
+      );
+      const event = eventOf(entryOf('evt_template'));
+      let count = 0;
+      return {
+        append: (id) => {
+          count += 1;
+          return append({ ...event, id, personal: [personOf(count)] });
+        },
+        bytesPerEntry: async () => ledger.store.bytes / ledger.store.size,
+        async close() {
+          stop();
+          await custody.close();
+          await ledger.close();
+          await rm(root, { recursive: true, force: true });
+        },
+      };
+    },
+  };
+}
+
+/** The event of an entry: the version is given to it by the ledger. */
+function eventOf(entry: string): LedgerEvent {
+  const { v: _, ...event } = JSON.parse(entry) as LedgerEvent & { readonly v: number };
+  return event;
+}
+
+function personOf(count: number): PersonalPart {
+  const subject = `patient-${count % PEOPLE}`;
+  return {
+    role: 'actor',
+    subject,
+    data: { user: subject, address: '203.0.113.77', agent: 'Mozilla/5.0 (X11; Linux)' },
   };
 }
 
@@ -97,7 +170,7 @@ export function nothingKept(inFlight: number): Contestant {
 /** Ours as it runs in a stack: a process of its own behind a Unix socket, as a database is. */
 export function ledgerOverSocket(inFlight: number): Contestant {
   return {
-    name: 'kintsugi over its socket',
+    name: OURS_OVER_SOCKET,
     inFlight,
     async open() {
       const root = await mkdtemp(join(tmpdir(), 'kin-bench-'));
@@ -113,7 +186,7 @@ export function ledgerOverSocket(inFlight: number): Contestant {
       const senders = Array.from({ length: REQUESTS_AT_ONCE }, () => send);
       const append = batched(senders, EVENTS_PER_REQUEST);
       return {
-        append: (_, entry) => append(JSON.parse(entry) as LedgerEvent),
+        append: (_, entry) => append(eventOf(entry)),
         bytesPerEntry: async () => undefined,
         async close() {
           await client.close();

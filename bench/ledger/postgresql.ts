@@ -12,7 +12,7 @@ create table if not exists audit (
 truncate audit`;
 
 /** The usual tamper-evident table: each row holds the hash over the one before it, so rows are written one by one. */
-const CHAIN = `
+const CHAINED_TABLE = `
 create table if not exists chained (
   seq bigserial primary key,
   id text not null,
@@ -29,6 +29,10 @@ begin
 end $$;
 create or replace trigger chain before insert on chained for each row execute function chain();
 truncate chained`;
+
+export const BATCHES = 'PostgreSQL table, batches';
+export const ROWS = 'PostgreSQL table, row by row';
+export const CHAIN = 'PostgreSQL table, hash chain by trigger';
 
 const BATCH_MOST = 1000;
 
@@ -50,7 +54,7 @@ async function bytesPerRow(pool: pg.Pool, table: 'audit' | 'chained'): Promise<n
 /** An audit table into which batches are inserted, over two connections. */
 export function batchedTable(connection: DatabaseConnection, inFlight: number): Contestant {
   return {
-    name: 'PostgreSQL table, batches',
+    name: BATCHES,
     inFlight,
     async open() {
       const pool = poolOf(connection, 2);
@@ -73,11 +77,11 @@ export function batchedTable(connection: DatabaseConnection, inFlight: number): 
 /** A table into which each record is inserted and committed by itself, over 32 connections. */
 export function singleRows(connection: DatabaseConnection, table: 'audit' | 'chained', inFlight: number): Contestant {
   return {
-    name: table === 'audit' ? 'PostgreSQL table, row by row' : 'PostgreSQL table, hash chain by trigger',
+    name: table === 'audit' ? ROWS : CHAIN,
     inFlight,
     async open() {
       const pool = poolOf(connection, Math.min(32, inFlight));
-      await pool.query(table === 'audit' ? TABLE : CHAIN);
+      await pool.query(table === 'audit' ? TABLE : CHAINED_TABLE);
       const text = `insert into ${table} (id, body) values ($1, $2)`;
       return {
         append: async (id, body) => void (await pool.query({ name: table, text, values: [id, body] })),

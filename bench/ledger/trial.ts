@@ -14,16 +14,17 @@ export interface Trial {
 /** Latencies kept of each caller: all would cost more than the appends. */
 const SAMPLED_EACH = 8;
 
-/** A record of 300 bytes as a gateway writes it. */
+/** A record of 300 bytes as a gateway writes it: of a tenant, so that ours ties it to the one before. */
 export function entryOf(id: string): string {
   const event = {
+    v: 2,
+    tenant: 'clinic-de',
     id,
     at: '2026-01-02T03:04:05.678Z',
     type: 'request.served',
     class: 6003,
     actor: { kind: 'tenant', name: 'clinic-de' },
     subject: 'Workload/records',
-    tenant: 'clinic-de',
     data: { route: 'GET /v1/patients/{id}/records', status: 200, ms: 12, pad: '' },
   };
   const missing = 300 - JSON.stringify(event).length;

@@ -47,13 +47,18 @@ export function readEntries(chunk: Buffer, used: number): NewEntry[] {
     const bytesAt = idAt + chunk.readUInt32LE(at);
     let end = bytesAt + chunk.readUInt32LE(at + 4);
     const entry = { id: chunk.toString('utf8', idAt, bytesAt), bytes: chunk.subarray(bytesAt, end) };
+    if (idAt === at + FIXED_BYTES) {
+      entries.push(entry);
+      at = end;
+      continue;
+    }
     const payloads: Buffer[] = [];
     for (let lengthAt = at + FIXED_BYTES; lengthAt < idAt; lengthAt += LENGTH_BYTES) {
       const length = chunk.readUInt32LE(lengthAt);
       payloads.push(chunk.subarray(end, end + length));
       end += length;
     }
-    entries.push(payloads.length === 0 ? entry : { ...entry, payloads });
+    entries.push({ ...entry, payloads });
     at = end;
   }
   assert(at === used, 'a chunk ends with an entry');

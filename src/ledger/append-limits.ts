@@ -31,6 +31,8 @@ export function refusalOf(entries: readonly EntryToStore[], backlog: Backlog): K
 }
 
 function refusalOfEntry({ bytes, payloads }: EntryToStore): KinError | undefined {
+  // Whose entry it is matters for the few that are nearly too long, and costs as much as all else here.
+  if (!payloads && bytes.length + LINK_BYTES_MAX <= LIMITS.ledgerEntryBytes) return undefined;
   const length = bytes.length + (tenantOf(bytes) === undefined ? 0 : LINK_BYTES_MAX);
   if (length <= LIMITS.ledgerEntryBytes && !payloads) return undefined;
   const payloadBytes = (payloads ?? []).reduce((sum, { length }) => sum + length, 0);

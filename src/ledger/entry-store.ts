@@ -1,7 +1,7 @@
 /** What is appended: the bytes that are hashed, and what belongs to them and can be erased. */
 export interface EntryToStore {
   /** 1 to 65,535 bytes, not ending in a zero (JSON never does). */
-  readonly bytes: Uint8Array;
+  readonly bytes: Buffer;
   /** Sealed personal data, in the order in which the entry lists them; together at most 32 KiB, at most 16. */
   readonly payloads?: readonly Uint8Array[];
 }

@@ -184,7 +184,7 @@ export class Sequencer implements Appender {
     return group.map(({ entry }, n) => {
       const tenant = tenantOf(entry.bytes);
       if (tenant === undefined) return entry;
-      const bytes = this.#chains.link(entry.bytes, tenant, leaves.subarray(n * HASH_BYTES));
+      const bytes = this.#chains.link(entry.bytes, tenant, leaves, n * HASH_BYTES);
       return entry.payloads ? { bytes, payloads: entry.payloads } : { bytes };
     });
   }

@@ -4,14 +4,15 @@ import { HASH_BYTES, leafHashInto } from './tlog/merkle-tree.ts';
 export const LINK_BYTES_MAX = 96;
 
 const VERSION = '{"v":2,';
-const TENANT_PREFIX = `${VERSION}"tenant":"`;
-const T = 't'.charCodeAt(0);
+const TENANT_PREFIX = Buffer.from(`${VERSION}"tenant":"`);
+const QUOTE = '"'.charCodeAt(0);
 const PREFIX_BYTES_MAX = 512;
 const LINKED = /^\{"v":2,"tenant":"([^"\\]+)",(?:"tseq":(\d{1,16}),"tprev":(?:null|"([A-Za-z0-9+/]{43}=)"),)?/;
 
 interface Head {
   readonly seq: number;
-  readonly leaf: Buffer;
+  /** Its leaf hash in base64, as the next entry names it. */
+  readonly leaf: string;
 }
 
 /** By tenant, the number and the leaf hash in base64 of its newest entry. */
@@ -26,12 +27,16 @@ interface Link {
 }
 
 /** Whose record the entry of this process, not tied yet, is part of; undefined for nobody's. */
-export function tenantOf(entry: Uint8Array): string | undefined {
-  if (entry[TENANT_PREFIX.indexOf('t')] !== T) return undefined;
-  const prefix = Buffer.from(entry.buffer, entry.byteOffset, Math.min(entry.length, PREFIX_BYTES_MAX));
-  if (prefix.toString('latin1', 0, TENANT_PREFIX.length) !== TENANT_PREFIX) return undefined;
-  const end = prefix.indexOf('"', TENANT_PREFIX.length);
-  return end < 0 ? undefined : prefix.toString('latin1', TENANT_PREFIX.length, end);
+export function tenantOf(entry: Buffer): string | undefined {
+  if (!startsWithTenant(entry)) return undefined;
+  const end = entry.indexOf(QUOTE, TENANT_PREFIX.length);
+  return end < 0 || end > PREFIX_BYTES_MAX ? undefined : entry.toString('latin1', TENANT_PREFIX.length, end);
+}
+
+/** Byte by byte: each entry is asked, and anything else would make an object of its own to look at. */
+function startsWithTenant(entry: Buffer): boolean {
+  for (let at = 0; at < TENANT_PREFIX.length; at += 1) if (entry[at] !== TENANT_PREFIX[at]) return false;
+  return true;
 }
 
 /**
@@ -69,19 +74,19 @@ export class TenantChains {
     this.#before.clear();
   }
 
-  /** The bytes of the next entry of a tenant. `leaf` is where its hash is written. */
-  link(bytes: Uint8Array, tenant: string, leaf: Buffer): Buffer {
+  /** The bytes of the next entry of a tenant, whose hash is written to `leaf` from `leafAt` on. */
+  link(bytes: Buffer, tenant: string, leaf: Buffer, leafAt: number): Buffer {
     const head = this.#heads.get(tenant);
     const seq = (head?.seq ?? 0) + 1;
-    const link = `"tseq":${seq},"tprev":${head ? `"${head.leaf.toString('base64')}"` : 'null'},`;
-    const at = VERSION.length + `"tenant":"${tenant}",`.length;
+    const link = `"tseq":${seq},"tprev":${head ? `"${head.leaf}"` : 'null'},`;
+    const at = TENANT_PREFIX.length + tenant.length + '",'.length;
     const linked = Buffer.allocUnsafe(bytes.length + link.length);
-    linked.set(bytes.subarray(0, at));
+    bytes.copy(linked, 0, 0, at);
     linked.write(link, at, 'latin1');
-    linked.set(bytes.subarray(at), at + link.length);
-    leafHashInto(linked, leaf, 0);
+    bytes.copy(linked, at + link.length, at);
+    leafHashInto(linked, leaf, leafAt);
     if (!this.#before.has(tenant)) this.#before.set(tenant, head);
-    this.#heads.set(tenant, { seq, leaf: Buffer.from(leaf.subarray(0, HASH_BYTES)) });
+    this.#heads.set(tenant, { seq, leaf: leaf.toString('base64', leafAt, leafAt + HASH_BYTES) });
     return linked;
   }
 
@@ -95,23 +100,23 @@ export class TenantChains {
     if (link === 'broken') return 'it has not its place among the entries of its tenant';
     const { tenant, seq, prev } = link;
     const head = this.#heads.get(tenant);
-    this.#heads.set(tenant, { seq, leaf: Buffer.from(leaf) });
+    this.#heads.set(tenant, { seq, leaf: Buffer.from(leaf).toString('base64') });
     if (!head)
       return seq === 1 || isStart ? undefined : `it is number ${seq} of ${tenant}, and those before are missing`;
     if (seq !== head.seq + 1) return `it is number ${seq} of ${tenant} and follows number ${head.seq}`;
-    return prev === head.leaf.toString('base64') ? undefined : `it does not continue the entry before it of ${tenant}`;
+    return prev === head.leaf ? undefined : `it does not continue the entry before it of ${tenant}`;
   }
 
   /** What is needed to go on from here in another run. */
   heads(): ChainHeads {
-    const heads = [...this.#heads].map(([tenant, { seq, leaf }]) => [tenant, [seq, leaf.toString('base64')]] as const);
+    const heads = [...this.#heads].map(([tenant, { seq, leaf }]) => [tenant, [seq, leaf]] as const);
     return Object.fromEntries(heads);
   }
 
   /** Goes on from what `heads` gave. */
   resume(heads: ChainHeads): void {
     for (const [tenant, [seq, leaf]] of Object.entries(heads)) {
-      this.#heads.set(tenant, { seq, leaf: Buffer.from(leaf, 'base64') });
+      this.#heads.set(tenant, { seq, leaf });
     }
   }
 
