@@ -29,6 +29,7 @@ import {
   tlsListenersOf,
 } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
+import { httpInstances, trialInstances } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -47,9 +48,11 @@ import { recreate, reenable, reroute, resize } from './heal/moves/write-setting.
 import type { LedgerClient } from './ledger/client.ts';
 import type { Collector } from './observe/collector.ts';
 import { execProbe } from './observe/exec-probe.ts';
+import { apiIsolation } from './observe/facts/api-isolation.ts';
 import { auditCanary } from './observe/facts/audit-canary.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
+import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
@@ -135,11 +138,14 @@ export function createCollectors(
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
   const doors = () => tenantDoors(world, ports);
+  const tenants = () => world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, regions: spec.regions }));
   return [
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),
     defaultAccounts({ places, clock }),
     databaseClocks({ places, clock }),
+    instanceClocks({ instances: () => httpInstances(world), clock }),
+    apiIsolation({ instances: () => trialInstances(world), tenants, clock, random }),
     auditCanary({ doors, canaryToken: canary.token, ledger, clock, random }),
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
     gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),

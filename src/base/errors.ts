@@ -352,6 +352,13 @@ export const CATALOGUE = {
     status: 500,
     exit: 1,
   },
+  'drill.left': {
+    title: 'a fault of a drill is still there',
+    remedy: 'Look at what the message names and run any drill again: what is left is taken back before it begins.',
+    retry: 'after-backoff',
+    status: 500,
+    exit: 70,
+  },
   'gateway.malformed': {
     title: 'the request was not well formed',
     remedy: 'Send an origin-form path without dot segments, one Host header and one API key.',

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Binder, Invocation } from './invocation.ts';
-import { paintStatus, type ResultAnswer } from './posture.ts';
+import { paintStatus, type TenantResult } from './posture.ts';
 import { renderRows, renderTable } from './table.ts';
 
 /** What a control asks for, as its profile says it. */
@@ -32,7 +32,7 @@ interface ControlSpec {
 
 interface ControlAnswer {
   readonly control: ControlSpec;
-  readonly results: readonly (ResultAnswer & { readonly tenant: string })[];
+  readonly results: readonly TenantResult[];
 }
 
 export function declareControl(program: Command, binder: Binder): void {

@@ -1,3 +1,5 @@
+import type { ViolatedControl } from './drill-control-fault.ts';
+
 /** What a drill is done to. Incidents are matched with it, and its end is read off it. */
 export type DrillSubject =
   | {
@@ -33,7 +35,8 @@ export interface DrillOptions {
   readonly key?: string;
   readonly path?: string;
   readonly dependency?: string;
-  readonly timeout: number;
+  /** Seconds. */
+  readonly timeout?: number;
   readonly by?: string;
 }
 
@@ -51,7 +54,10 @@ export interface TenantTally {
 export interface DrillResult {
   readonly fault: string;
   readonly target: string;
-  /** `healed` and `restarted` are good; else that of the incident, `undetected`, `refused`, `timeout` or `interrupted`. */
+  /**
+   * Good are `healed`, `restarted`, and for a violation `detected`: found, taken back, and measured to be good again. Else
+   * that of the incident, `undetected`, `not restored`, `refused`, `timeout` or `interrupted`.
+   */
   readonly outcome: string;
   readonly incident: string | null;
   readonly startedAt: string;
@@ -61,11 +67,15 @@ export interface DrillResult {
   readonly replacedMs: number | null;
   readonly closedMs: number | null;
   readonly restartedMs: number | null;
-  /** Null when the ledger could not be read. */
+  /** Of a violation: when all that it violated was measured to be good again. */
+  readonly satisfiedMs: number | null;
+  /** What a violation violated; empty for other faults. */
+  readonly controls: readonly ViolatedControl[];
+  /** Null when the ledger could not be read, or was not asked. */
   readonly tenants: readonly TenantTally[] | null;
   readonly takenBack: boolean;
 }
 
 export function isGood({ outcome }: Pick<DrillResult, 'outcome'>): boolean {
-  return outcome === 'healed' || outcome === 'restarted';
+  return outcome === 'healed' || outcome === 'restarted' || outcome === 'detected';
 }

@@ -1,3 +1,4 @@
+import type { ViolatedControl } from './drill-control-fault.ts';
 import type { DrillResult } from './drill-fault.ts';
 import { printDuration } from '../base/duration.ts';
 import { type Paint, paintWord } from './paint.ts';
@@ -12,11 +13,28 @@ export function renderDrill(result: DrillResult, recorded: string | undefined, p
     ['  process back after', printDuration(result.restartedMs)],
     ['  healed and closed after', printDuration(result.closedMs)],
     ['  incident', result.incident ?? '-'],
-    ['  failed requests', failedText(result)],
+    ['  all good again after', printDuration(result.satisfiedMs)],
+    ...(result.controls.length > 0 ? [] : [['  failed requests', failedText(result)]]),
     ['  fault', result.takenBack ? 'taken back' : 'was over'],
     ['  on record as', recorded ?? 'nothing: control stayed away'],
   ].filter(([, value]) => value !== '-');
-  return `${result.fault} on ${result.target}: ${paintWord(paint, result.outcome)}\n${renderRows(rows)}`;
+  return `${result.fault} on ${result.target}: ${paintWord(paint, result.outcome)}\n${renderRows(rows)}${renderViolated(result.controls)}`;
+}
+
+/** One line a control and tenant, the first to be found first. */
+function renderViolated(controls: readonly ViolatedControl[]): string {
+  if (controls.length === 0) return '';
+  const rows = controls
+    .toSorted((a, b) => a.violatedMs - b.violatedMs)
+    .map(({ tenant, control, clause, turned, violatedMs, restoredMs, reason }) => [
+      `  ${tenant}`,
+      control,
+      `clause ${clause}`,
+      turned ? `not satisfied after ${printDuration(violatedMs)}` : `violated once more after ${printDuration(violatedMs)}`,
+      `good again after ${printDuration(restoredMs)}`,
+      reason,
+    ]);
+  return `controls\n${renderRows(rows)}`;
 }
 
 function failedText({ tenants }: DrillResult): string {

@@ -8,6 +8,7 @@ import { type AccessTally, tallyAccess } from './access-tally.ts';
 import type { IncidentSummary, InstanceStatus, Status } from './answers.ts';
 import type { DrillResult } from './drill-fault.ts';
 import type { Invocation } from './invocation.ts';
+import type { PostureAnswer, TenantResult } from './posture.ts';
 
 const ANSWER_MS = 2_000;
 const INCIDENTS_SEEN = 50;
@@ -38,6 +39,22 @@ export class DrillWorld {
     return (await tolerant(() => this.#invocation.ask<Answer>('GET', path, undefined, ANSWER_MS)))?.incidents;
   }
 
+  /** Every control of every tenant that lives under one. */
+  async posture(): Promise<readonly TenantResult[] | undefined> {
+    return await tolerant(async () => {
+      const ask = <T>(path: string) => this.#invocation.ask<T>('GET', path, undefined, ANSWER_MS);
+      const { rows } = await ask<PostureAnswer>('/v1/posture');
+      const tenants = [...new Set(rows.map(({ tenant }) => tenant))];
+      const answers = await Promise.all(
+        tenants.map(async (tenant) => {
+          const { results = [] } = await ask<PostureAnswer>(`/v1/posture/${encodeURIComponent(tenant)}`);
+          return results.map((result): TenantResult => ({ ...result, tenant }));
+        }),
+      );
+      return answers.flat();
+    });
+  }
+
   children(): Promise<readonly ChildStatus[] | undefined> {
     return tolerant(() => this.#invocation.keeper.list(this.#clock.deadline(ANSWER_MS)));
   }
@@ -47,7 +64,7 @@ export class DrillWorld {
   }
 
   /** Tells an instance to misbehave. Rejects with `drill.refused` when it has no ear for that. */
-  async order({ host, port, id }: InstanceStatus, fault: string, parameter: number): Promise<void> {
+  async order({ host, port, id }: Pick<InstanceStatus, 'id' | 'host' | 'port'>, fault: string, parameter: number): Promise<void> {
     const url = `http://${host}:${port}/_drill`;
     const body = JSON.stringify({ fault, parameter });
     const headers = { 'content-type': 'application/json' };

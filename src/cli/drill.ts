@@ -1,11 +1,13 @@
 import { Argument, type Command, InvalidArgumentError } from 'commander';
 import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
+import { performControlDrill, takeBackLeftover } from './drill-control.ts';
+import { CONTROL_FAULTS } from './drill-control-faults.ts';
 import type { DrillOptions, DrillResult, Fault } from './drill-fault.ts';
 import { isGood } from './drill-fault.ts';
-import { FAULTS } from './drill-faults.ts';
+import { FAULTS, type Preparation } from './drill-faults.ts';
 import { renderDrill } from './drill-report.ts';
-import { refuseWhenUnfit } from './drill-target.ts';
+import { refuse, refuseWhenUnfit } from './drill-target.ts';
 import { type Sighting, watchHealing } from './drill-watch.ts';
 import { DrillWorld } from './drill-world.ts';
 import { untilInterrupted } from './interruption.ts';
@@ -19,22 +21,32 @@ const RECORDS_MS = 1_000;
 /** How long control may be away before a drill is left off the record. */
 const RECORD_WITHIN_MS = 30_000;
 const RECORD_AGAIN_MS = 500;
+/** How long a healing, or a rhythm of collectors with what it takes to measure, may take where nobody says. */
+const HEALING_S = 90;
+const RHYTHM_S = 240;
 
 export function declareDrill(program: Command, binder: Binder): void {
-  const faults = Object.entries(FAULTS).map(([name, { about }]) => `  ${name.padEnd(18)} ${about}`);
+  const list = (faults: typeof FAULTS | typeof CONTROL_FAULTS) =>
+    Object.entries(faults)
+      .map(([name, { about }]) => `  ${name.padEnd(22)} ${about}`)
+      .join('\n');
   const command = program
     .command('drill')
-    .description('break something on purpose and measure the healing; exit code 0 when healed')
-    .addArgument(new Argument('<fault>', 'what to break').choices(Object.keys(FAULTS)))
-    .argument('[target]', 'instance, workload (a ready instance is picked) or tenant')
+    .description('break something, or violate a control, on purpose and watch; exit code 0 when healed, or found and good again')
+    .addArgument(new Argument('<fault>', 'what to break').choices([...Object.keys(FAULTS), ...Object.keys(CONTROL_FAULTS)]))
+    .argument('[target]', 'instance, workload (a ready instance is picked), store (records/eu) or tenant')
     .option('--parameter <number>', 'how much, for the faults that say so', positiveNumber)
     .option('-f, --file <path...>', 'manifest of a broken release or configuration')
     .option('--key <key>', 'API key of the noisy tenant')
     .option('--path <path>', 'what the noisy tenant asks for (default: the first public path)')
     .option('--dependency <workload>', 'which dependency goes down (default: the first)')
-    .option('--timeout <seconds>', 'how long the healing may take', wholeNumber(1, 3_600), 90)
+    .option(
+      '--timeout <seconds>',
+      `how long the healing (default: ${HEALING_S}) or each stage of a violation (${RHYTHM_S}) may take`,
+      wholeNumber(1, 3_600),
+    )
     .option('--by <name>', 'who drills, for the record')
-    .addHelpText('after', `\nFaults:\n${faults.join('\n')}`);
+    .addHelpText('after', `\nFaults:\n${list(FAULTS)}\n\nViolations of controls:\n${list(CONTROL_FAULTS)}`);
   binder.bind<DrillOptions>(command, (invocation, options, fault = '', target) =>
     runDrill(invocation, options, fault, target),
   );
@@ -49,13 +61,9 @@ function positiveNumber(text: string): number {
 async function runDrill(invocation: Invocation, options: DrillOptions, name: string, target?: string): Promise<void> {
   const world = new DrillWorld(invocation);
   try {
-    const status = await readStatus(invocation);
-    const kind = FAULTS[name];
-    if (!kind) throw new KinError('usage.invalid', `there is no fault ${name}`);
-    const fault = await kind.prepare({ invocation, world, status, target, options });
-    refuseWhenUnfit(status, fault.subject);
-    invocation.note(`drill: ${fault.about}`);
-    const result = await perform({ invocation, world, options, name, fault });
+    await takeBackLeftover(invocation, world);
+    const preparation = { invocation, world, status: await readStatus(invocation), target, options };
+    const result = await (name in CONTROL_FAULTS ? violate(preparation, name) : hurt(preparation, name));
     const recorded = await record(invocation, world, result, invocation.actor(options.by));
     invocation.print({ ...result, drill: recorded ?? null }, () => renderDrill(result, recorded, invocation.paint));
     if (isGood(result)) return;
@@ -65,6 +73,25 @@ async function runDrill(invocation: Invocation, options: DrillOptions, name: str
   } finally {
     await world.close();
   }
+}
+
+async function hurt(preparation: Preparation, name: string): Promise<DrillResult> {
+  const { invocation, world, options, status } = preparation;
+  const kind = FAULTS[name];
+  if (!kind) throw new KinError('usage.invalid', `there is no fault ${name}`);
+  const fault = await kind.prepare(preparation);
+  refuseWhenUnfit(status, fault.subject);
+  invocation.note(`drill: ${fault.about}`);
+  return await perform({ invocation, world, options, name, fault });
+}
+
+async function violate(preparation: Preparation, name: string): Promise<DrillResult> {
+  const { invocation, world, options, status } = preparation;
+  if (!status.leading) throw refuse('no control process leads: nothing would be recorded or healed');
+  const fault = await CONTROL_FAULTS[name]!.prepare(preparation);
+  invocation.note(`drill: ${fault.about}`);
+  const timeoutMs = (options.timeout ?? RHYTHM_S) * 1_000;
+  return await performControlDrill({ invocation, world, name, fault, timeoutMs });
 }
 
 interface Performance {
@@ -106,6 +133,8 @@ async function perform({ invocation, world, options, name, fault }: Performance)
     replacedMs: since(replacedAt),
     closedMs: since(incident?.closedAt),
     restartedMs: since(restartedAt),
+    satisfiedMs: null,
+    controls: [],
     tenants: tenants ?? null,
     takenBack,
   };
@@ -136,7 +165,7 @@ async function watch({ invocation, world, options, fault, injectedAt }: Watching
       sustained = false;
     });
     try {
-      const timeoutMs = options.timeout * 1_000;
+      const timeoutMs = (options.timeout ?? HEALING_S) * 1_000;
       const { subject } = fault;
       const isSustained = () => sustained;
       return await watchHealing({ world, subject, injectedAt, timeoutMs, clock, signal: interrupted, isSustained });

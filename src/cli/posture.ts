@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { FactName } from '../resources/fact-kinds.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { renderRows, renderTable } from './table.ts';
 
@@ -32,6 +33,9 @@ export interface ResultAnswer {
   readonly since: string;
   readonly parameters: Readonly<Record<string, number | readonly string[]>>;
   readonly reasons: readonly {
+    readonly fact: FactName;
+    /** Null where nobody reports the fact. */
+    readonly subject: string | null;
     readonly status: string;
     readonly text: string;
     readonly measuredAt: string | null;
@@ -40,6 +44,9 @@ export interface ResultAnswer {
   readonly decidedBy: string | null;
   readonly deviation: { readonly name: string; readonly owner: string; readonly expiresAt: string } | null;
 }
+
+/** A result with the tenant that it is about. */
+export type TenantResult = ResultAnswer & { readonly tenant: string };
 
 export function declarePosture(program: Command, binder: Binder): void {
   const posture = program

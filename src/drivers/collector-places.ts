@@ -82,6 +82,6 @@ export function tenantDoors({ declared }: World, { gateway, scheme }: OwnPorts):
   });
 }
 
-function tenantsIn({ declared }: World, region: string): readonly string[] {
+export function tenantsIn({ declared }: World, region: string): readonly string[] {
   return declared.tenants.filter(({ spec }) => spec.regions.includes(region)).map(({ metadata }) => metadata.name);
 }

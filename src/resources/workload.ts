@@ -32,6 +32,14 @@ const probeSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
+const canaryPathSchema = z.string().startsWith('/').describe('{id} and {marker} are filled in');
+
+const isolationTrialSchema = z.strictObject({
+  write: z.strictObject({ method: z.enum(['PUT', 'POST']).default('PUT'), path: canaryPathSchema, body: z.json().optional() }),
+  read: z.array(canaryPathSchema).min(1).max(20).describe('Every way to what was written: itself, lists, searches'),
+  remove: z.strictObject({ method: z.enum(['DELETE', 'POST']).default('DELETE'), path: canaryPathSchema }),
+});
+
 const routeSchema = z.strictObject({
   pathPrefix: z.string().startsWith('/').describe('Public path below which this workload answers; passed on unchanged'),
   timeoutMs: durationMsSchema.min(1).default(10_000).describe('Whole time a client may wait, retries included'),
@@ -71,6 +79,9 @@ export const workloadSchema = resourceSchema(
       .describe('in-place: the old instance stops before the new one starts (it owns data or a fixed place)'),
     keepsData: z.boolean().default(false).describe('Gets KINTSUGI_DATA_DIR, a folder that outlives its instances'),
     route: routeSchema.optional().describe('Left out for what only other workloads call'),
+    isolationTrial: isolationTrialSchema
+      .optional()
+      .describe('How two canary tenants try at each instance whether one can find what the other left'),
     readiness: probeSchema.prefault({ type: 'tcp' }),
     liveness: probeSchema.optional(),
     start: z.strictObject({ deadlineMs: durationMsSchema.default(15_000) }).prefault({}),

@@ -1,4 +1,4 @@
-import { open, readdir } from 'node:fs/promises';
+import { open, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Client, escapeIdentifier } from 'pg';
 import type { Clock } from '../../base/clock.ts';
@@ -69,23 +69,35 @@ async function scanColumns(client: Client, schema: string): Promise<readonly Fou
   return found;
 }
 
-/** Full card numbers at the ends of the logs in a folder. */
+/** What was found in a log, and of which state of the file. */
+interface Looked {
+  readonly mark: string;
+  readonly hits: number;
+}
+
+/** Full card numbers at the ends of the logs in a folder. A log that did not change since the last look is not read again. */
 export function loggedCardNumbers({ folder, clock }: { readonly folder: string; readonly clock: Clock }): Collector {
+  let known: ReadonlyMap<string, Looked> = new Map();
   return placeCollector({
     name: 'logged-card-numbers',
     facts: ['card.logs.plaintext'],
-    everyMs: 600_000,
+    everyMs: 60_000,
     timeoutMs: 120_000,
     placeMs: 100_000,
     places: () => [{ subject: 'logs', tenants: 'all' as const }],
     clock,
     look: async (_, signal) => {
-      const found: Found[] = [];
+      const looked = new Map<string, Looked>();
       for (const name of (await readdir(folder)).toSorted().slice(0, FILES_MAX)) {
         signal.throwIfAborted();
-        const hits = countCardNumbers(await endOf(join(folder, name)));
-        if (hits > 0) found.push({ place: name, hits });
+        const path = join(folder, name);
+        const { mtimeMs, size } = await stat(path);
+        const mark = `${mtimeMs} ${size}`;
+        const before = known.get(name);
+        looked.set(name, before?.mark === mark ? before : { mark, hits: countCardNumbers(await endOf(path)) });
       }
+      known = looked;
+      const found = [...looked].filter(([, { hits }]) => hits > 0).map(([place, { hits }]): Found => ({ place, hits }));
       return { readings: { 'card.logs.plaintext': value(sumOf(found)) }, transcript: found };
     },
   });

@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serviceClock } from './clock.ts';
 import { Problem } from './problem.ts';
 
 const MIB = 1024 * 1024;
@@ -7,8 +8,13 @@ const LEAK_TICK_MS = 100;
 /** Here the kernel would have killed it; dying by itself keeps the rest of the machine out of the drill. */
 const LEAK_FATAL_MIB = 1_024;
 
+const FAULTS = ['slow', 'errors', 'leak', 'hang', 'crash', 'skew', 'card-in-log', 'mix-tenants', 'off'] as const;
+
+/** A number that schemes give out for tests: of the right form, and nobody's. */
+const TEST_CARD = '4111 1111 1111 1111';
+
 interface DrillOrder {
-  readonly fault: 'slow' | 'errors' | 'leak' | 'hang' | 'crash' | 'off';
+  readonly fault: (typeof FAULTS)[number];
   readonly parameter: number;
 }
 
@@ -16,7 +22,7 @@ const orderSchema = {
   type: 'object',
   required: ['fault'],
   properties: {
-    fault: { enum: ['slow', 'errors', 'leak', 'hang', 'crash', 'off'] },
+    fault: { enum: FAULTS },
     parameter: { type: 'number', minimum: 0, maximum: 60_000, default: 0 },
   },
 } as const;
@@ -28,12 +34,25 @@ class Drills {
   #errorDebt = 0;
   #leak: Buffer[] = [];
   #leakTimer: NodeJS.Timeout | undefined;
+  /** Answers by their path alone, as somebody would keep them who forgot the tenant; undefined when nothing is kept. */
+  #answers: Map<string, unknown> | undefined;
 
   obey(order: DrillOrder): void {
     if (order.fault === 'slow') this.#delayMs = order.parameter;
     if (order.fault === 'errors') this.#errorShare = Math.min(order.parameter, 1);
     if (order.fault === 'leak') this.#startLeak(order.parameter);
+    if (order.fault === 'skew') serviceClock.skewMs = order.parameter;
+    if (order.fault === 'mix-tenants') this.#answers = new Map();
     if (order.fault === 'off') this.#stop();
+  }
+
+  /** What was answered to whoever asked for this before; undefined when nobody did. */
+  kept(request: FastifyRequest): unknown {
+    return request.method === 'GET' ? this.#answers?.get(request.url) : undefined;
+  }
+
+  keep(request: FastifyRequest, reply: FastifyReply, payload: unknown): void {
+    if (request.method === 'GET' && reply.statusCode === 200) this.#answers?.set(request.url, payload);
   }
 
   /** Runs before every request that is not a health check. The share of errors is spread evenly, not drawn. */
@@ -61,6 +80,8 @@ class Drills {
     this.#errorShare = 0;
     this.#errorDebt = 0;
     this.#leak = [];
+    this.#answers = undefined;
+    serviceClock.skewMs = 0;
     clearInterval(this.#leakTimer);
   }
 }
@@ -75,13 +96,21 @@ function blockEventLoop(ms: number): void {
  */
 export function registerDrills(app: FastifyInstance): void {
   const drills = new Drills();
-  app.addHook('preHandler', async (request) => {
-    if (!/^\/(health|_drill)\b/.test(request.url)) await drills.disturb();
+  const isServed = ({ url }: FastifyRequest) => !/^\/(health|_drill)\b/.test(url);
+  app.addHook('preHandler', async (request, reply) => {
+    if (!isServed(request)) return;
+    await drills.disturb();
+    const kept = drills.kept(request);
+    if (kept !== undefined) return reply.type('application/json').send(kept);
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    if (isServed(request)) drills.keep(request, reply, payload);
   });
   app.post<{ Body: DrillOrder }>('/_drill', { schema: { body: orderSchema } }, async (request, reply) => {
     const order = request.body;
     request.log.warn({ drill: order }, 'drill');
     drills.obey(order);
+    if (order.fault === 'card-in-log') request.log.error({ card: TEST_CARD }, 'a charge was refused');
     reply.raw.once('finish', () => {
       if (order.fault === 'crash') process.exit(1);
       if (order.fault === 'hang') setImmediate(() => blockEventLoop(order.parameter));

@@ -1,6 +1,7 @@
 import Fastify, { type FastifyInstance, LogController } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { serviceClock } from './clock.ts';
 import { type ServiceConfig, readServiceConfig } from './config.ts';
 import { Database } from './database.ts';
 import { registerDrills } from './drills.ts';
@@ -27,7 +28,12 @@ declare module 'fastify' {
 
 function createApp(spec: ServiceSpec, config: ServiceConfig): FastifyInstance {
   return Fastify({
-    logger: { level: config.logLevel, base: { service: spec.name }, redact: ['req', 'res'] },
+    logger: {
+      level: config.logLevel,
+      base: { service: spec.name },
+      redact: ['req', 'res'],
+      timestamp: () => `,"time":${serviceClock.now().getTime()}`,
+    },
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: 'x-request-id',
     genReqId: () => randomUUID(),
@@ -77,6 +83,7 @@ function registerHealth(app: FastifyInstance, health: Health): void {
     return reply.code(readiness.ready ? 200 : 503).send(readiness);
   });
   app.addHook('onSend', async (_request, reply) => {
+    void reply.header('date', serviceClock.now().toUTCString());
     if (health.draining) void reply.header('connection', 'close');
   });
 }

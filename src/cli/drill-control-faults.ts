@@ -1,0 +1,20 @@
+import type { ControlFault } from './drill-control-fault.ts';
+import type { Preparation } from './drill-faults.ts';
+import { cardInLog, clockSkew, crossTenantLeak, forbiddenRegion } from './drill-service.ts';
+import { rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
+
+interface ControlFaultKind {
+  readonly about: string;
+  prepare(preparation: Preparation): Promise<ControlFault>;
+}
+
+/** Every violation by its name. Needs the state directory of the stack: its databases are entered with the secrets in it. */
+export const CONTROL_FAULTS: Readonly<Record<string, ControlFaultKind>> = {
+  'rls-dropped': { about: 'row-level security of a store (target: records/eu) is switched off', prepare: rlsDropped },
+  'rls-bypassed': { about: 'a view in a store reads past its policies', prepare: rlsBypassed },
+  'surplus-grant': { about: "a store's application gets a privilege that nobody declared", prepare: surplusGrant },
+  'clock-skew': { about: "an instance's clock goes wrong (--parameter in ms)", prepare: clockSkew },
+  'card-in-log': { about: 'an instance logs a full card number', prepare: cardInLog },
+  'cross-tenant-leak': { about: 'an instance answers tenants with what others asked for', prepare: crossTenantLeak },
+  'forbidden-region': { about: 'data of a tenant are written where they may not be', prepare: forbiddenRegion },
+};

@@ -1,0 +1,166 @@
+import { existsSync, rmSync } from 'node:fs';
+import { open, readdir, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { Client } from 'pg';
+import { request } from 'undici';
+import { readJsonFile, writeDurably } from '../base/durable-file.ts';
+import type { SignalCommand } from '../drivers/process/protocol.ts';
+import { Secrets } from '../drivers/instance-environment.ts';
+import type { DrillWorld } from './drill-world.ts';
+import type { Invocation } from './invocation.ts';
+import type { Applied, Submission } from './plan-apply.ts';
+
+/** Where SQL of a drill is run. The password stays in the state directory. */
+export interface DatabaseDoor {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly secret: string;
+}
+
+/**
+ * How a fault is taken back, as plain data: it is on disk before the fault is done, so that a drill that was killed is
+ * taken back by the next one. Each of them may be done twice, and does nothing where the fault is gone already.
+ */
+export type Undo =
+  | { readonly kind: 'sql'; readonly door: DatabaseDoor; readonly statements: readonly string[] }
+  /** Ends what an instance of the example was told to do. */
+  | { readonly kind: 'order'; readonly instance: string; readonly host: string; readonly port: number }
+  /** Makes a text unreadable in every log of an instance, in place. */
+  | { readonly kind: 'mask'; readonly folder: string; readonly instance: string; readonly text: string }
+  /** To whichever instance of the workload serves in the region then. */
+  | {
+      readonly kind: 'request';
+      readonly workload: string;
+      readonly region: string;
+      readonly method: string;
+      readonly path: string;
+      readonly headers: Readonly<Record<string, string>>;
+    }
+  /** Files as they were, in base64. */
+  | { readonly kind: 'files'; readonly files: Readonly<Record<string, string>> }
+  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
+  | { readonly kind: 'signal'; readonly id: string; readonly signal: SignalCommand['signal'] }
+  | { readonly kind: 'apply'; readonly documents: readonly Submission[] }
+  | { readonly kind: 'all'; readonly undos: readonly Undo[] };
+
+const SQL_MS = 10_000;
+const LOCK_MS = 3_000;
+const REQUEST_MS = 5_000;
+
+/** Runs the statements one after the other, as an administrator of the database. */
+export async function runSql(
+  { state, context }: Invocation,
+  { host, port, database, user, secret }: DatabaseDoor,
+  statements: readonly string[],
+): Promise<readonly Record<string, unknown>[]> {
+  const password = new Secrets(state.secrets, context.random).read(secret).reveal();
+  const session = { host, port, database, user, password, application_name: 'kintsugi-drill' };
+  const client = new Client({ ...session, connectionTimeoutMillis: LOCK_MS, query_timeout: SQL_MS, lock_timeout: LOCK_MS });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    let rows: Record<string, unknown>[] = [];
+    for (const statement of statements) ({ rows } = await client.query<Record<string, unknown>>(statement));
+    return rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** Rejects when the fault may still be there. */
+export async function takeBack(invocation: Invocation, world: DrillWorld, undo: Undo): Promise<void> {
+  switch (undo.kind) {
+    case 'sql':
+      await runSql(invocation, undo.door, undo.statements);
+      return;
+    case 'order':
+      return takeBackOrder(world, undo);
+    case 'mask':
+      return maskLogs(undo);
+    case 'request':
+      return takeBackRequest(world, undo, invocation.context.clock.deadline(REQUEST_MS));
+    case 'files':
+      for (const [path, bytes] of Object.entries(undo.files)) writeDurably(path, Buffer.from(bytes, 'base64'));
+      return;
+    case 'rename':
+      if (existsSync(undo.from)) await rename(undo.from, undo.to);
+      return;
+    case 'signal':
+      await world.signal(undo.id, undo.signal);
+      return;
+    case 'apply':
+      await invocation.ask<{ applied: readonly Applied[] }>('POST', '/v1/apply', {
+        documents: undo.documents,
+        by: invocation.actor(undefined),
+      });
+      return;
+    case 'all':
+      for (const each of undo.undos) await takeBack(invocation, world, each);
+  }
+}
+
+async function takeBackRequest(
+  world: DrillWorld,
+  { workload, region, method, path, headers }: Extract<Undo, { kind: 'request' }>,
+  signal: AbortSignal,
+): Promise<void> {
+  const instances = (await world.status())?.workloads.find(({ name }) => name === workload)?.instances;
+  const instance = instances?.find((each) => each.ready && each.region === region);
+  if (!instance) throw new Error(`no instance of ${workload} serves in ${region}`);
+  const url = `http://${instance.host}:${instance.port}${path}`;
+  const answer = await request(url, { method: method as 'DELETE', headers, signal });
+  await answer.body.dump();
+  if (answer.statusCode >= 300 && answer.statusCode !== 404) throw new Error(`${url} answered ${answer.statusCode}`);
+}
+
+/** An instance that is gone has taken its fault with it. */
+async function takeBackOrder(world: DrillWorld, { instance, host, port }: Extract<Undo, { kind: 'order' }>): Promise<void> {
+  const children = await world.children();
+  if (children && !children.some(({ id, state }) => id === instance && state === 'running')) return;
+  await world.order({ id: instance, host, port }, 'off', 0);
+}
+
+/** Same length, same place: who appends to the file meanwhile does not notice. */
+async function maskLogs({ folder, instance, text }: Extract<Undo, { kind: 'mask' }>): Promise<void> {
+  const names = (await readdir(folder)).filter((name) => name.startsWith(instance));
+  for (const name of names) {
+    const file = await open(join(folder, name), 'r+');
+    try {
+      const content = (await file.readFile()).toString('latin1');
+      for (let at = content.indexOf(text); at >= 0; at = content.indexOf(text, at + text.length)) {
+        await file.write('x'.repeat(text.length), at, 'latin1');
+      }
+    } finally {
+      await file.close();
+    }
+  }
+}
+
+interface Note {
+  readonly fault: string;
+  readonly undo: Undo;
+}
+
+/** What is to be taken back, on disk while the fault stands. */
+export class DrillNote {
+  readonly #path: string;
+
+  constructor({ state }: Invocation) {
+    this.#path = join(dirname(state.addressesFile), 'drill.json');
+  }
+
+  write(note: Note): void {
+    writeDurably(this.#path, JSON.stringify(note));
+  }
+
+  /** Of a drill that ended before it could take back what it did. */
+  read(): Note | undefined {
+    return readJsonFile(this.#path) as Note | undefined;
+  }
+
+  remove(): void {
+    rmSync(this.#path, { force: true });
+  }
+}

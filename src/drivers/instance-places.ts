@@ -1,0 +1,41 @@
+import { regionAddress } from '../base/region-address.ts';
+import type { TrialInstance } from '../observe/facts/api-isolation.ts';
+import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
+import type { InstanceView } from '../diagnose/fleet-view.ts';
+import type { Workload } from '../resources/workload.ts';
+import { tenantsIn } from './collector-places.ts';
+import type { Slot } from './declared.ts';
+import type { World } from './world.ts';
+
+interface ReadyInstance {
+  readonly view: InstanceView & { readonly slot: Slot };
+  readonly host: string;
+  readonly port: number;
+  /** Of the version that it runs. */
+  readonly spec: Workload['spec'];
+}
+
+/** Instances that serve now, at the port that they were given, with what they were started from. */
+function readyInstances(world: World): readonly ReadyInstance[] {
+  return world.instances().flatMap((view) => {
+    const port = world.child(view.id)?.port ?? 0;
+    const spec = world.version(view.workload, view.version)?.spec;
+    return view.ready && port > 0 && spec ? [{ view, host: regionAddress(view.region), port, spec }] : [];
+  });
+}
+
+/** Those that answer HTTP, by slot: `records/eu/0` stays when its instance goes. */
+export function httpInstances(world: World): readonly HttpInstance[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly HttpInstance[] => {
+    if (spec.readiness.type !== 'http' || view.role !== 'occupant') return [];
+    const subject = `${view.workload}/${view.region}/${view.ordinal}`;
+    return [{ subject, tenants: tenantsIn(world, view.region), host, port, path: spec.readiness.path }];
+  });
+}
+
+/** Those that say how the isolation of their API is tried; also one that is on its way into a slot, since it may serve. */
+export function trialInstances(world: World): readonly TrialInstance[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }) =>
+    spec.isolationTrial ? [{ id: view.id, region: view.region, host, port, recipe: spec.isolationTrial }] : [],
+  );
+}
