@@ -138,7 +138,8 @@ export function createCollectors(
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
   const doors = () => tenantDoors(world, ports);
-  const tenants = () => world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, regions: spec.regions }));
+  const tenants = () =>
+    world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, regions: spec.regions }));
   return [
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),

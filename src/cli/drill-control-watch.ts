@@ -6,8 +6,6 @@ import { epochMsOf } from './moment.ts';
 import type { TenantResult } from './posture.ts';
 
 const LOOK_MS = 250;
-/** A violation that opens an incident at all has done so by then. */
-const INCIDENT_WITHIN_MS = 15_000;
 /** Outcomes after which an incident that is still open waits for a person. */
 const GIVEN_UP = ['escalated', 'stuck', 'refused'];
 
@@ -47,10 +45,10 @@ export class ControlWatch {
     return this.#until(() => this.#violations.size > 0, timeoutMs);
   }
 
-  /** Waits for an incident and its end, or until it is clear that there is none. */
-  async healing(timeoutMs: number): Promise<void> {
+  /** Waits for an incident and its end; no longer than `incidentWithinMs` while there is none. */
+  async healing(incidentWithinMs: number, timeoutMs: number): Promise<void> {
     const { clock } = this.#options;
-    const waitUntilMs = clock.monotonicMs() + INCIDENT_WITHIN_MS;
+    const waitUntilMs = clock.monotonicMs() + incidentWithinMs;
     await this.#until(() => {
       if (!this.incident) return this.isRestored || clock.monotonicMs() >= waitUntilMs;
       const { state, outcome } = this.incident;
@@ -140,9 +138,7 @@ function readingsOf(
 
 /** What is violated already in the same place: by it a fault could not be told. */
 export function violatedBefore(results: readonly TenantResult[], fault: ControlFault) {
-  return results
-    .flatMap((result) => readingsOf(result, fault))
-    .filter(([, { status }]) => status === 'not-satisfied');
+  return results.flatMap((result) => readingsOf(result, fault)).filter(([, { status }]) => status === 'not-satisfied');
 }
 
 function resultKey({ tenant, control }: TenantResult): string {

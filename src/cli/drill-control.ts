@@ -21,6 +21,8 @@ export interface ControlPerformance {
   readonly fault: ControlFault;
   /** For the detection, for the healing, and for everything to be satisfied again. */
   readonly timeoutMs: number;
+  /** After the control turned. */
+  readonly incidentWithinMs: number;
 }
 
 /**
@@ -63,12 +65,15 @@ function refuseWhenViolated(before: readonly TenantResult[], fault: ControlFault
   if (!judged) throw refuse(`no tenant lives under a control that asks for ${fault.facts.join(' or ')}`);
 }
 
-async function watchFault({ invocation, timeoutMs }: ControlPerformance, watch: ControlWatch): Promise<boolean> {
+async function watchFault(
+  { invocation, timeoutMs, incidentWithinMs }: ControlPerformance,
+  watch: ControlWatch,
+): Promise<boolean> {
   const isDetected = await invocation.waiting('a control to turn', watch.detected(timeoutMs));
   for (const text of new Set(watch.controls.map(({ control, reason }) => `${control}: ${reason}`))) {
     invocation.note(`found: ${text}`);
   }
-  if (isDetected) await invocation.waiting('an incident', watch.healing(timeoutMs));
+  if (isDetected) await invocation.waiting('an incident', watch.healing(incidentWithinMs, timeoutMs));
   return isDetected;
 }
 
@@ -113,7 +118,12 @@ export async function takeBackLeftover(invocation: Invocation, world: DrillWorld
   invocation.note(`the fault of an earlier drill that was cut off (${left.fault}) is taken back`);
 }
 
-function outcomeOf(isDetected: boolean, healedBySelf: boolean, isRestored: boolean, { incident }: ControlWatch): string {
+function outcomeOf(
+  isDetected: boolean,
+  healedBySelf: boolean,
+  isRestored: boolean,
+  { incident }: ControlWatch,
+): string {
   if (!isDetected) return 'undetected';
   if (!isRestored) return 'not restored';
   return healedBySelf && incident?.outcome === 'healed' ? 'healed' : 'detected';

@@ -37,6 +37,8 @@ export interface DrillOptions {
   readonly dependency?: string;
   /** Seconds. */
   readonly timeout?: number;
+  /** Seconds. */
+  readonly incidentWithin: number;
   readonly by?: string;
 }
 

@@ -30,7 +30,9 @@ function renderViolated(controls: readonly ViolatedControl[]): string {
       `  ${tenant}`,
       control,
       `clause ${clause}`,
-      turned ? `not satisfied after ${printDuration(violatedMs)}` : `violated once more after ${printDuration(violatedMs)}`,
+      turned
+        ? `not satisfied after ${printDuration(violatedMs)}`
+        : `violated once more after ${printDuration(violatedMs)}`,
       `good again after ${printDuration(restoredMs)}`,
       reason,
     ]);

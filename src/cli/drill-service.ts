@@ -77,7 +77,8 @@ export async function forbiddenRegion(preparation: Preparation): Promise<Control
   const { invocation, target } = preparation;
   const tenants = await declaredTenants(preparation);
   const tenant = target === undefined ? tenants[0] : tenants.find(({ metadata }) => metadata.name === target);
-  if (!tenant) throw refuse(`no tenant ${target ?? ''}; there are ${tenants.map((each) => each.metadata.name).join(', ')}`);
+  if (!tenant)
+    throw refuse(`no tenant ${target ?? ''}; there are ${tenants.map((each) => each.metadata.name).join(', ')}`);
   const { name } = tenant.metadata;
   const { workload, instance } = await chooseForeign(preparation, tenant);
   const { write, remove } = workload.spec.isolationTrial!;

@@ -9,7 +9,7 @@ import { readDeclared } from './plan-apply.ts';
 type StoreSpec = Workload['spec']['stores'][number];
 
 /** A store in one region, as its administrator enters it. */
-export interface DrilledStore {
+interface DrilledStore {
   /** `records/eu`. */
   readonly id: string;
   readonly region: string;
@@ -27,7 +27,7 @@ export async function declaredWorkloads({ invocation }: Preparation): Promise<re
 }
 
 /** The store `records/eu`, or the first one that keeps tenants apart. Throws `drill.refused` when there is none to enter. */
-export async function chooseStore(preparation: Preparation): Promise<DrilledStore> {
+async function chooseStore(preparation: Preparation): Promise<DrilledStore> {
   const stores = (await declaredWorkloads(preparation)).flatMap((workload) =>
     workload.spec.stores.flatMap((spec) => storesOf(preparation, workload, spec)),
   );

@@ -57,7 +57,12 @@ export async function runSql(
 ): Promise<readonly Record<string, unknown>[]> {
   const password = new Secrets(state.secrets, context.random).read(secret).reveal();
   const session = { host, port, database, user, password, application_name: 'kintsugi-drill' };
-  const client = new Client({ ...session, connectionTimeoutMillis: LOCK_MS, query_timeout: SQL_MS, lock_timeout: LOCK_MS });
+  const client = new Client({
+    ...session,
+    connectionTimeoutMillis: LOCK_MS,
+    query_timeout: SQL_MS,
+    lock_timeout: LOCK_MS,
+  });
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -116,7 +121,10 @@ async function takeBackRequest(
 }
 
 /** An instance that is gone has taken its fault with it. */
-async function takeBackOrder(world: DrillWorld, { instance, host, port }: Extract<Undo, { kind: 'order' }>): Promise<void> {
+async function takeBackOrder(
+  world: DrillWorld,
+  { instance, host, port }: Extract<Undo, { kind: 'order' }>,
+): Promise<void> {
   const children = await world.children();
   if (children && !children.some(({ id, state }) => id === instance && state === 'running')) return;
   await world.order({ id: instance, host, port }, 'off', 0);

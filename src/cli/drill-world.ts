@@ -64,7 +64,11 @@ export class DrillWorld {
   }
 
   /** Tells an instance to misbehave. Rejects with `drill.refused` when it has no ear for that. */
-  async order({ host, port, id }: Pick<InstanceStatus, 'id' | 'host' | 'port'>, fault: string, parameter: number): Promise<void> {
+  async order(
+    { host, port, id }: Pick<InstanceStatus, 'id' | 'host' | 'port'>,
+    fault: string,
+    parameter: number,
+  ): Promise<void> {
     const url = `http://${host}:${port}/_drill`;
     const body = JSON.stringify({ fault, parameter });
     const headers = { 'content-type': 'application/json' };

@@ -32,8 +32,12 @@ export function declareDrill(program: Command, binder: Binder): void {
       .join('\n');
   const command = program
     .command('drill')
-    .description('break something, or violate a control, on purpose and watch; exit code 0 when healed, or found and good again')
-    .addArgument(new Argument('<fault>', 'what to break').choices([...Object.keys(FAULTS), ...Object.keys(CONTROL_FAULTS)]))
+    .description(
+      'break something, or violate a control, on purpose and watch; exit code 0 when healed, or found and good again',
+    )
+    .addArgument(
+      new Argument('<fault>', 'what to break').choices([...Object.keys(FAULTS), ...Object.keys(CONTROL_FAULTS)]),
+    )
     .argument('[target]', 'instance, workload (a ready instance is picked), store (records/eu) or tenant')
     .option('--parameter <number>', 'how much, for the faults that say so', positiveNumber)
     .option('-f, --file <path...>', 'manifest of a broken release or configuration')
@@ -44,6 +48,12 @@ export function declareDrill(program: Command, binder: Binder): void {
       '--timeout <seconds>',
       `how long the healing (default: ${HEALING_S}) or each stage of a violation (${RHYTHM_S}) may take`,
       wholeNumber(1, 3_600),
+    )
+    .option(
+      '--incident-within <seconds>',
+      'of a violation: how long an incident may take to open before the fault is taken back',
+      wholeNumber(0, 3_600),
+      15,
     )
     .option('--by <name>', 'who drills, for the record')
     .addHelpText('after', `\nFaults:\n${list(FAULTS)}\n\nViolations of controls:\n${list(CONTROL_FAULTS)}`);
@@ -91,7 +101,8 @@ async function violate(preparation: Preparation, name: string): Promise<DrillRes
   const fault = await CONTROL_FAULTS[name]!.prepare(preparation);
   invocation.note(`drill: ${fault.about}`);
   const timeoutMs = (options.timeout ?? RHYTHM_S) * 1_000;
-  return await performControlDrill({ invocation, world, name, fault, timeoutMs });
+  const incidentWithinMs = options.incidentWithin * 1_000;
+  return await performControlDrill({ invocation, world, name, fault, timeoutMs, incidentWithinMs });
 }
 
 interface Performance {

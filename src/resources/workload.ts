@@ -35,7 +35,11 @@ const probeSchema = z.discriminatedUnion('type', [
 const canaryPathSchema = z.string().startsWith('/').describe('{id} and {marker} are filled in');
 
 const isolationTrialSchema = z.strictObject({
-  write: z.strictObject({ method: z.enum(['PUT', 'POST']).default('PUT'), path: canaryPathSchema, body: z.json().optional() }),
+  write: z.strictObject({
+    method: z.enum(['PUT', 'POST']).default('PUT'),
+    path: canaryPathSchema,
+    body: z.json().optional(),
+  }),
   read: z.array(canaryPathSchema).min(1).max(20).describe('Every way to what was written: itself, lists, searches'),
   remove: z.strictObject({ method: z.enum(['DELETE', 'POST']).default('DELETE'), path: canaryPathSchema }),
 });

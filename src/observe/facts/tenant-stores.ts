@@ -27,7 +27,7 @@ export function tenantStores({ stores, tenants, clock }: TenantStoresOptions): C
   return {
     name: NAME,
     facts: ['residency.stores'],
-    everyMs: 120_000,
+    everyMs: 60_000,
     timeoutMs: 110_000,
     async collect(signal) {
       const found = new Map<string, Set<string>>(tenants().map((name) => [name, new Set<string>()]));
