@@ -27,12 +27,14 @@ import type { Actor } from '../ledger/entry.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { checkContract } from '../resources/contract.ts';
 import { formatPath } from '../resources/field-path.ts';
-import type { Profile } from '../resources/profile.ts';
+import { type Profile, rulesOf } from '../resources/profile.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
+import { bondsOf } from '../resources/tenant.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
 import { explanationOf, seriesLike } from './explanation.ts';
+import { gateAnswers, questionsSchema } from './gate-answers.ts';
 import { policyOf } from './policy.ts';
 import { controlView, postureView, tenantPostureView } from './posture-views.ts';
 import { standingView } from './standing-view.ts';
@@ -225,6 +227,10 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   app.get('/v1/standing', { schema: { querystring: standingQuery } }, ({ query }) =>
     standingView(control, query.tenant, query.framework),
   );
+  app.post('/v1/gate', { schema: { body: z.object({ questions: questionsSchema }) } }, ({ body }) => {
+    const { tenants, profiles } = control.world.declared;
+    return { answers: gateAnswers(body.questions, tenants.map(bondsOf), profiles.map(rulesOf)) };
+  });
   app.get('/openapi.json', () => app.swagger());
 }
 

@@ -9,6 +9,7 @@ import { declareDrill } from './drill.ts';
 import { declareExplain } from './explain.ts';
 import { declareEvidence } from './evidence.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
+import { declareGate } from './gate.ts';
 import { declareIncidents } from './incidents.ts';
 import { createBinder } from './invocation.ts';
 import { declareKey } from './key.ts';
@@ -63,6 +64,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareTrust(program, binder);
   declarePosture(program, binder);
   declareControl(program, binder);
+  declareGate(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);
   declareSlo(program, binder);

@@ -8,14 +8,14 @@ export type Places = readonly string[] | 'unknown';
 /** Where everything will stand after a move. What is left out stays where it is. */
 export interface Standing {
   /** Of the instances that may serve: a tenant is served in those that it permits, so one of them has to be permitted. */
-  readonly instances?: Places;
+  readonly instances?: Places | undefined;
   /** Of the data that the move brings somewhere or lets lead: each has to be permitted. */
-  readonly data?: Places;
-  readonly backups?: Places;
-  readonly logs?: Places;
-  readonly keys?: Places;
+  readonly data?: Places | undefined;
+  readonly backups?: Places | undefined;
+  readonly logs?: Places | undefined;
+  readonly keys?: Places | undefined;
   /** Names of third parties that will run what holds or carries the data. */
-  readonly processors?: Places;
+  readonly processors?: Places | undefined;
 }
 
 /** A move as the law is asked about it: what it does, for whom, where everything will stand, and what can be shown of it. */
@@ -29,6 +29,9 @@ export interface Footprint {
   /** What is known to be so, or not to be so; a claim that is left out is not known. */
   readonly claims: Readonly<Partial<Record<Claim, boolean>>>;
 }
+
+/** What binds a tenant. */
+export type BoundTenant = Pick<TenantView, 'name' | 'regions' | 'profiles' | 'processors' | 'hasEmergencyAccess'>;
 
 /** What a regulation says about moves, as a Profile declares it. */
 export interface MoveRules {
@@ -84,7 +87,7 @@ const SAFE: ReadonlySet<Deed> = new Set<Deed>(['page', 'rotate-certificate']);
  */
 export function gate(
   footprint: Footprint,
-  tenants: readonly TenantView[],
+  tenants: readonly BoundTenant[],
   rules: readonly MoveRules[] | undefined,
 ): Ruling {
   const known = byName(tenants);
@@ -103,10 +106,10 @@ export function gate(
   };
 }
 
-const indices = new WeakMap<readonly TenantView[], ReadonlyMap<string, TenantView>>();
+const indices = new WeakMap<readonly BoundTenant[], ReadonlyMap<string, BoundTenant>>();
 
 /** Made once for each picture of the fleet. */
-function byName(tenants: readonly TenantView[]): ReadonlyMap<string, TenantView> {
+function byName(tenants: readonly BoundTenant[]): ReadonlyMap<string, BoundTenant> {
   const known = indices.get(tenants) ?? new Map(tenants.map((each) => [each.name, each]));
   indices.set(tenants, known);
   return known;
@@ -115,7 +118,7 @@ function byName(tenants: readonly TenantView[]): ReadonlyMap<string, TenantView>
 function rulingFor(
   footprint: Footprint,
   name: string,
-  tenant: TenantView | undefined,
+  tenant: BoundTenant | undefined,
   rules: readonly MoveRules[] | undefined,
 ): TenantRuling {
   if (!tenant) return no(name, 'unknown', `nothing is known of tenant ${name}`);
@@ -136,7 +139,7 @@ function rulingFor(
   return asks ?? yes(name, duties);
 }
 
-function judge(footprint: Footprint, tenant: TenantView, profile: string, all: readonly MoveRules[]): TenantRuling {
+function judge(footprint: Footprint, tenant: BoundTenant, profile: string, all: readonly MoveRules[]): TenantRuling {
   const { name } = tenant;
   const rules = all.find((each) => each.profile === profile);
   if (!rules) return no(name, profile, `profile ${profile} is not known`);
@@ -159,7 +162,7 @@ function judge(footprint: Footprint, tenant: TenantView, profile: string, all: r
 }
 
 /** Why residency does not permit it; undefined when it does. */
-function whatIsOutside(after: Standing, { name, regions }: TenantView): string | undefined {
+function whatIsOutside(after: Standing, { name, regions }: BoundTenant): string | undefined {
   const { instances } = after;
   if (instances === 'unknown') return `nobody can say where ${name} will be served`;
   if (instances && instances.length > 0 && !instances.some((region) => regions.includes(region))) {
@@ -176,7 +179,7 @@ function whatIsOutside(after: Standing, { name, regions }: TenantView): string |
 }
 
 /** The first thing that a rule misses or is barred by; undefined when it is kept. */
-function whatStandsAgainst(rule: MoveRule, footprint: Footprint, tenant: TenantView): string | undefined {
+function whatStandsAgainst(rule: MoveRule, footprint: Footprint, tenant: BoundTenant): string | undefined {
   if (rule.forbids) return `${footprint.move} is never lawful here: ${rule.paraphrase}`;
   for (const claim of rule.needs) {
     const shown = isShown(claim, footprint, tenant);
@@ -189,7 +192,7 @@ function whatStandsAgainst(rule: MoveRule, footprint: Footprint, tenant: TenantV
 }
 
 /** Claims about places follow from the standing and the tenant; the others are given. */
-function isShown(claim: Claim, { after, claims }: Footprint, tenant: TenantView): boolean | undefined {
+function isShown(claim: Claim, { after, claims }: Footprint, tenant: BoundTenant): boolean | undefined {
   switch (claim) {
     case 'copies-permitted':
       return both(areAmong(after.data, tenant.regions), areAmong(after.backups, tenant.regions));

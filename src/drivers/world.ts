@@ -2,6 +2,7 @@ import { type Clock, fromIso } from '../base/clock.ts';
 import type { FleetView, InstanceView } from '../diagnose/fleet-view.ts';
 import { type FallRise, startFallRise, stepFallRise } from '../observe/fall-rise.ts';
 import type { ProbeSample } from '../observe/sample.ts';
+import { bondsOf } from '../resources/tenant.ts';
 import { type Declared, type DeclaredWorkload, NOTHING_DECLARED, type Slot, type StoredVersion } from './declared.ts';
 import { NO_PARTS, type PartsView } from './parts.ts';
 import type { ChildStatus } from './process/protocol.ts';
@@ -129,15 +130,11 @@ export class World {
         instances: instances.filter((each) => each.workload === workload.name),
         versions: workload.versions,
       })),
-      tenants: this.declared.tenants.map(({ metadata, spec }) => ({
-        name: metadata.name,
-        regions: spec.regions,
-        profiles: spec.profiles,
-        processors: spec.processors,
-        dataClasses: spec.dataClasses,
-        hasEmergencyAccess: spec.emergency.apiKeys.length > 0,
-        limits: spec.limits,
-        mitigations: this.declared.mitigations.filter((each) => each.tenant === metadata.name),
+      tenants: this.declared.tenants.map((tenant) => ({
+        ...bondsOf(tenant),
+        dataClasses: tenant.spec.dataClasses,
+        limits: tenant.spec.limits,
+        mitigations: this.declared.mitigations.filter((each) => each.tenant === tenant.metadata.name),
       })),
       ...this.parts,
       room: {},

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Clock, toIso } from '../base/clock.ts';
+import { dutyCycle } from '../base/duty-cycle.ts';
 import { describeError, isFault, KinError } from '../base/errors.ts';
 import { toProblem } from '../base/problem.ts';
 import type { Log } from '../base/log.ts';
@@ -35,6 +36,8 @@ const CHECKPOINT_MS = 1000;
 const ROTATION_CHECK_MS = 60_000;
 /** Between two parts of the ledger that are read again. */
 const SELF_CHECK_MS = 1000;
+/** Of a core, however long the ledger is. */
+const SELF_CHECK_SHARE = 0.03;
 /** Between two looks for what has outlived its retention. */
 const PRUNE_MS = 600_000;
 /** And for this long when somebody waits for the checkpoint. */
@@ -92,7 +95,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   }
   const stopRotating = clock.every(ROTATION_CHECK_MS, () => custody?.rotateInTime());
   const stopSigning = clock.every(CHECKPOINT_MS, () => service.sign());
-  const stopChecking = clock.every(SELF_CHECK_MS, () => service.selfCheck.step());
+  const stopChecking = dutyCycle(clock, SELF_CHECK_MS, SELF_CHECK_SHARE, () => service.selfCheck.step());
   const stopPruning = clock.every(PRUNE_MS, () => service.pruner.step());
   const stopAsking = clock.every(CHECKPOINT_MS, () => cosigner?.ask());
   log.info({ vkey: ledger.vkey, size: ledger.store.size }, 'ledger is open');

@@ -144,6 +144,8 @@ function keysAt(schema: z.core.$ZodType, value: unknown, path: FieldPath): strin
     if (!next) return [];
     current = unwrap(next, inner);
   }
+  if (current instanceof z.ZodRecord && current.keyType instanceof z.ZodEnum)
+    return current.keyType.options.map(String);
   return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
 }
 

@@ -93,3 +93,9 @@ export const tenantSchema = resourceSchema(
 );
 
 export type Tenant = z.output<typeof tenantSchema>;
+
+/** What binds a tenant when something is to be moved, as the gate takes it (`comply/gate.ts`). */
+export function bondsOf({ metadata, spec }: Tenant) {
+  const { regions, profiles, processors, emergency } = spec;
+  return { name: metadata.name, regions, profiles, processors, hasEmergencyAccess: emergency.apiKeys.length > 0 };
+}

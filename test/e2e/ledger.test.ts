@@ -18,6 +18,8 @@ let vkey: string;
 let copy: string;
 /** A bundle of evidence of a tenant, made while the stack ran. */
 let bundle: string;
+/** What the running gate said of the moves of the example. */
+let asked: string;
 
 beforeAll(async () => {
   stack = await Stack.create();
@@ -27,6 +29,7 @@ beforeAll(async () => {
   const { out } = await stack.cli('ledger', 'key');
   vkey = out.trim();
   await load.stop();
+  asked = (await stack.cli('gate', '-f', join(import.meta.dirname, '../../examples/clinic/moves.yaml'), '--json')).out;
   bundle = join(mkdtempSync(join(tmpdir(), 'kin-b-')), 'evidence');
   const report = await stack.cli('report', '--tenant', 'clinic-de', '--framework', 'gdpr', '-o', bundle);
   strictEqual(report.code, 0, report.err);
@@ -107,6 +110,11 @@ test(
   },
   TEST_MS,
 );
+
+test('the gate that runs says of a move for whom it is lawful', () => {
+  const { answers } = JSON.parse(asked) as { answers: { permitted: string[]; held: string[] }[] };
+  expect(answers[0]).toMatchObject({ kind: 'deny', permitted: ['hospital-us'], held: ['clinic-de', 'shop'] });
+});
 
 test('evidence that was taken away is sound without the stack, and is not when a result in it was changed', async () => {
   const verify = () => kintsugi('evidence', 'verify', bundle, '--public-key', vkey, '--json');

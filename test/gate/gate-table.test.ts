@@ -1,8 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { type Footprint, gate, type MoveRules, type TenantRuling } from '../../src/comply/gate.ts';
 import { builtinProfiles } from '../../src/resources/builtin-profiles.ts';
-import { rulesOf } from '../../src/resources/profile.ts';
 import type { Claim } from '../../src/resources/move-rule-words.ts';
+import { rulesOf } from '../../src/resources/profile.ts';
 import { tenantView } from '../sim/fleet-views.ts';
 import { SITUATIONS, type Situation } from './situations.ts';
 
@@ -88,6 +89,26 @@ function render(): string {
     ...rows,
     '',
     'While the rules cannot be read, the only lawful moves are to call a person and to renew a certificate.',
+    '',
+    '## Ask it yourself',
+    '',
+    'Before a change by hand, or in a pipeline: describe moves in a file and ask. Nothing is planned, done or put on record, and',
+    'the exit code is 2 when one of them is not permitted. `--from` judges tenants and profiles of manifests, without anything',
+    'that runs; without it the running control is asked (`POST /v1/gate`). `kintsugi gate --words` explains every word.',
+    '',
+    '```sh',
+    'kintsugi gate -f examples/clinic/moves.yaml --from examples/clinic/stack.yaml',
+    '```',
+    '',
+    '```yaml',
+    ...readFileSync(new URL('../../examples/clinic/moves.yaml', import.meta.url), 'utf8')
+      .trim()
+      .split('\n')
+      .slice(1),
+    '```',
+    '',
+    'Without `tenants` a move is judged for everybody. What is left out of `after` stays where it is; a place that nobody can say',
+    'is written as `unknown`, which is a no. A claim that is left out is not known.',
   ].join('\n')}\n`;
 }
 
