@@ -20,6 +20,7 @@ import { seriesDetector } from './detect/series.ts';
 import { siblingDetector } from './detect/sibling.ts';
 import { startFailureDetector } from './detect/start-failure.ts';
 import { versionDetector } from './detect/version.ts';
+import { violationDetector } from './detect/violation.ts';
 import { workloadDetector } from './detect/workload.ts';
 import {
   type CollectorSituation,
@@ -83,6 +84,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(workloadDetector),
     run(callsDetector),
     run(conditionDetector),
+    run(violationDetector),
     run(poisonDetector),
     run(seriesDetector(numbers)),
     run(callGraphDetector),

@@ -34,6 +34,7 @@ import { trustFrom } from './heal/trust.ts';
 import { signalFor } from './heal/user-level-signal.ts';
 import type { Stages } from './loop.ts';
 import { isBelievable } from './observe/believable.ts';
+import { FactSignal } from './observe/fact-signal.ts';
 import type { Sample } from './observe/sample.ts';
 import type { UserSignal } from './observe/user-signal.ts';
 import type { MoveName } from './resources/playbook.ts';
@@ -74,6 +75,8 @@ export interface HealerOptions {
   look(): Promise<FleetView>;
   policy(): Policy;
   surroundings(): Promise<Surroundings>;
+  /** A repair waits for facts, named by `factKey`: they are measured again soon, and the loop hears of it. */
+  measureAgain(facts: readonly string[]): void;
   /** Whether a step of a rollout of this workload is under way: it is left alone for so long. */
   isBusy(workload: string): boolean;
   converge(epoch: number, signal: AbortSignal): void;
@@ -94,6 +97,7 @@ export interface Healer {
 export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
   const tracker = new IncidentTracker({ memory, clock });
+  const factSignal = new FactSignal();
   let symptoms: Symptoms = new Map();
   let panickedAt: number | null = null;
   /** Verifications under way: whatever wakes the loop may have changed what they look at. */
@@ -114,6 +118,7 @@ export function createHealer(options: HealerOptions): Healer {
         since,
         view: options.view,
         userSignal: options.userSignal,
+        facts: { read: (key) => factSignal.read(key), measureAgain: (keys) => options.measureAgain(keys) },
         symptoms: () => symptoms,
         doubted: () =>
           tracker.open.flatMap(({ body }) =>
@@ -163,7 +168,7 @@ export function createHealer(options: HealerOptions): Healer {
       if (samples.length < given.length) {
         log.debug({ left: given.length - samples.length }, 'readings that cannot be were left out');
       }
-      for (const sample of samples) harm.take(sample);
+      for (const listener of [harm, factSignal]) for (const sample of samples) listener.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), now);
       for (const run of watching) run();
@@ -197,8 +202,11 @@ export function createHealer(options: HealerOptions): Healer {
       if (epoch !== undefined) options.converge(epoch, options.leadership());
     },
   };
-  const accounts = () => options.detectors.flatMap((detector) => [...detector.tell(clock.now())]);
-  return { stages, desk, tracker, symptoms: () => symptoms, accounts, ranking };
+  return { stages, desk, tracker, symptoms: () => symptoms, accounts: () => accountsOf(options), ranking };
+}
+
+function accountsOf({ detectors, clock }: HealerOptions): readonly Account[] {
+  return detectors.flatMap((detector) => [...detector.tell(clock.now())]);
 }
 
 /** The call graph as it was seen, and who adds the harm by it. While nothing is claimed nobody asks. */

@@ -11,7 +11,9 @@ import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
+import type { ViolationSample } from '../observe/sample.ts';
 import type { TurnRecord } from './turn-record.ts';
+import { ViolationWatch } from './violation-watch.ts';
 
 /** Below the shortest freshness by far. */
 const SETTLE_MS = 1_000;
@@ -23,12 +25,19 @@ export class Compliance implements CollectorListener {
   readonly #log: Log;
   readonly #rounds: CollectorRounds;
   readonly #record: TurnRecord;
+  readonly #watch: ViolationWatch;
   readonly #frameworks = new WeakMap<Profile, Framework>();
   #declared = '';
   #stop: () => void = () => undefined;
 
-  constructor(options: { readonly clock: Clock; readonly random: Random; readonly log: Log }, record: TurnRecord) {
+  /** `onSample` hears what was measured of facts that violate controls, and when they no longer do. */
+  constructor(
+    options: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+    record: TurnRecord,
+    onSample: (sample: ViolationSample) => void,
+  ) {
     this.#record = record;
+    this.#watch = new ViolationWatch(this.posture, onSample);
     this.#clock = options.clock;
     this.#log = options.log;
     this.#rounds = new CollectorRounds({ clock: options.clock, random: options.random, listener: this });
@@ -66,10 +75,21 @@ export class Compliance implements CollectorListener {
     const frameworks = profiles.map((profile) => this.#compiled(profile));
     const obliged = tenants.map((tenant): Obliged => ({ ...termsOf(tenant), contract: contractOf(tenant, profiles) }));
     this.#tell(this.posture.declare({ tenants: obliged, frameworks, deviations }, this.#clock.now()));
+    this.#watch.forgetJudgements();
   }
 
-  onReport({ name }: Collector, facts: readonly Fact[]): void {
-    this.#tell(this.posture.report(name, facts, this.#clock.now()));
+  /** A repair waits for these facts: whoever measures them does it soon, and the loop hears of it whatever comes out. */
+  measureAgain(facts: readonly string[]): void {
+    for (const key of facts) {
+      this.#watch.askFor(key);
+      for (const collector of this.#watch.collectorsOf(key)) this.#rounds.hurry(collector);
+    }
+  }
+
+  onReport({ name }: Collector, facts: readonly Fact[], beganAt: number): void {
+    const now = this.#clock.now();
+    this.#tell(this.posture.report(name, facts, now));
+    if (this.#watch.onReport(name, facts, beganAt, now)) this.#rounds.hurry(name);
   }
 
   onBlind({ name, facts }: Collector, reason: string): void {

@@ -131,6 +131,7 @@ class RunningControl implements Control {
     this.compliance = new Compliance(
       options,
       new TurnRecord({ database: options.database, lease, record: this.record }),
+      (sample) => this.picture.take(sample),
     );
     this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
@@ -252,8 +253,9 @@ function collectorSituation({ options, picture }: Control): CollectorSituation {
   return { world, secrets, canary, state, clock, random };
 }
 
-/** An incident that names nobody may be anybody's. */
-function concerns({ subject }: Diagnosis, tenant: string): boolean {
+/** An incident that names nobody may be anybody's. A control that is violated says nothing about how a tenant is served. */
+function concerns({ subject, cause }: Diagnosis, tenant: string): boolean {
+  if (cause === 'compliance') return false;
   return subject.kind !== 'tenant' || subject.name === tenant;
 }
 
@@ -328,6 +330,7 @@ function portsOf(control: Control, fleet: Fleet, detectors: readonly RunningDete
     },
     policy: () => policyOf(control),
     surroundings: () => surroundingsOf(control),
+    measureAgain: (facts) => control.compliance.measureAgain(facts),
     isBusy: (workload) => converger.isBusy(workload),
     converge: (epoch, signal) => converger.look(epoch, signal),
   };
@@ -381,7 +384,10 @@ export function reasonToHold({ world, tracker, options }: Control, workload: str
       (spec.workloads.length === 0 || spec.workloads.includes(workload)),
   );
   if (freeze) return `freeze ${freeze.metadata.name}: ${freeze.spec.reason}`;
-  const incident = tracker.open.find((each) => each.body.diagnosis.workload === workload);
+  // What violates a control may be mended by the very release that would wait for it.
+  const incident = tracker.open.find(
+    ({ body: { diagnosis } }) => diagnosis.workload === workload && diagnosis.cause !== 'compliance',
+  );
   return incident && `incident ${incident.id} is open`;
 }
 

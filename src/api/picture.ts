@@ -14,7 +14,7 @@ import { SampleFacts } from './sample-facts.ts';
 import { Waker } from '../base/waker.ts';
 
 /** What never changes the routing. */
-const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'memory', 'level']);
+const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'memory', 'level', 'violation']);
 
 /**
  * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in
@@ -56,7 +56,8 @@ export class Picture {
   take(sample: Sample): void {
     this.samples.push(sample);
     this.sampleFacts.take(sample);
-    this.#heardAt.set(sample.vantage, sample.at);
+    // Who measures facts does not look at instances.
+    if (sample.kind !== 'violation') this.#heardAt.set(sample.vantage, sample.at);
     if (sample.kind === 'requests') this.userSignal.add(sample);
     const isRoutine = ROUTINE.has(sample.kind);
     if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();

@@ -1,6 +1,7 @@
 import { mergeSketches, quantileMs } from '../base/latency-sketch.ts';
 import { toIso } from '../base/clock.ts';
 import { lastKnownGood } from '../diagnose/fleet-view.ts';
+import { clausesIn } from '../diagnose/clauses.ts';
 import { symptomCounts } from '../diagnose/diagnosis.ts';
 import type { Incident } from '../heal/memory.ts';
 import { approvalsNeeded, approversOf } from '../heal/journal.ts';
@@ -30,6 +31,7 @@ export function incidentSummary(incident: Incident) {
     subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
     workload: diagnosis.workload,
     summary: diagnosis.summary,
+    violates: clausesIn(diagnosis.evidence),
     openedAt: incident.openedAt,
     detectedAt,
     closedAt: incident.closedAt,

@@ -92,10 +92,22 @@ export interface IncidentSummary {
   readonly subject: string;
   readonly workload: string | null;
   readonly summary: string;
+  /** Controls that are violated by it; left out by an earlier Kintsugi. */
+  readonly violates?: readonly ViolatedClause[];
   readonly openedAt: string;
   readonly detectedAt: string;
   readonly closedAt: string | null;
   readonly refusal: { readonly guards: readonly GuardRefusal[]; readonly proposal?: readonly Proposed[] } | null;
+}
+
+export interface ViolatedClause {
+  readonly framework: string;
+  readonly control: string;
+  readonly clause: string;
+  readonly title: string;
+  readonly tenants: readonly string[];
+  readonly tenantsTotal: number;
+  readonly advice: readonly string[];
 }
 
 /** A step that would be made if the playbook had leave to. */

@@ -1,6 +1,14 @@
 import type { JsonObject } from '../base/json.ts';
 import type { Plan, Step, Verdict } from '../heal/plan.ts';
-import type { Evidence, GuardRefusal, IncidentAnswer, Proposed, StoryEntry, StoryRepair } from './answers.ts';
+import type {
+  Evidence,
+  GuardRefusal,
+  IncidentAnswer,
+  Proposed,
+  StoryEntry,
+  StoryRepair,
+  ViolatedClause,
+} from './answers.ts';
 import { printDuration } from '../base/duration.ts';
 import { epochMsOf, type PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
@@ -24,6 +32,7 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
     renderOpening(incident, telling),
     section(paint, 'Seen', renderEvidence(incident, telling)),
     section(paint, 'Suspected', `${incident.cause}: ${incident.summary}\n`),
+    incident.violates?.length ? section(paint, 'Violates', renderClauses(incident.violates)) : '',
     ...told.flat(),
     incident.refusal && incident.state === 'open'
       ? section(paint, 'Refused', renderRefusal(incident.refusal.guards))
@@ -76,6 +85,16 @@ function renderEvidence({ evidence, symptoms = {} }: IncidentAnswer['incident'],
   if (total <= shown.length) return lines;
   const told = [...counts].map(([name, count]) => `${count} ${name}`).join(', ');
   return `${lines}${shown.length} of ${total} symptoms that it explains: ${told}`;
+}
+
+/** Clause by clause, for whom, and what the control says has to be done. */
+function renderClauses(violates: readonly ViolatedClause[]): string {
+  const rows = violates.map(({ framework, clause, control, title, tenants, tenantsTotal }) => {
+    const rest = tenantsTotal > tenants.length ? ` and ${tenantsTotal - tenants.length} more` : '';
+    return [`${framework} ${clause}`, title, `for ${someOf(tenants)}${rest}`, control];
+  });
+  const advice = [...new Set(violates.flatMap((each) => each.advice))];
+  return `${renderRows(rows)}to do: ${advice.length === 0 ? 'the control names no remedy' : advice.join('; ')}`;
 }
 
 function seenBy(vantages: readonly string[]): string {

@@ -80,7 +80,13 @@ export function contextOf(terms: TenantTerms, parameters: Readonly<Record<string
   return { ...parameters, tenant: terms, value: undefined };
 }
 
-function statusOfFact(check: Check, { name, measured, measuredAt }: Fact, context: CheckContext, now: number): Status {
+/** How one fact stands by one check. */
+export function statusOfFact(
+  check: Check,
+  { name, measured, measuredAt }: Fact,
+  context: CheckContext,
+  now: number,
+): Status {
   if (measured.kind === 'unknown' || measuredAt + FACT_KINDS[name].freshMs <= now) return 'unknown';
   if (!isOf(FACT_KINDS[name].type, measured.value)) return 'unknown';
   try {

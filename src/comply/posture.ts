@@ -10,6 +10,7 @@ import {
   contextOf,
   type Status,
   statusOf,
+  statusOfFact,
   type TenantTerms,
 } from './assess.ts';
 import { FactBook } from './fact-book.ts';
@@ -69,6 +70,16 @@ export interface Result extends Assessed {
   readonly since: number;
   /** The deviation that stands, when the result is not satisfied. Only for an addressable control it is the alternative. */
   readonly deviation: Deviation | null;
+}
+
+/** How one fact stands by one control, for one tenant. */
+export interface Judgement {
+  readonly tenant: string;
+  readonly framework: string;
+  readonly control: Control;
+  readonly status: Status;
+  /** It is not satisfied, and somebody answers for the documented alternative that the law allows here. */
+  readonly addressed: boolean;
 }
 
 const STATUSES: readonly Status[] = ['satisfied', 'not-satisfied', 'unknown'];
@@ -210,6 +221,25 @@ export class Posture {
   /** What is known of a fact, whoever it bears on. */
   fact(key: string): Fact | undefined {
     return this.#book.get(key);
+  }
+
+  /** Judges one fact alone by every control that asks for it, for every tenant that it bears on. Changes nothing. */
+  *judgementsOf(fact: Fact, at: number): Generator<Judgement> {
+    for (const tenant of fact.tenants === 'all' ? this.#standings.keys() : fact.tenants) {
+      for (const { framework, contexts } of this.#standings.get(tenant)?.ranks ?? []) {
+        for (const index of this.#askers.get(framework)?.get(fact.name) ?? []) {
+          const [control, context] = [framework.controls[index], contexts[index]];
+          if (!control || !context) continue;
+          const all = control.checks.filter((check) => check.fact === fact.name);
+          const each = all.map((check) => statusOfFact(check, fact, context, at));
+          const status =
+            each.find((one) => one === 'not-satisfied') ?? each.find((one) => one === 'unknown') ?? 'satisfied';
+          const mayDeviate = status === 'not-satisfied' && control.level === 'addressable';
+          const addressed = mayDeviate && this.#deviationOf(control, tenant, at) !== undefined;
+          yield { tenant, framework: framework.name, control, status, addressed };
+        }
+      }
+    }
   }
 
   #standingOf(obliged: Obliged): Standing {

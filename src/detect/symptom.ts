@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import type { ConditionName } from '../observe/condition.ts';
+import { FACT_KINDS, type FactName } from '../resources/fact-kinds.ts';
 
 /** What a symptom is about. */
 export type Subject =
@@ -53,8 +54,24 @@ export const SYMPTOMS = [
   /** Whoever sends makes up more series than are watched of one. */
   'series-exploding',
 ] as const;
-/** `asset-expired`: a condition that holds of an asset. */
-export type SymptomName = (typeof SYMPTOMS)[number] | `asset-${ConditionName}`;
+/** `asset-expired`: a condition that holds of an asset. `fact-rls.enabled`: a fact that breaks controls of tenants. */
+export type SymptomName = (typeof SYMPTOMS)[number] | `asset-${ConditionName}` | `fact-${FactName}`;
+
+/** The fact that a symptom is about, when it says that controls are violated. */
+export function factOf(name: SymptomName): FactName | undefined {
+  return name.startsWith('fact-') ? (name.slice('fact-'.length) as FactName) : undefined;
+}
+
+/** `rls.enabled postgresql/records/eu`, as `factKey` names it, of the key of a symptom that is about a fact. */
+export function factKeyOf(key: string): string | undefined {
+  const [, fact = '', subject = ''] = /^fact-(\S+) asset \S+ (.+)$/.exec(key) ?? [];
+  return fact === '' ? undefined : `${fact} ${subject}`;
+}
+
+/** What a fact is measured of, as a subject: `store postgresql/records/eu`, `listener gateway/7080`. */
+export function subjectOfFact(fact: FactName, subject: string): Subject {
+  return { kind: 'asset', name: `${FACT_KINDS[fact].of} ${subject}` };
+}
 
 /** A detector's claim about a subject. It stands until the same detector takes it back. */
 export interface Symptom {

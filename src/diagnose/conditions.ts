@@ -10,6 +10,7 @@ import { accuse, type Rule, type Scene } from './scene.ts';
 import { settingSuspects } from './setting-suspects.ts';
 import type { Trouble } from './trouble.ts';
 import { versionSuspects } from './version-suspects.ts';
+import { tellViolations, violationsBy } from './violations.ts';
 
 /** What explains others stands before what it explains. What only will be wrong, or is only behind, is calm. */
 const ORDER: readonly ConditionName[] = [
@@ -68,9 +69,12 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const same = sameThing(condition, scene);
   const judged = condition.name === 'skewed' ? judgedBy(condition, scene) : [];
   const further = judged.flatMap((each) => [each.claim, ...effectsOf(each, scene)]);
-  const { workloads } = condition;
+  const { workloads, claim } = condition;
   const workload = workloads.size === 1 ? [...workloads][0]! : null;
-  return accuse({ ...accused, workload }, [condition.claim, ...same], [...effects, ...further], suspects);
+  const violated = violationsBy(condition.name, claim.subject.name, scene);
+  const summary = violated.length === 0 ? accused.summary : `${accused.summary}; ${tellViolations(violated)}`;
+  const evidence = [claim, ...same, ...violated];
+  return accuse({ ...accused, workload, summary }, evidence, [...effects, ...further], suspects);
 }
 
 /** Nobody is suspected yet, and it has only begun: who uses it up, or what changed, shows a little later. */

@@ -17,6 +17,7 @@ import type { Rule, Scene } from './scene.ts';
 import { gather, inShort, STORM_SIZE } from './storm.ts';
 import { unknowns } from './unknowns.ts';
 import { versions } from './versions.ts';
+import { violations } from './violations.ts';
 
 /**
  * From the most specific to the least. Each takes the symptoms that it explains, so that a victim never becomes an
@@ -26,20 +27,22 @@ import { versions } from './versions.ts';
  *  2. data that leak are contained before anything else is thought of;
  *  3. requests that kill explain deaths;
  *  4. conditions that were measured of things explain what whoever needs these things does;
- *  5. a tenant that drowns the others explains their slowness and failures;
- *  6. a version that is worse than the one before explains what its instances do;
- *  7. what fails together, and began after something was changed, suspects the change, or who uses most of it;
- *  8. what others run for us and fails explains who calls it;
- *  9. what shares a machine and fails together suspects the machine;
- * 10. an instance explains itself and who calls it;
- * 11. load explains slowness that is left;
- * 12. what is left is unknown, and said so.
+ *  5. facts that violate controls of tenants, and that no condition explains, are put right for themselves;
+ *  6. a tenant that drowns the others explains their slowness and failures;
+ *  7. a version that is worse than the one before explains what its instances do;
+ *  8. what fails together, and began after something was changed, suspects the change, or who uses most of it;
+ *  9. what others run for us and fails explains who calls it;
+ * 10. what shares a machine and fails together suspects the machine;
+ * 11. an instance explains itself and who calls it;
+ * 12. load explains slowness that is left;
+ * 13. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [
   observers,
   leaks,
   poisons,
   conditions,
+  violations,
   noisyTenants,
   versions,
   changes,

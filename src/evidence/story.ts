@@ -95,7 +95,7 @@ export class StoryReader {
         closedAt: null,
         outcome: null,
         refusal: null,
-        tenants: new Set(),
+        tenants: tenantsViolated(data),
         repairs: new Map(),
         entries: [id],
       });
@@ -104,6 +104,8 @@ export class StoryReader {
     const draft = this.#incidents.get(subject);
     if (!draft) return;
     draft.entries.push(id);
+    for (const each of tenantsViolated(data)) draft.tenants.add(each);
+    if (type === 'incident.widened') draft.summary = text('summary');
     if (type === 'incident.rediagnosed') {
       draft.cause = text('cause');
       draft.subject = text('subject');
@@ -212,6 +214,12 @@ export class StoryReader {
     const others = this.#scope.tenants.filter((each) => each !== this.#scope.tenant);
     return others.reduce((left, each) => left.replace(wordOf(each), 'another tenant'), text);
   }
+}
+
+/** For whom an incident violates a control. */
+function tenantsViolated({ violates }: JsonObject): Set<string> {
+  const clauses = Array.isArray(violates) ? (violates as readonly JsonObject[]) : [];
+  return new Set(clauses.flatMap(({ tenants }) => (Array.isArray(tenants) ? tenants.map(String) : [])));
 }
 
 function reasonsOf({ guards }: JsonObject): string {

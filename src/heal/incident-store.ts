@@ -3,6 +3,7 @@ import { newId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Random } from '../base/random.ts';
 import type { Symptom } from '../detect/symptom.ts';
+import { clausesIn } from '../diagnose/clauses.ts';
 import { type Diagnosis, symptomCounts } from '../diagnose/diagnosis.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 import type { Incident, IncidentBody } from './memory.ts';
@@ -59,6 +60,14 @@ function inRecord({ name, reason, vantages }: Symptom) {
   return { name, reason: reason.slice(0, TEXT_RECORDED_MAX), vantages: vantages.slice(0, VANTAGES_RECORDED) };
 }
 
+/** The clauses that it violates, for the tenants for whom it does; nothing where no control is violated. */
+function violatedIn({ evidence }: Diagnosis): JsonObject {
+  const clauses = clausesIn(evidence).map(({ framework, control, clause, tenants, tenantsTotal }) => {
+    return { framework, control, clause, tenants, tenantsTotal };
+  });
+  return clauses.length === 0 ? {} : { violates: clauses.slice(0, EXAMPLES_RECORDED) };
+}
+
 /** Opens an incident, or answers with the one that is open under the same key. */
 export async function openIncident(
   tx: DatabaseTransaction,
@@ -82,6 +91,7 @@ export async function openIncident(
       summary: diagnosis.summary,
       symptoms: symptomCounts(diagnosis),
       evidence: diagnosis.evidence.slice(0, EXAMPLES_RECORDED).map(inRecord),
+      ...violatedIn(diagnosis),
     });
     return toIncident(inserted);
   }
@@ -109,7 +119,26 @@ export async function rediagnoseIncident(
     .returningAll()
     .executeTakeFirstOrThrow();
   const { cause, subject, summary } = diagnosis;
-  await record(tx, 'incident.rediagnosed', incident.id, { cause, subject: `${subject.kind} ${subject.name}`, summary });
+  const said = { cause, subject: `${subject.kind} ${subject.name}`, summary };
+  await record(tx, 'incident.rediagnosed', incident.id, { ...said, ...violatedIn(diagnosis) });
+  return toIncident(row);
+}
+
+/** Keeps more evidence of the same cause. What came of the incident so far stands. */
+export async function widenIncident(
+  tx: DatabaseTransaction,
+  incident: Incident,
+  diagnosis: Diagnosis,
+  record: RecordEvent,
+): Promise<Incident> {
+  const row = await tx
+    .updateTable('incident')
+    .set({ body: JSON.stringify({ ...incident.body, diagnosis }) })
+    .where('id', '=', incident.id)
+    .returningAll()
+    .executeTakeFirstOrThrow();
+  const { summary } = diagnosis;
+  await record(tx, 'incident.widened', incident.id, { summary, ...violatedIn(diagnosis) });
   return toIncident(row);
 }
 

@@ -1,5 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import type { JsonObject } from '../base/json.ts';
+import { breachFor } from '../../test/sim/readings.ts';
 import { AT } from '../../test/sim/fleet-views.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
@@ -291,4 +293,48 @@ test('a storm of 10,000 symptoms is opened like any incident, and its record fit
   const { data } = row!.event as { data: { symptoms: object; evidence: readonly unknown[] } };
   expect(data.symptoms).toEqual({ hung: 5_000, 'probe-failed': 5_000 });
   expect(data.evidence).toHaveLength(20);
+});
+
+const store = { kind: 'asset', name: 'store postgresql/records/eu' } as const;
+const fact = (name: 'fact-rls.views.bypassing' | 'fact-isolation.sql.foreignRows') => {
+  const evidence = { breaches: [breachFor(['shop'])] as unknown as JsonObject[] };
+  return { name, subject: store, ...seen, evidence };
+};
+const view = diagnosisOf('compliance', store, { evidence: [fact('fact-rls.views.bypassing')] });
+const leak = diagnosisOf('isolation', store, { evidence: [...view.evidence, fact('fact-isolation.sql.foreignRows')] });
+const kept = async () => (await readIncidents(database, 10)).map(({ body }) => body.diagnosis);
+
+test('what is measured to be violated later is on the same incident, and what came of that stands', async () => {
+  const { tracker } = await start();
+  const disabled = diagnosisOf('protection', store, {
+    evidence: [{ ...seen, name: 'asset-disabled', subject: store }],
+  });
+  await tracker.track([disabled], never);
+  const wider = { ...disabled, evidence: [...disabled.evidence, ...view.evidence], summary: 'and it violates Art. 32' };
+  await tracker.track([wider], () => true);
+  expect(await kept()).toMatchObject([{ cause: 'protection', summary: 'and it violates Art. 32' }]);
+  expect((await kept())[0]?.evidence).toHaveLength(2);
+});
+
+test('a leak comes before what a person was called for', async () => {
+  const { tracker, memory } = await start();
+  const [incident] = await tracker.track([view], never);
+  const plan = planOf({ incident: incident!.id });
+  await memory.beginRepair('rep_1', plan, ['global']);
+  await memory.end('rep_1', plan, 'escalated', 'a person was called');
+  tracker.invalidate();
+  expect(await tracker.track([view], never)).toMatchObject([{ outcome: 'escalated' }]);
+  expect(await tracker.track([leak], never)).toMatchObject([{ outcome: null, body: { diagnosis: leak } }]);
+});
+
+test('a new leader does not say that a violation is over before anybody could have measured it', async () => {
+  await (await start()).tracker.track([view], never);
+  const { clock, tracker } = await start();
+  await tracker.track([], never);
+  await clock.advance(60_000);
+  await tracker.track([], never);
+  expect(await states()).toEqual([['open', null]]);
+  await clock.advance(300_000);
+  await tracker.track([], never);
+  expect(await states()).toEqual([['closed', 'recovered']]);
 });

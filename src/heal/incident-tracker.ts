@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { oncePer } from '../base/once-per.ts';
-import { type SymptomName, symptomKey } from '../detect/symptom.ts';
+import { factOf, type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import type { Cause } from '../resources/playbook.ts';
 import type { Incident, Memory } from './memory.ts';
@@ -10,6 +10,8 @@ const QUIET_MS = 5_000;
 /** Each time that it came back within this time, it has to be quiet twice as long: what comes and goes is one incident. */
 const FLAPPING_MS = 600_000;
 const QUIET_MS_MAX = 300_000;
+/** Facts are measured less often than all else: who begins to lead waits for their word before it says that all is well. */
+const MEASURED_MS = 300_000;
 /** Detectors look back for so long: what is claimed within this time of the end may be of before it. */
 const ECHO_MS = 15_000;
 
@@ -55,6 +57,7 @@ export class IncidentTracker {
       this.#lastSeen.set(diagnosis.key, now);
       const known = this.#open.find((each) => each.key === diagnosis.key);
       if (known && isFirmer(diagnosis, known) && !isRepairing(known.id)) await this.#rediagnose(known, diagnosis);
+      else if (known && violatesMore(diagnosis, known)) await this.#widen(known, diagnosis);
       if (known || this.#isEcho(diagnosis, now)) continue;
       if (hasEnded(diagnosis) && this.#mayBeHealed(isRepairing)) continue;
       const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
@@ -88,6 +91,12 @@ export class IncidentTracker {
     this.#open = this.#open.map((each) => (each.id === incident.id ? next : each));
   }
 
+  /** More was measured to be violated by the same cause: its clauses are on the same incident, and on record. */
+  async #widen(incident: Incident, diagnosis: Diagnosis): Promise<void> {
+    const next = await this.#memory.widenIncident(incident, diagnosis);
+    this.#open = this.#open.map((each) => (each.id === incident.id ? next : each));
+  }
+
   /** What changes while it is read makes it stale again. */
   async #readAgain(): Promise<void> {
     if (!this.#stale) return;
@@ -117,7 +126,7 @@ export class IncidentTracker {
   ): Promise<void> {
     for (const incident of this.#open) {
       const seenAt = this.#lastSeen.get(incident.key);
-      if (seenAt === undefined) this.#lastSeen.set(incident.key, now);
+      if (seenAt === undefined) this.#lastSeen.set(incident.key, now + graceMsOf(incident));
       if (seenAt === undefined || isRepairing(incident.id)) continue;
       // What is found to be of another cause has not recovered, and need not prove that it stays away.
       const isMerged = diagnoses.some((each) => this.#isOpen(each.key) && explains(each, incident));
@@ -149,9 +158,20 @@ function hasEnded({ evidence }: Diagnosis): boolean {
   return evidence.length > 0 && evidence.every((each) => each.over === true || each.evidence['ended'] === true);
 }
 
+function graceMsOf({ body }: Incident): number {
+  return body.diagnosis.evidence.some(({ name }) => factOf(name) !== undefined) ? MEASURED_MS : 0;
+}
+
+/** Facts that violate controls are among the evidence that the incident as it is kept does not know of. */
+function violatesMore({ evidence }: Diagnosis, { body }: Incident): boolean {
+  const isOf = (name: SymptomName, subject: string) =>
+    body.diagnosis.evidence.some((each) => each.name === name && each.subject.name === subject);
+  return evidence.some(({ name, subject }) => factOf(name) !== undefined && !isOf(name, subject.name));
+}
+
 /** A claim over a span of time. What ended stays ended, and what is measured of a thing is so at this moment. */
 function isWindowed(name: SymptomName): boolean {
-  return !name.startsWith('asset-') && !ENDED.has(name);
+  return !name.startsWith('asset-') && factOf(name) === undefined && !ENDED.has(name);
 }
 
 const ENDED: ReadonlySet<SymptomName> = new Set(['exited', 'hung', 'start-failed', 'crash-loop', 'probe-failed']);
@@ -159,8 +179,9 @@ const ENDED: ReadonlySet<SymptomName> = new Set(['exited', 'hung', 'start-failed
 /** What is said when nothing better can be. */
 const WEAK: ReadonlySet<Cause> = new Set(['unknown', 'instance-degraded']);
 
-/** A cause is named where there was none to speak of. */
+/** A cause is named where there was none to speak of, or one tenant sees what is another's: then that comes first. */
 function isFirmer({ cause }: Diagnosis, { body }: Incident): boolean {
+  if (cause === 'isolation') return body.diagnosis.cause !== 'isolation';
   return WEAK.has(body.diagnosis.cause) && !WEAK.has(cause);
 }
 

@@ -51,6 +51,8 @@ export interface Memory extends RepairStore {
    * came of it under the old one no longer stands.
    */
   rediagnoseIncident(incident: Incident, diagnosis: Diagnosis): Promise<Incident>;
+  /** More was measured of the same cause: the incident goes on as it was, with all of the evidence of this diagnosis. */
+  widenIncident(incident: Incident, diagnosis: Diagnosis): Promise<Incident>;
   /** Notes why nothing is done about it. */
   refuseIncident(incident: Incident, refusal: JsonObject): Promise<void>;
   /** Closes it if it is open. A call for a person, or a refusal, stays its outcome when it went away by itself. */

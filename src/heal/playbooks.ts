@@ -64,6 +64,20 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       PAGE,
     ],
   ),
+  // Of these, only what a control that is violated names as its remedy; see `drafts/ladder.ts`.
+  playbook(
+    'comply-again',
+    ['compliance'],
+    [
+      { move: 'reenable', also: [{ move: 'revert' }], ...STEADY },
+      { move: 'revert', ...STEADY },
+      { move: 'resize', ...STEADY },
+      { move: 'rotate', ...STEADY },
+      { move: 'sync-clock', ...STEADY },
+      { move: 'reroute', ...STEADY },
+      PAGE,
+    ],
+  ),
   playbook(
     'stop-the-actor',
     ['actor'],

@@ -11,6 +11,7 @@ import {
   readOpenIncidents,
   rediagnoseIncident,
   refuseIncident,
+  widenIncident,
 } from './incident-store.ts';
 import type { Memory } from './memory.ts';
 import type { RecordEvent } from './record.ts';
@@ -34,6 +35,8 @@ export function createPostgresqlMemory(options: {
       fencedTransaction(database, lease, (tx) => openIncident(tx, diagnosis, toIso(detectedAt), random, record)),
     rediagnoseIncident: (incident, diagnosis) =>
       fencedTransaction(database, lease, (tx) => rediagnoseIncident(tx, incident, diagnosis, record)),
+    widenIncident: (incident, diagnosis) =>
+      fencedTransaction(database, lease, (tx) => widenIncident(tx, incident, diagnosis, record)),
     refuseIncident: (incident, refusal) =>
       fencedTransaction(database, lease, (tx) => refuseIncident(tx, incident, refusal, record)),
     closeIncident: (id, outcome) => fencedTransaction(database, lease, (tx) => closeIncident(tx, id, outcome, record)),

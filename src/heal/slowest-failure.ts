@@ -22,6 +22,7 @@ export const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
   data: 15_000,
   missing: 10_000,
   protection: 5_000,
+  compliance: 5_000,
   infrastructure: 15_000,
   dependency: 10_000,
   overload: 10_000,

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { AT, fleetView, instanceView, workloadView } from '../../test/sim/fleet-views.ts';
 import { planOf, stepOf } from '../../test/sim/plans.ts';
 import { EMPTY_SKETCH } from '../base/latency-sketch.ts';
-import { type Symptom, symptomKey } from '../detect/symptom.ts';
+import { subjectOfFact, type Symptom, symptomKey } from '../detect/symptom.ts';
+import type { FactWord } from '../observe/fact-signal.ts';
 import { UserSignal } from '../observe/user-signal.ts';
 import type { Step } from './plan.ts';
 import { signalFor } from './user-level-signal.ts';
@@ -17,6 +18,8 @@ const down: Symptom = {
   reason: 'records-0 is not ready',
   evidence: {},
 };
+
+const NO_FACTS = { read: () => undefined, measureAgain: () => undefined };
 
 /** What the signal says a second after a write, with instances that look down to the prober. */
 function readingOf(given: {
@@ -41,6 +44,7 @@ function readingOf(given: {
     since: AT - 1_000,
     view: () => fleetView([records]),
     userSignal,
+    facts: NO_FACTS,
     symptoms: () => new Map([[symptomKey(symptom.name, symptom.subject), symptom]]),
     doubted: () => given.doubted,
     clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
@@ -67,6 +71,43 @@ test('a vantage that nobody doubts speaks against a repair', () => {
   expect(readingOf({ doubted: ['keeper'], failed: 0 })).toBe('bad');
 });
 
+describe('a fact that violated a control', () => {
+  const write = stepOf({ move: 'reenable', input: { setting: 'records/RLS', value: 'on' } });
+  const asked: string[] = [];
+  /** What the signal says a second after the write, when requests are well and the fact was measured so. */
+  const readingWith = (word: FactWord | undefined) => {
+    const userSignal = new UserSignal();
+    const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
+    userSignal.add({ kind: 'requests', ...from, ok: 9, failed: 0, limited: 0, refused: 0, latency: EMPTY_SKETCH });
+    const key = symptomKey('fact-rls.enabled', subjectOfFact('rls.enabled', 'records/eu'));
+    return signalFor({
+      plan: planOf({ cause: 'compliance', steps: [write], answers: [key] }),
+      steps: [write],
+      since: AT - 1_000,
+      view: () => fleetView([workloadView('records', { routed: true })]),
+      userSignal,
+      facts: {
+        read: (of) => (of === 'rls.enabled records/eu' ? word : undefined),
+        measureAgain: (of) => asked.push(...of),
+      },
+      symptoms: () => new Map(),
+      doubted: () => [],
+      clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
+    })();
+  };
+
+  test('is measured again before anything counts, and asked for until it is', () => {
+    expect(readingWith(undefined)).toBe('none');
+    expect(readingWith({ at: AT - 1_000, isBad: false })).toBe('none');
+    expect(asked).toEqual(['rls.enabled records/eu', 'rls.enabled records/eu']);
+  });
+
+  test('has to be good then', () => {
+    expect(readingWith({ at: AT - 500, isBad: true })).toBe('bad');
+    expect(readingWith({ at: AT - 500, isBad: false })).toBe('good');
+  });
+});
+
 describe('requests that fail elsewhere', () => {
   const workloads = [
     workloadView('front', { dependsOn: ['core'] }),
@@ -91,6 +132,7 @@ describe('requests that fail elsewhere', () => {
       since: AT - 1_000,
       view: () => fleetView(workloads),
       userSignal,
+      facts: NO_FACTS,
       symptoms: () => new Map(),
       doubted: () => [],
       clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],
@@ -123,6 +165,7 @@ describe('a leak that is cut off', () => {
       since: AT - 1_000,
       view: () => fleetView([workloadView('records')]),
       userSignal,
+      facts: NO_FACTS,
       symptoms: () => new Map(leaks ? [[symptomKey(leaking.name, leaking.subject), standing]] : []),
       doubted: () => [],
       clock: { now: () => AT } as Parameters<typeof signalFor>[0]['clock'],

@@ -1,6 +1,8 @@
 import type { Clock } from '../base/clock.ts';
+import { factKeyOf } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import { type FleetView, instanceOf, workloadOf } from '../diagnose/fleet-view.ts';
+import type { FactSignal } from '../observe/fact-signal.ts';
 import type { Felt, UserSignal } from '../observe/user-signal.ts';
 import { keepsOut, MOVE_TRAITS } from './move-traits.ts';
 import type { Plan, Step } from './plan.ts';
@@ -17,6 +19,8 @@ export interface SignalOptions {
   readonly since: number;
   readonly view: () => FleetView;
   readonly userSignal: UserSignal;
+  /** What was measured of facts, by `factKey`, and how they are measured again. */
+  readonly facts: Pick<FactSignal, 'read'> & { measureAgain(keys: readonly string[]): void };
   readonly symptoms: () => Symptoms;
   /** Vantages that are under suspicion at this moment: what they alone say is no verification. */
   readonly doubted: () => readonly string[];
@@ -28,6 +32,9 @@ export interface SignalOptions {
  * against what was put in place, and that it is there. Without traffic the readiness of the successors stands in for it:
  * a synthetic request of the tenants' kind. `none` only when not even that can be asked.
  *
+ * A fact that violated a control has to be measured again first: only a measurement that began after the move, and that
+ * satisfies every control, lets anything else count.
+ *
  * A vantage under suspicion neither speaks against a repair nor for want of its word keeps one from being good: what the
  * tenants feel is the better witness, wherever there is one.
  */
@@ -37,11 +44,14 @@ export function signalFor(options: SignalOptions): () => Reading {
   const limited = steps.flatMap(({ move, input }) => (keepsOut(move) ? [String(input['tenant'] ?? '')] : []));
   const exceptTenant = limited[0];
   const successors = steps.flatMap(successorsOf);
+  const violated = plan.answers.flatMap((key) => factKeyOf(key) ?? []);
   // Those whom the law holds where they are go on failing: whoever was moved is who can tell.
   const moved = steps.flatMap(({ move, touch }) => (move === 'reroute' ? touch.tenants : []));
   return () => {
     const fleet = view();
     if (successors.some((id) => instanceOf(fleet, id)?.running !== true)) return 'hopeless';
+    const proof = proofOf(violated, since, options);
+    if (proof !== undefined) return proof;
     const from = Math.max(since, clock.now() - WINDOW_MS);
     const routed = plan.workload !== null && workloadOf(fleet, plan.workload)?.routed === true;
     const reach =
@@ -60,6 +70,16 @@ export function signalFor(options: SignalOptions): () => Reading {
     if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
   };
+}
+
+/** What stands against the repair by the facts that it answers; undefined when each was measured since, and is good. */
+function proofOf(keys: readonly string[], since: number, { facts }: SignalOptions): Reading | undefined {
+  const words = keys.map((key) => ({ key, word: facts.read(key) }));
+  const stale = words.filter(({ word }) => word === undefined || word.at <= since).map(({ key }) => key);
+  if (words.some(({ key, word }) => !stale.includes(key) && word?.isBad === true)) return 'bad';
+  if (stale.length === 0) return undefined;
+  facts.measureAgain(stale);
+  return 'none';
 }
 
 /**

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { VirtualClock } from '../../test/sim/virtual-clock.ts';
 import { systemClock } from '../base/clock.ts';
 import { seededRandom } from '../base/random.ts';
 import type { Collector } from './collector.ts';
@@ -70,4 +71,25 @@ test('one that finds nothing to look at yet looks again soon, and then keeps to 
   own.close();
   expect(slept.slice(0, 2).every((ms) => ms < 12_000)).toBe(true);
   expect(slept[2]).toBeGreaterThan(3_000_000);
+});
+
+test('one that is asked to hurry looks again soon, and not at once', async () => {
+  const clock = new VirtualClock(0);
+  const looks: number[] = [];
+  const listener = {
+    onReport: (_: Collector, __: readonly Fact[], at: number) => void looks.push(at),
+    onBlind: () => undefined,
+  };
+  const own = new CollectorRounds({ clock, random: seededRandom(1), listener });
+  own.start([{ ...collector('slow', async () => [fact('audit.chain.valid', 'slow')]), everyMs: 3_600_000 }]);
+  await clock.advance(500);
+  own.hurry('slow');
+  await clock.advance(1_000);
+  expect(looks).toEqual([0]);
+  await clock.advance(60_000);
+  expect(looks).toEqual([0, 2_000]);
+  own.hurry('slow');
+  await clock.advance(10);
+  expect(looks).toHaveLength(3);
+  own.close();
 });

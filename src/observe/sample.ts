@@ -1,6 +1,8 @@
 import type { JsonObject } from '../base/json.ts';
 import type { LatencySketch } from '../base/latency-sketch.ts';
+import type { Breach } from './breach.ts';
 import type { ConditionName, ErrorCounts } from './condition.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 
 /** What a sample is about. Every part of the loop names an instance in full, so that nothing has to be looked up. */
 export interface InstanceRef {
@@ -87,6 +89,23 @@ export interface ConditionSample extends Reading {
 }
 
 /**
+ * A fact was measured by which controls of tenants are judged. Sent with each measurement that breaks a control, and often
+ * enough otherwise that a claim against it can end. `at` is when the measurement began: what was changed later is not in it.
+ */
+export interface ViolationSample extends Reading {
+  readonly kind: 'violation';
+  readonly fact: FactName;
+  /** Of the fact, without its kind: `postgresql/records/eu`. */
+  readonly subject: string;
+  /** None: every control that asks for it is satisfied by it. */
+  readonly breaches: readonly Breach[];
+  /** One sentence for people: what was measured. */
+  readonly reason: string;
+  /** The subject is no more: whatever was said of it is forgotten. */
+  readonly gone?: true;
+}
+
+/**
  * An instance died with these requests in progress. A key says tenant, route and a fingerprint of the request, and holds
  * no personal data; gateways write it down before they pass a request on.
  */
@@ -159,6 +178,7 @@ export type Sample =
   | TriesSample
   | CallsSample
   | ConditionSample
+  | ViolationSample
   | InflightSample
   | RequestsSample
   | MemorySample

@@ -39,9 +39,17 @@ const checkSchema = z.strictObject({
   holds: z.string().min(1).max(500).describe('CEL over value, tenant and the parameters; has to hold for each subject'),
 });
 
+const remedyFields = {
+  facts: z
+    .array(z.enum(FACT_NAMES))
+    .min(1)
+    .optional()
+    .describe('Only against these facts; left out: against every fact that the control checks'),
+};
+
 const remedySchema = z.union([
-  z.strictObject({ move: z.enum(MOVES), what: z.string().min(1) }),
-  z.strictObject({ person: z.string().min(1).describe('What a person has to do') }),
+  z.strictObject({ move: z.enum(MOVES), what: z.string().min(1), ...remedyFields }),
+  z.strictObject({ person: z.string().min(1).describe('What a person has to do'), ...remedyFields }),
 ]);
 
 const PARAMETER_NAME = /^[a-z][A-Za-z0-9]*$/;
@@ -74,6 +82,13 @@ export const controlSchema = z
     if (reserved !== undefined) {
       context.addIssue({ code: 'custom', path: ['parameters', reserved], message: 'must have another name' });
       return;
+    }
+    const checked = new Set(control.checks.map(({ fact }) => fact));
+    for (const [index, { facts }] of control.remedies.entries()) {
+      const strange = facts?.find((fact) => !checked.has(fact));
+      if (strange === undefined) continue;
+      const message = `${strange} is in no check of this control`;
+      context.addIssue({ code: 'custom', path: ['remedies', index, 'facts'], message });
     }
     for (const [index, { fact, holds }] of control.checks.entries()) {
       const compiled = compilePredicate(holds, fact, valuesOf(control.parameters));

@@ -20,6 +20,7 @@ export const CAUSES = [
   'data',
   'missing',
   'protection',
+  'compliance',
   'infrastructure',
   'dependency',
   'overload',

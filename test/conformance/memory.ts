@@ -26,6 +26,21 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
       expect(await leader.readRelapses(sick.key)).toMatchObject({ count: 1, lastOverAt: expect.any(Number) });
     });
 
+    test('widens an incident without touching what came of it', async () => {
+      const { leader } = await open();
+      const incident = await leader.openIncident(sick, 1_000);
+      const plan = planOf({ incident: incident.id });
+      await leader.beginRepair('rep_1', plan, SCOPES);
+      await leader.end('rep_1', plan, 'escalated', 'a person was called');
+      const wider = { ...sick, summary: 'more of it', evidence: [...sick.evidence, ...sick.evidence] };
+      const [known] = await leader.readOpenIncidents();
+      await leader.widenIncident(known!, wider);
+      expect(await leader.readOpenIncidents()).toMatchObject([
+        { id: incident.id, outcome: 'escalated', body: { diagnosis: { summary: 'more of it' } } },
+      ]);
+      expect((await leader.readOpenIncidents())[0]?.body.diagnosis.evidence).toHaveLength(2);
+    });
+
     test('keeps one repair per target, and frees it at its end', async () => {
       const { leader } = await open();
       const { id: incident } = await leader.openIncident(sick, 1_000);

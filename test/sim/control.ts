@@ -104,6 +104,7 @@ export class SimulatedControl {
       look: () => this.#look(),
       policy: () => policyIn(world),
       surroundings: async () => ({ vantages: world.observers.vantages(), healer: this.#self(), trust: trustIn(world) }),
+      measureAgain: () => undefined,
       isBusy: (workload) => this.#converger.isBusy(workload),
       converge: (epoch, signal) => this.#converger.look(epoch, signal),
     });

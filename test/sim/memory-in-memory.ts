@@ -92,6 +92,7 @@ export class MemoryInMemory {
       readOpenIncidents: () => read(() => this.incidents.filter((each) => each.state === 'open')),
       openIncident: (diagnosis, detectedAt) => write(() => this.#openIncident(diagnosis, detectedAt)),
       rediagnoseIncident: (incident, diagnosis) => write(() => this.#rediagnose(incident, diagnosis)),
+      widenIncident: (incident, diagnosis) => write(() => this.#widen(incident, diagnosis)),
       refuseIncident: (incident, refusal) => write(() => this.#refuse(incident, refusal)),
       closeIncident: (id, outcome) => write(() => this.#close(id, outcome)),
       readRelapses: (key) => read(() => this.#relapses(key)),
@@ -170,6 +171,14 @@ export class MemoryInMemory {
     const next: Incident = { ...incident, key: diagnosis.key, outcome: null, body };
     this.#incidents.set(incident.id, next);
     this.#record('incident.rediagnosed', incident.id, { cause: diagnosis.cause, summary: diagnosis.summary });
+    return next;
+  }
+
+  #widen(incident: Incident, diagnosis: Diagnosis): Incident {
+    const kept = this.#incidents.get(incident.id) ?? incident;
+    const next: Incident = { ...kept, body: { ...kept.body, diagnosis } };
+    this.#incidents.set(incident.id, next);
+    this.#record('incident.widened', incident.id, { summary: diagnosis.summary });
     return next;
   }
 

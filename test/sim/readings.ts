@@ -1,4 +1,5 @@
 import { bucketOf, EMPTY_SKETCH, type LatencySketch } from '../../src/base/latency-sketch.ts';
+import type { Breach } from '../../src/observe/breach.ts';
 import type { ConditionName, ErrorCounts } from '../../src/observe/condition.ts';
 import type {
   CallsSample,
@@ -12,7 +13,9 @@ import type {
   RetiredSample,
   StartFailedSample,
   TriesSample,
+  ViolationSample,
 } from '../../src/observe/sample.ts';
+import type { FactName } from '../../src/resources/fact-kinds.ts';
 
 /** Samples as observers would send them, with what a test does not care about filled in. */
 export function refOf(instance = 'records-1', workload = 'records', version = 1): InstanceRef {
@@ -114,4 +117,23 @@ export function inflightAt(at: number, ref: InstanceRef, keys: readonly string[]
     return { tenant, route, fingerprint };
   });
   return { kind: 'inflight', at, vantage: 'gateway-1', ...ref, keys: parsed };
+}
+
+/** A measurement of a fact by which controls are judged; it breaks a clause for each tenant of `tenants`. */
+export function violationAt(
+  at: number,
+  fact: FactName,
+  tenants: readonly string[],
+  more: Partial<ViolationSample> = {},
+): ViolationSample {
+  const breaches = tenants.length === 0 ? [] : [breachFor(tenants)];
+  const reason = `${fact} was measured`;
+  return { kind: 'violation', at, vantage: 'collector', fact, subject: 'records/eu', breaches, reason, ...more };
+}
+
+/** A clause that is broken for these tenants. */
+export function breachFor(tenants: readonly string[], more: Partial<Breach> = {}): Breach {
+  const control = { framework: 'gdpr', control: 'gdpr-art32.1.b', clause: 'Art. 32(1)(b)', title: 'Kept apart' };
+  const remedies = { moves: ['reenable' as const], advice: ['force it again'] };
+  return { ...control, tenants, tenantsTotal: tenants.length, ...remedies, ...more };
 }

@@ -1,5 +1,6 @@
+import { breachesIn } from '../../diagnose/clauses.ts';
 import { settingOf } from '../../diagnose/fleet-view.ts';
-import type { Playbook } from '../../resources/playbook.ts';
+import type { MoveName, Playbook } from '../../resources/playbook.ts';
 import { inLearnedOrder, type Learned } from '../learned-order.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
@@ -19,16 +20,22 @@ export interface Rung {
 export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, learned: Learned): readonly Rung[] {
   const placed = playbook.spec.ladder.map((rung, place) => ({ ...rung, place }));
   return inLearnedOrder(scene.cause, placed, learned).flatMap(({ place, ...rung }): readonly Rung[] => {
-    if (rung.move === 'page') return [];
+    if (rung.move === 'page' || !isRemedy(rung.move, scene)) return [];
     const here: Scene = { ...scene, rung: place };
     const own = DRAFTS[rung.move](here, rung.parameters);
     if (own.length === 0) return [];
-    const rest = rung.also.flatMap((each) => DRAFTS[each.move](here, each.parameters));
+    const also = rung.also.filter(({ move }) => isRemedy(move, scene));
+    const rest = also.flatMap((each) => DRAFTS[each.move](here, each.parameters));
     const slowestMs = SLOWEST_FAILURE_MS[scene.cause];
     const soakMs = Math.max(rung.soakMs, slowestMs, ...own.map((draft) => livedUnderMs(draft, here)));
     const verifyWithinMs = Math.max(rung.verifyWithinMs, 2 * soakMs);
     return [{ steps: withoutRepetition([...own, ...rest]).map((draft) => ({ ...draft, soakMs, verifyWithinMs })) }];
   });
+}
+
+/** A violation is met with what the violated controls name against it, and with nothing else. */
+function isRemedy(move: MoveName, { cause, evidence }: Omit<Scene, 'rung'>): boolean {
+  return cause !== 'compliance' || breachesIn(evidence).some(({ moves }) => moves.includes(move));
 }
 
 const DEATHS: ReadonlySet<string> = new Set(['exited', 'crash-loop']);

@@ -1,20 +1,27 @@
 import type { MoveName } from '../../resources/playbook.ts';
+import { clausesIn } from '../../diagnose/clauses.ts';
 import { NOTHING_TOUCHED } from '../plan.ts';
 import { deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
 import { limiting, suspend } from './limiting.ts';
-import type { DraftMove } from './scene.ts';
+import type { DraftMove, Scene } from './scene.ts';
 import { goBack, replaceInstances, scaleOut } from './succession.ts';
 import { recreate, reenable, reroute, resize, revert } from './writing.ts';
 
-const page: DraftMove = ({ incident, summary }) => [
+const page: DraftMove = ({ incident, summary, evidence }) => [
   {
     move: 'page',
-    input: { incident, summary },
+    input: { incident, summary: `${summary}${adviceFor(evidence)}` },
     touch: NOTHING_TOUCHED,
     effect: 'a person is called',
     undo: 'what was said stays said',
   },
 ];
+
+/** What the violated controls say has to be done. */
+function adviceFor(evidence: Scene['evidence']): string {
+  const advice = new Set(clausesIn(evidence).flatMap((each) => each.advice));
+  return advice.size === 0 ? '' : `. To do: ${[...advice].join('; ')}`;
+}
 
 /** How each move is drafted for a scene. */
 export const DRAFTS: Readonly<Record<MoveName, DraftMove>> = {

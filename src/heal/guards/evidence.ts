@@ -1,5 +1,7 @@
 /** Guards that ask whether what is believed is true, and whether it is the cause. */
+import { factOf, type SymptomName } from '../../detect/symptom.ts';
 import { type FleetView, workloadOf } from '../../diagnose/fleet-view.ts';
+import { FACT_KINDS } from '../../resources/fact-kinds.ts';
 import type { Cause } from '../../resources/playbook.ts';
 import { MOVE_TRAITS } from '../move-traits.ts';
 import type { Policy } from '../situation.ts';
@@ -22,9 +24,13 @@ export const freshEvidence: Guard = {
     const ageMsMax = threshold(policy, 'fresh-evidence.ageMsMax');
     if (now - fleet.at > ageMsMax) return deny('the picture of the fleet is old', 'wait for the next one');
     const assetAgeMsMax = threshold(policy, 'fresh-evidence.assetAgeMsMax');
-    const isFresh = evidence.some(
-      ({ name, at }) => FACTS.has(name) || now - at <= (name.startsWith('asset-') ? assetAgeMsMax : ageMsMax),
-    );
+    const ageMaxOf = (name: SymptomName) => {
+      const fact = factOf(name);
+      // As long as its value counts for the control that it violates.
+      if (fact !== undefined) return FACT_KINDS[fact].freshMs;
+      return name.startsWith('asset-') ? assetAgeMsMax : ageMsMax;
+    };
+    const isFresh = evidence.some(({ name, at }) => FACTS.has(name) || now - at <= ageMaxOf(name));
     if (isFresh) return undefined;
     return deny(`the newest evidence is older than ${ageMsMax / 1000} s`, 'wait for the next reading');
   },

@@ -1,0 +1,68 @@
+import { expect, test } from 'vitest';
+import { breachFor } from '../../test/sim/readings.ts';
+import { fleetView, tenantView, workloadView } from '../../test/sim/fleet-views.ts';
+import { assetView } from '../../test/sim/scenes.ts';
+import { assetNamed, found, seen, standing, workloadNamed } from '../../test/sim/symptoms.ts';
+import type { Symptom } from '../detect/symptom.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
+import { clausesIn } from './clauses.ts';
+import { diagnose } from './diagnose.ts';
+
+const STORE = 'store postgresql/records/eu';
+const TABLE = 'protection postgresql/records/eu/notes/row-level-security';
+const fleet = {
+  ...fleetView([workloadView('records')], [tenantView('shop'), tenantView('clinic')]),
+  assets: [
+    assetView(STORE, { kind: 'store', workloads: ['records'] }),
+    assetView(TABLE, { kind: 'protection', workloads: ['records'], partOf: STORE }),
+  ],
+};
+const pci = { framework: 'pci', control: 'pci-A1.1.2', clause: 'A1.1.2', title: 'Apart', advice: ['look'] };
+const violated = (fact: FactName, on = STORE): Symptom => {
+  const breaches = [breachFor(['shop', 'clinic']), breachFor(['shop'], pci)];
+  return seen(`fact-${fact}`, assetNamed(on), { breaches });
+};
+const off = seen('asset-disabled', assetNamed(TABLE));
+const one = (...claims: readonly Symptom[]) => {
+  const diagnoses = diagnose(standing(claims), fleet);
+  expect(diagnoses).toHaveLength(1);
+  return diagnoses[0]!;
+};
+
+test('one thing with bad facts is one incident that names each clause once, with everybody for whom it is violated', () => {
+  const diagnosis = one(violated('rls.truncate.granted'), violated('access.grants.surplus'));
+  expect(diagnosis).toMatchObject({ cause: 'compliance', subject: { name: STORE }, workload: 'records' });
+  expect(diagnosis.summary).toContain('violates gdpr Art. 32(1)(b) (shop, clinic); pci A1.1.2 (shop)');
+  expect(clausesIn(diagnosis.evidence).map(({ clause, tenants }) => [clause, tenants])).toEqual([
+    ['Art. 32(1)(b)', ['shop', 'clinic']],
+    ['A1.1.2', ['shop']],
+  ]);
+});
+
+test('two things are two incidents, and a thing that the fleet does not know is one as well', () => {
+  const names = found(fleet, violated('tls.protocol.lowest', 'listener gateway/1'), violated('rls.truncate.granted'));
+  expect(names).toEqual(['compliance: listener gateway/1', `compliance: ${STORE}`]);
+});
+
+test('a condition that explains a violation has it in its own incident, with its clauses', () => {
+  const diagnosis = one(off, violated('rls.enabled'));
+  expect(diagnosis).toMatchObject({ cause: 'protection', subject: { name: TABLE } });
+  expect(diagnosis.summary).toContain('violates gdpr Art. 32(1)(b)');
+  expect(found(fleet, off, violated('access.grants.surplus'))).toEqual([
+    `protection: ${TABLE}`,
+    `compliance: ${STORE}`,
+  ]);
+});
+
+test('a leak that was measured comes before all else, and takes what it came about by along', () => {
+  const leak = violated('isolation.sql.foreignRows');
+  const diagnosis = one(off, violated('rls.enabled'), leak, violated('rls.roles.bypassing'));
+  expect(diagnosis).toMatchObject({ cause: 'isolation', subject: { name: STORE }, workload: 'records' });
+  expect(diagnosis.explains).toHaveLength(4);
+});
+
+test('what is over is no incident, and a failing workload is another one', () => {
+  expect(found(fleet, { ...violated('rls.views.bypassing'), over: true })).toEqual([]);
+  const failing = seen('workload-errors', workloadNamed('records'), { tenantsFailing: 2, tenantsSeen: 2 });
+  expect(found(fleet, violated('rls.views.bypassing'), failing)).toEqual([`compliance: ${STORE}`, 'unknown: records']);
+});
