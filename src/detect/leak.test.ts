@@ -72,3 +72,20 @@ test('readings that are no number, late or repeated change nothing', () => {
   ]);
   expect(raised(noise)).toEqual([]);
 });
+
+test('a start, teeth of a saw-tooth and a cache that fills are no leak, and a leak above all of them is', () => {
+  const tooth = (second: number) => 80 * ((second % 17) / 17);
+  const cache = (second: number) => 90 * (1 - Math.exp(-second / 400));
+  const life = (second: number) => 60 + 70 * (1 - Math.exp(-second / 5)) + tooth(second) + cache(second);
+  const detector = start();
+  const well = each(3_000, 1, (second) => limited(second * 1_000, life(second), 512));
+  expect(raised(well, detector)).toEqual([]);
+  // The next one starts where it began, and does the same from there.
+  const next = refOf('records-2', 'records', 2);
+  const also = each(900, 1, (second) => limited((3_000 + second) * 1_000, life(second), 512, next));
+  expect(raised(also, detector)).toEqual([]);
+  const worse = each(200, 1, (second) => limited((3_900 + second) * 1_000, life(900 + second) + 2 * second, 700, next));
+  const [first] = raised(worse, detector);
+  expect(first).toMatchObject({ subject: { name: 'records-2' } });
+  expect(Number(first!.evidence['residentMib'])).toBeLessThan(600);
+});

@@ -1,7 +1,7 @@
 import type { RequestsSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
-import { quantileMsOf } from './histogram.ts';
+import { countOf, quantileMsOf } from './histogram.ts';
 import { type Change, type Subject, staysMsOf } from './symptom.ts';
 import { latencyOf, latestOf, type Tally, totalOf, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond, usualQuantileMs } from './usual.ts';
@@ -14,14 +14,16 @@ const TIMES_ABOVE_USUAL = 3;
 const TIMES_ABOVE_OTHERS = 2;
 const SHARE_OF_ALL_MIN = 0.5;
 const RATE_MIN_PER_S = 40;
-/** Others are hurt when their latency doubles, in the middle or in the tail, by at least this much, or when they fail. */
+/** Others are hurt when their latency doubles, in the middle or in the tail, by at least this much, or when they fail. Of fewer requests that is chance. */
 const HURTS = [
-  { quantile: 0.5, slowerMs: 15 },
-  { quantile: 0.9, slowerMs: 30 },
+  { quantile: 0.5, slowerMs: 15, count: 8 },
+  { quantile: 0.9, slowerMs: 30, count: 30 },
 ] as const;
 const FAILED_SHARE_MIN = 0.02;
 const LATENCIES_MIN = 20;
 const REQUESTS_MIN = 5;
+/** Of all who are hurt together: the tail of a few requests is chance. */
+const HURT_PER_S_MIN = 4;
 /** What others felt of it lasts a little longer: the claim that explains that does too. */
 const CALM_FOR_MS = 12_000;
 const HURT_NAMED = 20;
@@ -77,7 +79,8 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   if (usual === undefined || perSecond < TIMES_ABOVE_USUAL * usual) return calm();
   if (!standsOut(state.all, { perSecond, usual }, until)) return calm();
   const hurt = Object.keys(state.tenants).filter((name) => name !== tenant && isHurt(state.tenants[name]!, until));
-  if (hurt.length === 0) return calm();
+  const hurtPerSecond = hurt.reduce((sum, name) => sum + rateOf(state.tenants[name]!.recent, until), 0);
+  if (hurtPerSecond < HURT_PER_S_MIN) return calm();
   state.noisy[tenant] = at;
   const usualPerS = Math.max(1, Math.round(usual));
   const names = hurt.slice(0, HURT_NAMED);
@@ -114,8 +117,11 @@ function isHurt(track: Track, at: number): boolean {
   const usual = usualFailedShare(track);
   if (recent && recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare > 2 * usual) return true;
   const latency = latencyOf(track.recent, at - RECENT_MS);
-  return HURTS.some(({ quantile, slowerMs }) => {
-    const now = latency && quantileMsOf(latency, quantile);
+  if (latency === undefined) return false;
+  const count = countOf(latency);
+  return HURTS.some(({ quantile, slowerMs, count: least }) => {
+    if (count < least) return false;
+    const now = quantileMsOf(latency, quantile);
     const before = usualQuantileMs(track, quantile, LATENCIES_MIN);
     return now !== undefined && before !== undefined && now >= 2 * before && now >= before + slowerMs;
   });

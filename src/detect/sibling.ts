@@ -35,6 +35,8 @@ const SLOWER_MS_MIN = 150;
 /** Latency wanders on a busy machine: only a gap that stays is a fault. Errors do not wander. */
 const TIMES_SLOWER = 4;
 const SLOW_FOR_MS = 6_000;
+/** A process that has just started is slow at first: caches, compilers, connections. */
+const WARM_MS = 20_000;
 /** A standing claim of slowness goes when the gap is this small again. */
 const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
@@ -64,6 +66,7 @@ interface Watched {
   medianAt: number;
   /** Since when it is slower than its siblings without a break; null while it is not. */
   slowSince: number | null;
+  readonly firstAt: number;
 }
 
 /** What was seen of an instance in a span: by a gateway that tried it, or by an instance that called it. */
@@ -153,12 +156,12 @@ function whole({ total, failed }: { total: number; failed: number }) {
   return { total: Math.round(total), failed: Math.min(Math.round(failed), Math.round(total)) };
 }
 
-function join({ groups }: State, { instance, workload, version, region }: InstanceRef): Watched {
+function join({ groups }: State, { instance, workload, version, region, at: firstAt }: Seen): Watched {
   const regions = entryOf(groups, workload, (): Record<string, string[]> => ({}));
   entryOf(regions, region, (): string[] => []).push(instance);
   const nothing = { hasErrors: false, isSlow: false, medianMs: null, medianAt: 0, slowSince: null };
   const unseen = { evidence: startWorsening(), comparedTo: 0, failedThen: 0, failedBefore: 0 };
-  return { workload, version, region, tally: emptyTally(), ...unseen, ...nothing };
+  return { workload, version, region, tally: emptyTally(), firstAt, ...unseen, ...nothing };
 }
 
 function forget(state: State, instance: string): void {
@@ -229,7 +232,8 @@ function judgeLatency(state: State, watched: Watched, sample: TriesSample): read
   const usualMs = medianOf(others.flatMap((each) => each.medianMs ?? []));
   if (mayBeSlow && usualMs === undefined) return NO_CHANGES;
   const isSlower = mayBeSlow && medianMs >= TIMES_SLOWER * usualMs! && medianMs >= usualMs! + SLOWER_MS_MIN;
-  watched.slowSince = isSlower ? (watched.slowSince ?? sample.at) : null;
+  const isWarm = sample.at - watched.firstAt >= WARM_MS;
+  watched.slowSince = isSlower && isWarm ? (watched.slowSince ?? sample.at) : null;
   const subject = instanceSubject(sample);
   if (watched.isSlow && medianMs < TIMES_NORMAL * (usualMs ?? medianMs)) {
     watched.isSlow = false;

@@ -2,9 +2,10 @@ import type { JsonObject } from '../base/json.ts';
 import type { RequestsSample, TriesSample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
-import { addToPart, failingOf, type Part, type Parts } from './parts.ts';
+import { addToPart, failingOf, type Parts } from './parts.ts';
 import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
-import { errorsOf, onsetOf, totalOf, vantagesOf } from './tally.ts';
+import { errorsOf, onsetOf, vantagesOf } from './tally.ts';
+import { judgeTenant, startComparison, type TenantComparison } from './tenant-errors.ts';
 import { errorsLevel, type Level, type Slowness, slownessOf } from './unusual.ts';
 import { followSpan, startTrack, type Track, usualFailedShare } from './usual.ts';
 
@@ -15,11 +16,6 @@ const JUST_MS = 1_000;
 const SLOW_FOR_MS = 4_000;
 /** A part that was not heard of for so long is not there. */
 const SEEN_MS = 60_000;
-/** Alone in its trouble: much of what it sends fails, or so many that it is no chance, and not so with the others. */
-const TENANT_MUCH = { share: 0.1, failed: 1, requests: 10, timesWorse: 3 };
-const TENANT_MANY = { share: 0.04, failed: 8, requests: 40, timesWorse: 5 };
-const TENANT_WINDOW_MS = 15_000;
-
 interface Watched {
   /** What clients felt. */
   readonly track: Track;
@@ -30,7 +26,8 @@ interface Watched {
   /** By version: who failed is remembered when it is gone. */
   readonly versions: Parts;
   readonly regionOf: Record<string, string>;
-  readonly claimed: Record<string, true>;
+  /** By tenant. */
+  readonly comparisons: Record<string, TenantComparison>;
   hasErrors: boolean;
   isSlow: boolean;
   slowSince: number | null;
@@ -65,7 +62,9 @@ export const workloadDetector: Detector<Record<string, Watched>> = {
     const watched = entryOf(state, sample.workload, start);
     const part = addToPart(watched.tenants, sample.tenant, sample);
     followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
-    return [...judgeErrors(watched, sample), ...judgeTenant(watched, part, sample), ...judgeLatency(watched, sample)];
+    const comparison = entryOf(watched.comparisons, sample.tenant, startComparison);
+    const alone = judgeTenant(comparison, part, watched.track.recent, sample);
+    return [...judgeErrors(watched, sample), ...alone, ...judgeLatency(watched, sample)];
   },
 };
 
@@ -77,7 +76,7 @@ function start(): Watched {
     instances: {},
     versions: {},
     regionOf: {},
-    claimed: {},
+    comparisons: {},
     hasErrors: false,
     isSlow: false,
     slowSince: null,
@@ -153,48 +152,6 @@ function patternOf(watched: Watched, level: Level, at: number): JsonObject {
 
 function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
-}
-
-function judgeTenant(watched: Watched, part: Part, sample: RequestsSample): readonly Change[] {
-  const { at, tenant, workload } = sample;
-  const wasClaimed = watched.claimed[tenant] === true;
-  if (!part.isFailing && !wasClaimed) return NO_CHANGES;
-  // Up to the report before this one: of this one the others may not have been heard yet.
-  const until = at - sample.spanMs;
-  const own = totalOf(part.tally, until - TENANT_WINDOW_MS, until);
-  const all = totalOf(watched.track.recent, until - TENANT_WINDOW_MS, until);
-  const others = all.count - own.count;
-  const othersShare = others < 1 ? 1 : Math.max(0, all.failed - own.failed) / others;
-  const isAlone = [TENANT_MUCH, TENANT_MANY].some(
-    (least) =>
-      own.count >= least.requests &&
-      own.failedShare * own.count >= least.failed &&
-      own.failedShare >= (wasClaimed ? least.share / 3 : least.share) &&
-      own.failedShare >= least.timesWorse * othersShare,
-  );
-  const subject: Subject = { kind: 'tenant', name: tenant };
-  if (!isAlone) {
-    delete watched.claimed[tenant];
-    return wasClaimed ? [{ clear: 'tenant-errors', subject }] : NO_CHANGES;
-  }
-  watched.claimed[tenant] = true;
-  const percent = Math.round(own.failedShare * 100);
-  const raise: Symptom = {
-    name: 'tenant-errors',
-    subject,
-    since: onsetOf(part.tally, own.failedShare / 3, at),
-    at,
-    vantages: vantagesOf(part.tally, own.from),
-    reason: `${percent} % of the requests of ${tenant} to ${workload} fail, ${Math.round(othersShare * 100)} % of the others`,
-    evidence: {
-      workload,
-      failedShare: own.failedShare,
-      requests: Math.round(own.count),
-      othersFailedShare: othersShare,
-    },
-    staysMs: staysMsOf(sample.spanMs),
-  };
-  return [{ raise }];
 }
 
 function judgeLatency(watched: Watched, sample: RequestsSample): readonly Change[] {

@@ -44,6 +44,27 @@ export const DETECTION_NUMBERS = {
     what: 'how long before the limit is reached a leak is dealt with; before that it is only shown',
     source: 'long enough for a canary and a person, short enough not to act on a bend',
   },
+  'leak.foresight': {
+    default: 2,
+    min: 0.1,
+    max: 10,
+    what: 'how many times as long as a leak was seen to grow its end may be ahead to be acted on',
+    source: 'caches that fill and days that begin look like leaks for a while',
+  },
+  'leak.unlimitedMs': {
+    default: 120_000,
+    min: 10_000,
+    max: 86_400_000,
+    what: 'how long memory without a limit must grow: nothing is urgent where nothing ends',
+    source: 'starts of Node and Java services',
+  },
+  'leak.urgentMs': {
+    default: 300_000,
+    min: 10_000,
+    max: 86_400_000,
+    what: 'how near its end a leak is dealt with although its kind has been at that level before',
+    source: 'time to replace all instances one by one',
+  },
   'objective.requestsMin': {
     default: 30,
     min: 1,

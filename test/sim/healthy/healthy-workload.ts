@@ -1,0 +1,117 @@
+import type { WorkloadView } from '../../../src/diagnose/fleet-view.ts';
+import { versionView, workloadView } from '../fleet-views.ts';
+import type { Noise } from '../world/noise.ts';
+import { type Process, startProcess, viewOf } from './processes.ts';
+
+export interface WorkloadPlan {
+  readonly name: string;
+  readonly instances: number;
+  readonly medianMs: number;
+  /** Requests a second that one instance can serve. */
+  readonly capacity: number;
+  readonly calls: readonly string[];
+  readonly routed: boolean;
+  /** Null where nobody set a limit. */
+  readonly limitMib: number | null;
+}
+
+const CANARY_MS = 60_000;
+const EACH_MS = 20_000;
+const OLD_MS = 86_400_000;
+/** Somebody is slower by nature than all the others. */
+const SLOWEST = 1.9;
+
+/** A workload whose processes are well, and which is deployed now and then. */
+export class HealthyWorkload {
+  readonly plan: WorkloadPlan;
+  readonly #noise: Noise;
+  readonly #deploys: number[];
+  #occupants: Process[];
+  #incoming: Process | undefined;
+  #version = 1;
+  #nextAt = Number.POSITIVE_INFINITY;
+  #phase: WorkloadView['phase'] = 'steady';
+  #phaseSince = 0;
+  #speed = 1;
+
+  constructor(plan: WorkloadPlan, noise: Noise, startAt: number, deploys: readonly number[]) {
+    this.plan = plan;
+    this.#noise = noise;
+    this.#deploys = [...deploys].sort((a, b) => a - b);
+    this.#occupants = Array.from({ length: plan.instances }, (_, ordinal) =>
+      startProcess(noise, { ...this.#place(ordinal), version: 1 }, startAt, OLD_MS * noise.uniform()),
+    );
+  }
+
+  get processes(): readonly Process[] {
+    return this.#incoming ? [...this.#occupants, this.#incoming] : this.#occupants;
+  }
+
+  servers(at: number): readonly Process[] {
+    return this.#occupants.filter(({ readyAt }) => at >= readyAt);
+  }
+
+  /** Goes on with a deployment, or begins one. Returns whoever is no longer there. */
+  step(at: number): readonly Process[] {
+    if (this.#phase === 'steady' && at >= (this.#deploys[0] ?? Number.POSITIVE_INFINITY)) this.#deploy(at);
+    const next = this.#incoming;
+    if (next && at >= next.readyAt + 500) {
+      this.#incoming = undefined;
+      const before = this.#occupants.find(({ ordinal }) => ordinal === next.ordinal)!;
+      this.#occupants = this.#occupants.map((each) => (each === before ? next : each));
+      this.#nextAt = at + (this.#phase === 'canary' ? CANARY_MS : EACH_MS);
+      return [before];
+    }
+    if (!next && at >= this.#nextAt) this.#goOn(at);
+    return [];
+  }
+
+  view(at: number): WorkloadView {
+    const { name, routed, calls, instances } = this.plan;
+    const versions = Array.from({ length: this.#version }, (_, i) => {
+      const isNew = i + 1 === this.#version && this.#phase !== 'steady';
+      return versionView(i + 1, { createdAt: isNew ? this.#phaseSince : i + 1, promotedAt: isNew ? null : i + 1 });
+    });
+    return workloadView(name, {
+      routed,
+      dependsOn: calls,
+      targetVersion: this.#version,
+      phase: this.#phase,
+      phaseSince: this.#phaseSince,
+      wanted: { eu: instances },
+      versions,
+      instances: [
+        ...this.#occupants.map((each) => viewOf(each, 'occupant', at)),
+        ...(this.#incoming ? [viewOf(this.#incoming, 'incoming', at)] : []),
+      ],
+    });
+  }
+
+  #place(ordinal: number) {
+    const slowness = ordinal === 1 ? SLOWEST : 0.9 + 0.3 * this.#noise.uniform();
+    return { workload: this.plan.name, ordinal, slowness: slowness * this.#speed };
+  }
+
+  #deploy(at: number): void {
+    this.#deploys.shift();
+    this.#version++;
+    // No two releases are equally fast.
+    this.#speed = 0.85 + 0.4 * this.#noise.uniform();
+    this.#turn('canary', at);
+    this.#goOn(at);
+  }
+
+  #goOn(at: number): void {
+    const left = this.#occupants.filter(({ version }) => version < this.#version);
+    this.#nextAt = Number.POSITIVE_INFINITY;
+    const [next] = left;
+    if (!next) return this.#turn('steady', at);
+    if (left.length < this.plan.instances && this.#phase === 'canary') this.#turn('rolling', at);
+    this.#incoming = startProcess(this.#noise, { ...this.#place(next.ordinal), version: this.#version }, at);
+  }
+
+  #turn(phase: WorkloadView['phase'], at: number): void {
+    this.#phase = phase;
+    this.#phaseSince = at;
+  }
+}
