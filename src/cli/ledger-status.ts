@@ -45,18 +45,23 @@ async function asked<T>(
   { state, context }: Invocation,
   method: 'GET' | 'POST',
   path: string,
-  body?: unknown,
+  { body, withinMs = ANSWER_MS }: { readonly body?: unknown; readonly withinMs?: number } = {},
 ): Promise<T> {
   const client = socketClient(state.socket('ledger'), 'ledger.unreachable');
   try {
-    return await client.call<T>(method, path, body, context.clock.deadline(ANSWER_MS));
+    return await client.call<T>(method, path, body, context.clock.deadline(withinMs));
   } finally {
     await client.close();
   }
 }
 
+/** How the ledger of this state directory is. Rejects with `ledger.unreachable`. */
+export function readLedgerStatus(invocation: Invocation, withinMs = ANSWER_MS): Promise<LedgerStatus> {
+  return asked<LedgerStatus>(invocation, 'GET', '/v1/status', { withinMs });
+}
+
 async function runStatus(invocation: Invocation): Promise<void> {
-  const status = await invocation.waiting('the ledger', asked<LedgerStatus>(invocation, 'GET', '/v1/status'));
+  const status = await invocation.waiting('the ledger', readLedgerStatus(invocation));
   const { paint, time, context } = invocation;
   invocation.print(status, () => renderLedgerStatus(status, { paint, time, now: context.clock.now() }));
 }
@@ -67,37 +72,66 @@ async function changeHold(
   { id, reason, tenant, by }: HoldOptions & { readonly id: string },
 ) {
   const body = { id, reason, by: invocation.actor(by), ...(tenant === undefined ? {} : { tenant }) };
-  const holds = await asked<readonly LegalHold[]>(invocation, 'POST', path, body);
+  const holds = await asked<readonly LegalHold[]>(invocation, 'POST', path, { body });
   const standing = holds.map((hold) => hold.id).join(', ');
   invocation.print({ holds }, () => (standing === '' ? 'no hold stands\n' : `standing: ${standing}\n`));
 }
 
+interface Board {
+  readonly paint: Paint;
+  readonly time: PrintTime;
+  readonly now: number;
+}
+
 /** The whole status for people. */
-function renderLedgerStatus(
-  { vkey, size, signedSize, witnessed, retention, selfCheck }: LedgerStatus,
-  { paint, time, now }: { readonly paint: Paint; readonly time: PrintTime; readonly now: number },
-): string {
-  const { checked, rounds, fault } = selfCheck;
+export function renderLedgerStatus(status: LedgerStatus, board: Board): string {
+  const { vkey, size, signedSize, witnessed, retention, tiers, tieringFault } = status;
   const rows = [
     ['key', vkey],
     ['entries', `${size}, ${signedSize} of them under the signed checkpoint`],
-    ...witnessRows(witnessed, (since) => {
-      const age = printDuration(now - epochMsOf(since));
-      return paint('yellow', `unwitnessed since ${time(since)} (${age}); entries are taken and signed as before`);
-    }),
-    ...retentionRows(retention, paint, time),
-    [
-      'self-check',
-      fault ? paint('red', `entry ${fault.index}: ${fault.reason}`) : `${checked} read again, ${rounds} rounds`,
-    ],
-  ] as const;
+    ...witnessRows(witnessed, board),
+    ...tiers.map((tier, at) => [at === 0 ? 'stored' : '', tierText(tier)]),
+    ...(tieringFault === undefined ? [] : [['', board.paint('red', `cannot compress: ${tieringFault}`)]]),
+    ...retentionRows(retention, board.paint, board.time),
+    ['self-check', selfCheckText(status, board)],
+  ];
   return renderRows(rows.map(([name = '', value = '']) => [name, value]));
 }
 
-function witnessRows(witnessed: LedgerStatus['witnessed'], unwitnessed: (since: string) => string): string[][] {
+/** What of the ledger belongs into one line beside everything else. */
+export function renderLedgerLine(status: LedgerStatus, board: Board): string {
+  const since = status.witnessed?.unwitnessedSince;
+  const parts = [
+    `ledger ${status.size} entries`,
+    ...(since === undefined ? [] : [unwitnessedText(since, board)]),
+    selfCheckText(status, board),
+  ];
+  return `${parts.join('; ')}\n`;
+}
+
+function unwitnessedText(since: string, { paint, time, now }: Board): string {
+  return paint('yellow', `unwitnessed since ${time(since)} (${printDuration(now - epochMsOf(since))})`);
+}
+
+/** How much of it was read again; rounded down, so that only all is 100 %. */
+function selfCheckText({ selfCheck }: Pick<LedgerStatus, 'selfCheck'>, { paint, time, now }: Board): string {
+  const { coverage, lastRoundAt, fault } = selfCheck;
+  if (fault) return paint('red', `damaged at entry ${fault.index}: ${fault.reason}`);
+  const share = `${(Math.floor(coverage * 1000) / 10).toFixed(1)} % read again`;
+  if (lastRoundAt === undefined) return `${share} since the start`;
+  return `${share}, all of it at ${time(lastRoundAt)} (${printDuration(now - epochMsOf(lastRoundAt))} ago)`;
+}
+
+function tierText({ tier, segments, entries, bytes }: LedgerStatus['tiers'][number]): string {
+  const how = { hot: 'as written', warm: 'compressed', cold: 'compressed further' }[tier];
+  return `${tier}: ${entries} entries in ${segments} segments, ${(bytes / 1e6).toFixed(1)} MB ${how}`;
+}
+
+function witnessRows(witnessed: LedgerStatus['witnessed'], board: Board): string[][] {
   if (!witnessed) return [['witnessed', 'no: the ledger has no witnesses']];
   const { size, unwitnessedSince, witnesses } = witnessed;
-  const state = unwitnessedSince === undefined ? '' : `; ${unwitnessed(unwitnessedSince)}`;
+  const taken = 'entries are taken and signed as before';
+  const state = unwitnessedSince === undefined ? '' : `; ${unwitnessedText(unwitnessedSince, board)}; ${taken}`;
   const each = witnesses.map(({ name, state: last, reason }) => [
     '  witness',
     `${name} ${last}${reason === undefined || last === 'cosigned' ? '' : `: ${reason}`}`,

@@ -145,8 +145,10 @@ test('status is one JSON document, or tables', async () => {
   await serve('control', { 'GET /v1/status': STATUS });
   const { code, stdout, stderr } = await run('status', '--json');
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(JSON.parse(stdout)).toEqual({ source: 'control', ...STATUS });
-  expect((await run('status')).stdout).toMatch(/^records +records-eu-0-7f3k +gone/m);
+  expect(JSON.parse(stdout)).toEqual({ source: 'control', ...STATUS, ledger: null });
+  const tables = (await run('status')).stdout;
+  expect(tables).toMatch(/^records +records-eu-0-7f3k +gone/m);
+  expect(tables).toMatch(/^the ledger does not answer$/m);
 });
 
 test('status says that control is away and shows what the keeper knows', async () => {

@@ -2,7 +2,9 @@ import type { Command } from 'commander';
 import { isFault } from '../base/errors.ts';
 import type { ChildStatus } from '../drivers/process/protocol.ts';
 import type { Status } from './answers.ts';
+import type { LedgerStatus } from '../ledger/ledger-status.ts';
 import type { Binder, Invocation } from './invocation.ts';
+import { readLedgerStatus, renderLedgerLine } from './ledger-status.ts';
 import type { PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { type Board, renderInstances, renderIncidents, renderTenants } from './status-tables.ts';
@@ -10,6 +12,8 @@ import { clip, renderTable } from './table.ts';
 
 /** How long control may take before the keeper is asked instead. */
 const CONTROL_MS = 5_000;
+/** And the ledger, of which one line is told. */
+const LEDGER_MS = 2_000;
 
 export function declareStatus(program: Command, binder: Binder): void {
   const command = program.command('status').description('what runs, for whom, and what is wrong with it');
@@ -19,9 +23,9 @@ export function declareStatus(program: Command, binder: Binder): void {
 async function runStatus(invocation: Invocation): Promise<void> {
   const { paint, time, context } = invocation;
   try {
-    const status = await readStatus(invocation);
+    const [status, ledger] = await Promise.all([readStatus(invocation), ledgerOrNull(invocation)]);
     const board = { paint, time, now: context.clock.now() };
-    return invocation.print({ source: 'control', ...status }, () => renderStatus(status, board));
+    return invocation.print({ source: 'control', ...status, ledger }, () => renderStatus(status, ledger, board));
   } catch (error) {
     if (!isFault(error, 'control.unreachable')) throw error;
     const processes = await invocation.keeper.list(context.clock.deadline(CONTROL_MS));
@@ -34,10 +38,15 @@ export function readStatus(invocation: Invocation): Promise<Status> {
   return invocation.ask<Status>('GET', '/v1/status', undefined, CONTROL_MS);
 }
 
+/** How the ledger is; null when it does not answer, which stops nothing else from being told. */
+function ledgerOrNull(invocation: Invocation): Promise<LedgerStatus | null> {
+  return readLedgerStatus(invocation, LEDGER_MS).catch(() => null);
+}
+
 /** The whole status for people. */
-export function renderStatus(status: Status, board: Board): string {
+export function renderStatus(status: Status, ledger: LedgerStatus | null, board: Board): string {
   const sections = [
-    renderHeadline(status, board),
+    renderHeadline(status, board) + renderLedger(ledger, board),
     renderInstances(status, board),
     renderTenants(status, board),
     renderSystem(status, board),
@@ -68,6 +77,10 @@ export function renderHeadline(status: Status, { paint, time }: Board): string {
     lines.push(paint('yellow', `no cgroup here: the limits declared for ${unlimited.join(', ')} are not enforced`));
   }
   return `${lines.join('\n')}\n`;
+}
+
+function renderLedger(ledger: LedgerStatus | null, board: Board): string {
+  return ledger ? renderLedgerLine(ledger, board) : `${board.paint('yellow', 'the ledger does not answer')}\n`;
 }
 
 function renderSystem({ system }: Status, { paint, time }: Board): string {

@@ -1,3 +1,5 @@
+import type { PackedTier, Tier } from './segment-file.ts';
+
 /** What is appended: the bytes that are hashed, and what belongs to them and can be erased. */
 export interface EntryToStore {
   /** 1 to 65,535 bytes, not ending in a zero (JSON never does). */
@@ -23,6 +25,17 @@ export interface Recovered {
   readonly droppedBytes: number;
   /** The index that the first dropped entry would have had. */
   readonly atIndex: number;
+}
+
+/** Entries that are kept, compressed and dropped together. */
+export interface StoredSegment {
+  readonly first: number;
+  /** Behind its last entry; also the first of the next one. */
+  readonly next: number;
+  /** Absent where the store has no tiers. */
+  readonly tier?: Tier;
+  /** That it takes. */
+  readonly bytes: number;
 }
 
 /**
@@ -59,12 +72,26 @@ export interface EntryStore {
    */
   payloadsOf(index: number): Promise<readonly Payload[]>;
   /**
+   * The first entry with a payload that is neither as it was given nor erased, in the groups (each what one append wrote)
+   * that begin from `from` on and before `to`.
+   */
+  damagedPayload(from: number, to: number): Promise<number | undefined>;
+  /**
    * Overwrites payloads with zeros where they lie and marks them as erased, both durable when it resolves. What is erased
    * already stays so, and an erasure that is cut off is finished when the store is opened next. Rejects with
    * `resource.unknown` or `ledger.tampered` for a payload that there is none of or that cannot be found, before anything
    * is erased, or with `state.unwritable`: call again then.
    */
   erasePayloads(places: readonly PayloadPlace[]): Promise<void>;
+  /** What there is, in order. The last one is written to. */
+  segments(): Promise<readonly StoredSegment[]>;
+  /**
+   * Compresses the segment that begins with `first`, slowly, unless it is the last one or is so already; it is read, and
+   * payloads of it are erased, as before and meanwhile. A payload that is erased meanwhile ends it: call again then. Does
+   * nothing where there are no tiers. Rejects with `ledger.tampered` when the segment is not sound, and with
+   * `state.unwritable`: then it is as it was.
+   */
+  pack(first: number, tier: PackedTier): Promise<void>;
   /** The next read is from where the entries lie, also of what was read just before. */
   forgetRead(): void;
   /** Forgets what was recovered, once that is on the record. */

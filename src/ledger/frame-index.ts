@@ -1,15 +1,14 @@
-import { constants } from 'node:fs';
-import { join } from 'node:path';
 import { areEntriesSound, FRAME_HEADER_BYTES, type FrameSpan, readHeader } from './frame.ts';
-import { type OpenSegmentFile, readFully, tamperedSegment } from './segment-file.ts';
+import { tamperedSegment } from './segment-file.ts';
+import type { SegmentBytes } from './tiers/segment-bytes.ts';
 
 /** Reads start at a mark and walk on from frame to frame; more marks cost memory, fewer cost reading. */
 const ENTRIES_PER_MARK = 256;
 
-/** Where a frame begins. */
+/** Where a frame begins: in the segment whose first entry is given. */
 export interface FramePlace {
   readonly first: number;
-  readonly segment: string;
+  readonly segment: number;
   readonly offset: number;
 }
 
@@ -22,14 +21,12 @@ export interface ReadFrame {
 
 /** Finds frames by the entries in them, and reads them. */
 export class FrameIndex {
-  readonly #dir: string;
-  readonly #openFile: OpenSegmentFile;
+  readonly #segments: SegmentBytes;
   readonly #marks: FramePlace[] = [];
   #last: ReadFrame | undefined;
 
-  constructor(dir: string, openFile: OpenSegmentFile) {
-    this.#dir = dir;
-    this.#openFile = openFile;
+  constructor(segments: SegmentBytes) {
+    this.#segments = segments;
   }
 
   /** Takes note of a frame behind all others. */
@@ -49,6 +46,7 @@ export class FrameIndex {
   /** The next read is from the disk. */
   forget(): void {
     this.#last = undefined;
+    this.#segments.forget();
   }
 
   /** The frames from the one on that holds `index`, without their payloads, before `size`. */
@@ -91,18 +89,14 @@ export class FrameIndex {
     const buffer = await this.#readBytes(place, header?.payloadsAt ?? FRAME_HEADER_BYTES);
     const span = readHeader(buffer, 0);
     if (span?.first !== place.first || !areEntriesSound(buffer, span)) {
-      throw tamperedSegment(place.segment, 'a frame changed', { index: place.first, offset: place.offset });
+      const { name } = this.#segments.fileOf(place.segment);
+      throw tamperedSegment(name, 'a frame changed', { index: place.first, offset: place.offset });
     }
     this.#last = { place, buffer, span };
     return this.#last;
   }
 
-  async #readBytes({ segment, offset }: FramePlace, length: number): Promise<Buffer> {
-    const file = await this.#openFile(join(this.#dir, segment), constants.O_RDONLY);
-    try {
-      return await readFully(file, offset, length);
-    } finally {
-      await file.close();
-    }
+  #readBytes({ segment, offset }: FramePlace, length: number): Promise<Buffer> {
+    return this.#segments.read(segment, offset, length);
   }
 }

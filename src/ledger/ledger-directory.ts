@@ -39,8 +39,8 @@ export const CHECKPOINT_FILE = 'checkpoint';
 const STORAGE_FILE = 'storage';
 /** Written last at birth: where it is, a key and a checkpoint must be. */
 export const VERSION_FILE = 'version';
-/** 2 has frames with payloads; what 1 wrote is read as it is. */
-const LEDGER_VERSION = 2;
+/** 2 has frames with payloads, 3 has packed segments; what is older is read as it is. */
+const LEDGER_VERSION = 3;
 
 const ENTRIES_PER_READ = 4096;
 

@@ -1,10 +1,12 @@
 import { toIso } from '../base/clock.ts';
 import type { WitnessState } from './cosigner.ts';
-import type { LedgerWorkers } from './metrics.ts';
+import type { LedgerWorkers } from './ledger-workers.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { minimumIndex } from './pruned-prefix.ts';
+import type { StoredSegment } from './entry-store.ts';
 import { type LegalHold, readHolds } from './retention/legal-holds.ts';
 import { type RetentionPolicy, readRetention } from './retention/retention-policy.ts';
+import type { Tier } from './segment-file.ts';
 import type { SelfCheckState } from './self-check.ts';
 
 /** How a ledger is, for people. */
@@ -30,12 +32,23 @@ export interface LedgerStatus {
     /** Why nothing can be pruned. */
     readonly fault?: string;
   };
+  /** From the newest to the oldest; empty where the store has none. Sizes are of what is on the disk. */
+  readonly tiers: readonly TierSize[];
+  /** Why nothing can be compressed. */
+  readonly tieringFault?: string;
   readonly selfCheck: SelfCheckState;
 }
 
-/** Throws `request.invalid` or `state.corrupt` when the policy or the holds cannot be read. */
-export function ledgerStatus(dir: string, ledger: OpenLedger, workers: LedgerWorkers): LedgerStatus {
-  const { cosigner, selfCheck, pruner } = workers;
+export interface TierSize {
+  readonly tier: Tier;
+  readonly segments: number;
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** Rejects with `request.invalid` or `state.corrupt` when the policy or the holds cannot be read. */
+export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: LedgerWorkers): Promise<LedgerStatus> {
+  const { cosigner, selfCheck, pruner, tiering } = workers;
   const first = ledger.first();
   const policy = readRetention(dir);
   const retention = { first, minimumIndex: minimumIndex(first), holds: readHolds(dir) };
@@ -51,6 +64,18 @@ export function ledgerStatus(dir: string, ledger: OpenLedger, workers: LedgerWor
       ...(policy ? { policy } : {}),
       ...(pruner.fault === undefined ? {} : { fault: pruner.fault }),
     },
+    tiers: sizesOf(await ledger.store.segments()),
+    ...(tiering.fault === undefined ? {} : { tieringFault: tiering.fault }),
     selfCheck: selfCheck.state(),
   };
+}
+
+function sizesOf(segments: readonly StoredSegment[]): TierSize[] {
+  return (['hot', 'warm', 'cold'] as const).flatMap((tier) => {
+    const own = segments.filter((segment) => segment.tier === tier);
+    if (own.length === 0) return [];
+    const sum = (of: (segment: StoredSegment) => number) => own.reduce((total, segment) => total + of(segment), 0);
+    const entries = sum(({ first, next }) => next - first);
+    return [{ tier, segments: own.length, entries, bytes: sum(({ bytes }) => bytes) }];
+  });
 }

@@ -83,6 +83,12 @@ class LedgerThread {
         return pack([await nodes.kept(question.level, question.index, question.count)]);
       case 'prune':
         return this.#ledger.prune(question.first, question.latestMs);
+      case 'damagedPayload':
+        return store.damagedPayload(question.from, question.to);
+      case 'segments':
+        return store.segments();
+      case 'pack':
+        return store.pack(question.first, question.tier);
       case 'forgetRead':
         return store.forgetRead();
       case 'settleRecovery':

@@ -1,20 +1,12 @@
 import { Gauge, Registry } from 'prom-client';
-import type { Cosigner } from './cosigner.ts';
+import { fromIso } from '../base/clock.ts';
+import type { LedgerWorkers } from './ledger-workers.ts';
 import type { OpenLedger } from './open-ledger.ts';
-import type { Pruner } from './retention/pruner.ts';
-import type { SelfCheck } from './self-check.ts';
-
-/** What works beside those who append. */
-export interface LedgerWorkers {
-  readonly cosigner: Cosigner | undefined;
-  readonly selfCheck: SelfCheck;
-  readonly pruner: Pruner;
-}
 
 /** What a ledger tells about itself in the Prometheus text format. Levels are read when they are asked for. */
 export function ledgerMetrics(
   ledger: OpenLedger,
-  { cosigner, selfCheck, pruner }: LedgerWorkers,
+  { cosigner, selfCheck, pruner, tiering }: LedgerWorkers,
 ): { contentType: string; text(): Promise<string> } {
   const registry = new Registry();
   const level = (name: string, help: string, read: () => number) => {
@@ -39,6 +31,16 @@ export function ledgerMetrics(
   level('self_check_entries', 'Entries that this round of the self-check has read again.', () => {
     return selfCheck.state().checked;
   });
+  level('self_check_coverage', 'Share of the signed entries that was read again since the process started.', () => {
+    return selfCheck.state().coverage;
+  });
+  level('self_check_last_round_seconds', 'When the last whole round ended, in seconds since 1970; 0: none has.', () => {
+    const { lastRoundAt } = selfCheck.state();
+    return lastRoundAt === undefined ? 0 : fromIso(lastRoundAt) / 1000;
+  });
+  level('tiering_faults', 'Whether the last try to compress a segment failed: 1, else 0.', () =>
+    tiering.fault ? 1 : 0,
+  );
   level('self_check_rounds', 'Rounds of the self-check since the process started.', () => selfCheck.state().rounds);
   level('self_check_faults', 'Whether the self-check found damage: 1, else 0.', () =>
     selfCheck.state().fault ? 1 : 0,

@@ -5,13 +5,15 @@ import type { Clock } from '../base/clock.ts';
 import { isFault, KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import type { Database } from '../store/database.ts';
-import type { EntryStore, EntryToStore, Payload, PayloadPlace, Recovered } from './entry-store.ts';
+import type { EntryStore, EntryToStore, Payload, PayloadPlace, Recovered, StoredSegment } from './entry-store.ts';
 import { areEntriesSound, ENTRY_PREFIX_BYTES, encodeFrame, entriesOf, type FrameSpan, readHeader } from './frame.ts';
 import type { StoreOpening } from './ledger-storage.ts';
 import { payloadBytesOf } from './payload-section.ts';
 import { tamperedSegment } from './segment-file.ts';
 
 const GROUP_BYTES_MAX = 2 * 1024 * 1024;
+/** What is pruned at once, at the least. */
+const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Between two looks for a server that went away while a group was written. */
 const LOOK_AGAIN_MS = 250;
 /** Named in faults, where the other storage names a file. */
@@ -148,6 +150,22 @@ export class PostgresqlStore implements EntryStore {
     throw damaged(index, 'which payloads there were can no longer be told');
   }
 
+  async damagedPayload(from: number, to: number): Promise<number | undefined> {
+    const { rows } = await sql<{ first: number; count: number; payloads: number }>`
+      select first, count, payloads from ledger_group where first >= ${from} and first < ${to} and payloads > 0 order by 1`.execute(
+      this.#database.kysely,
+    );
+    for (const { first, count, payloads } of rows) {
+      const found = await sql<PayloadRow>`
+        select entry, length, crc, bytes from ledger_payload where entry >= ${first} and entry < ${first + count}
+        order by entry, payload`.execute(this.#database.kysely);
+      const damagedRow = found.rows.find((row) => payloadOf(row).kind === 'damaged');
+      if (damagedRow) return damagedRow.entry;
+      if (found.rows.length !== payloads) return first;
+    }
+    return undefined;
+  }
+
   async erasePayloads(places: readonly PayloadPlace[]): Promise<void> {
     if (places.length === 0) return;
     const entries = places.map(({ index }) => index);
@@ -167,6 +185,22 @@ export class PostgresqlStore implements EntryStore {
       })
       .catch(rethrow);
     await sql`vacuum ledger_payload`.execute(this.#database.kysely).catch(rethrow);
+  }
+
+  /** Groups in a row, as many as a segment of the other storage holds. */
+  async segments(): Promise<readonly StoredSegment[]> {
+    const { rows } = await sql<{ first: number; next: number; bytes: number }>`
+      select min(first) as first, max(first + count) as next, sum(bytes)::bigint as bytes
+      from (
+        select first, count, length(frame) as bytes,
+          div(sum(length(frame)) over (order by first) - length(frame), ${SEGMENT_BYTES}) as segment
+        from ledger_group where first < ${this.#size}
+      ) as groups group by segment order by 1`.execute(this.#database.kysely);
+    return rows;
+  }
+
+  async pack(): Promise<void> {
+    // A table has no tiers.
   }
 
   forgetRead(): void {

@@ -63,6 +63,21 @@ export function writePruned(dir: string, { hashes, ...header }: PrunedPrefix): v
   );
 }
 
+/** So often the files of a ledger can be pruned under somebody who reads them. */
+const TRIES = 5;
+
+/** Reads the files of a ledger, and again when some of them were pruned meanwhile: what that leads to says nothing. */
+export async function readUnpruned<T>(dir: string, read: () => Promise<T>): Promise<T> {
+  for (let left = TRIES; ; left -= 1) {
+    const { first } = readPruned(dir);
+    try {
+      return await read();
+    } catch (error) {
+      if (left === 0 || readPruned(dir).first === first) throw error;
+    }
+  }
+}
+
 /** Adds the pruned entries to an empty tree. `onStep` is called whenever that has grown. */
 export function growFrom({ first, hashes }: PrunedPrefix, tree: MerkleTree, onStep: () => void = () => {}): void {
   const tiles = Math.floor(first / TILE_WIDTH);

@@ -1,45 +1,52 @@
-import { constants, existsSync, rmSync } from 'node:fs';
-import { readFile, rename, rm } from 'node:fs/promises';
+import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
-import { readJsonFile, syncFolder, writeDurably } from '../base/durable-file.ts';
+import { systemClock } from '../base/clock.ts';
+import { syncFolder } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { EntryListener, EntryStore, EntryToStore, Payload, PayloadPlace, Recovered } from './entry-store.ts';
+import type {
+  EntryListener,
+  EntryStore,
+  EntryToStore,
+  Payload,
+  PayloadPlace,
+  Recovered,
+  StoredSegment,
+} from './entry-store.ts';
 import {
   ENTRY_PREFIX_BYTES,
   encodeFrame,
   entriesOf,
   FRAME_HEADER_BYTES,
-  type FrameSpan,
-  payloadsIn,
   type SegmentScan,
   scanSegment,
   unwipedPayloads,
 } from './frame.ts';
 import { prunedBefore } from './ledger-fault.ts';
-import { FrameIndex, type ReadFrame } from './frame-index.ts';
-import { payloadAt, payloadBytesOf, type PayloadSpan, SECTION_BYTES } from './payload-section.ts';
-import { wipePayloads } from './payload-wipe.ts';
+import { FrameIndex } from './frame-index.ts';
+import { payloadBytesOf, SECTION_BYTES } from './payload-section.ts';
+import { forgetRecovered, noteRecovered, readRecovered } from './recovered-file.ts';
 import {
+  listSegmentFiles,
   listSegments,
   openSegmentFile,
   type OpenSegmentFile,
-  type SegmentFile,
+  type PackedTier,
+  type SegmentName,
   segmentName,
-  SYNCED,
   tamperedSegment,
-  writeFully,
-  writeSynced,
 } from './segment-file.ts';
+import { SegmentPayloads } from './segment-payloads.ts';
+import { SegmentTail } from './segment-tail.ts';
+import { readAsWritten, SegmentBytes } from './tiers/segment-bytes.ts';
+import { packBeside, removeOldForms, replaceForm } from './tiers/segment-packer.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Large enough that the sync costs more than the bytes, small enough that one caller does not wait for many others. */
 const FRAME_BYTES_MAX = 2 * 1024 * 1024;
 /** Of a frame, besides what `bytesInGroup` counts. */
 const FRAME_OVERHEAD_BYTES = FRAME_HEADER_BYTES + SECTION_BYTES;
-const SPARE_FILE = 'spare.tmp';
-const RECOVERED_FILE = 'recovered.json';
 
 export interface SegmentStoreOptions {
   /** The first entry that was not pruned: the beginning of a segment. What lies before it is passed over. */
@@ -52,18 +59,6 @@ export interface SegmentStoreOptions {
   readonly openFile?: OpenSegmentFile;
   /** Asked before each write: whether this is still the one writer. */
   readonly isWriter?: () => boolean;
-}
-
-interface Tail {
-  readonly name: string;
-  readonly file: SegmentFile;
-  readonly length: number;
-  end: number;
-}
-
-interface FramePayloads {
-  readonly frame: ReadFrame | undefined;
-  readonly spans: readonly PayloadSpan[];
 }
 
 /** The fault of a writer when there is another one. */
@@ -84,16 +79,19 @@ export class SegmentStore implements EntryStore {
   readonly #dir: string;
   readonly #segmentBytes: number;
   readonly #openFile: OpenSegmentFile;
+  readonly #tail: SegmentTail;
+  readonly #segments: SegmentBytes;
   readonly #frames: FrameIndex;
+  readonly #payloads: SegmentPayloads;
   readonly #isWriter: () => boolean;
+  /** The bytes that each segment takes, by its first entry and in that order. */
+  readonly #taken = new Map<number, number>();
   #first: number;
-  #tail: Tail | undefined;
-  #spare: Promise<void> | undefined;
   #size: number;
   #bytes = 0;
   #writing = false;
-  /** A failed write left bytes behind its start that must be zero again before the next one. */
-  #dirtyTo = 0;
+  #packing: Promise<void> = Promise.resolve();
+  readonly #closing = new AbortController();
 
   private constructor(dir: string, options: SegmentStoreOptions) {
     this.#dir = dir;
@@ -102,7 +100,11 @@ export class SegmentStore implements EntryStore {
     this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#openFile = options.openFile ?? openSegmentFile;
     this.#isWriter = options.isWriter ?? (() => true);
-    this.#frames = new FrameIndex(dir, this.#openFile);
+    this.#tail = new SegmentTail(dir, this.#segmentBytes, this.#openFile);
+    this.#segments = new SegmentBytes(dir, this.#openFile);
+    this.#frames = new FrameIndex(this.#segments);
+    const files = { dir, openFile: this.#openFile, segments: this.#segments, frames: this.#frames };
+    this.#payloads = new SegmentPayloads(files);
     assert(this.#segmentBytes >= 128 * 1024, 'a segment holds the largest entry');
   }
 
@@ -116,7 +118,7 @@ export class SegmentStore implements EntryStore {
     try {
       await store.#load(options);
     } catch (error) {
-      await store.#tail?.file.close();
+      await store.#tail.close();
       throw error;
     }
     return store;
@@ -151,14 +153,17 @@ export class SegmentStore implements EntryStore {
     assert(frame.length - FRAME_OVERHEAD_BYTES <= this.groupBytesMax, 'the entries fit in one frame');
     this.#writing = true;
     try {
-      await this.#write(frame, meanwhile);
+      const place = await this.#tail.write(this.#size, frame, meanwhile);
+      if (place.offset === 0) this.#segments.add(hotSegment(place.segment));
+      this.#frames.add({ first: this.#size, ...place });
+      this.#take(place.segment, place.offset + frame.length);
+      this.#size += entries.length;
     } catch (cause) {
-      await this.#cutBack().catch(() => undefined);
+      await this.#tail.cutBack().catch(() => undefined);
       throw unwritable(this.#dir, cause);
     } finally {
       this.#writing = false;
     }
-    this.#advance({ first: this.#size, count: entries.length }, frame.length);
   }
 
   async read(from: number, limit: number): Promise<Buffer[]> {
@@ -182,52 +187,80 @@ export class SegmentStore implements EntryStore {
   }
 
   async payloadsOf(index: number): Promise<readonly Payload[]> {
-    const { frame, spans } = await this.#payloadsIn(index);
-    const entry = index - (frame?.span.first ?? 0);
-    return frame ? spans.filter((span) => span.entry === entry).map((span) => payloadAt(frame.buffer, span)) : [];
+    if (index < this.#first) throw prunedBefore(this.#first);
+    return this.#payloads.of(index, this.#size);
+  }
+
+  damagedPayload(from: number, to: number): Promise<number | undefined> {
+    return this.#payloads.damagedIn(from, Math.min(to, this.#size));
   }
 
   async erasePayloads(places: readonly PayloadPlace[]): Promise<void> {
-    const wipes = new Map<string, Pick<PayloadSpan, 'markAt' | 'length'>[]>();
-    let read: FramePayloads | undefined;
-    for (const { index, payload } of places.toSorted((a, b) => a.index - b.index)) {
-      const { first = 0, count = 0 } = read?.frame?.span ?? {};
-      if (!read || index < first || index >= first + count) read = await this.#payloadsIn(index);
-      const { frame, spans } = read;
-      const span = frame && spans.filter(({ entry }) => entry === index - frame.span.first)[payload];
-      if (!span) throw new KinError('resource.unknown', `entry ${index} has no payload ${payload}`);
-      const { segment, offset } = frame.place;
-      wipes.set(segment, [...(wipes.get(segment) ?? []), { ...span, markAt: offset + span.markAt }]);
-    }
-    for (const [segment, payloads] of wipes) await this.#wipe(segment, payloads);
+    if (places.some(({ index }) => index < this.#first)) throw prunedBefore(this.#first);
+    await this.#payloads.erase(places, this.#size);
   }
 
-  async #wipe(segment: string, payloads: readonly Pick<PayloadSpan, 'markAt' | 'length'>[]): Promise<void> {
+  async segments(): Promise<readonly StoredSegment[]> {
+    const taken = [...this.#taken];
+    return taken.map(([first, bytes], position) => {
+      const { tier } = this.#segments.fileOf(first);
+      return { first, next: taken[position + 1]?.[0] ?? this.#size, tier, bytes };
+    });
+  }
+
+  pack(first: number, tier: PackedTier): Promise<void> {
+    const packed = this.#packing.then(() => this.#pack(first, tier));
+    this.#packing = packed.catch(() => undefined);
+    return packed;
+  }
+
+  async #pack(first: number, tier: PackedTier): Promise<void> {
+    const isLast = [...this.#taken.keys()].at(-1) === first;
+    if (isLast || !this.#taken.has(first) || !isLater(tier, this.#segments.fileOf(first))) return;
+    const packing = { dir: this.#dir, openFile: this.#openFile, clock: systemClock, signal: this.#closing.signal };
+    const { erasures } = this.#payloads;
     try {
-      await wipePayloads(join(this.#dir, segment), payloads, this.#openFile);
+      const packed = await packBeside(this.#segments.fileOf(first), tier, packing);
+      await this.#payloads.alone(async () => {
+        if (!this.#isWriter()) throw superseded(this.#dir);
+        if (erasures !== this.#payloads.erasures || first < this.#first) return;
+        await replaceForm(packed, packing, () => {
+          this.#segments.add(packed.to);
+          this.#take(first, packed.bytes);
+        });
+      });
     } catch (cause) {
-      throw unwritable(this.#dir, cause);
+      if (this.#closing.signal.aborted || first < this.#first) return;
+      throw cause instanceof KinError ? cause : unwritable(this.#dir, cause);
+    } finally {
+      rmSync(join(this.#dir, `${segmentName(first, tier)}.tmp`), { force: true });
     }
   }
 
-  async #payloadsIn(index: number): Promise<FramePayloads> {
-    const frame = await this.#frames.wholeFrameOf(index, this.#size);
-    const spans = frame ? payloadsIn(frame.buffer, frame.span) : [];
-    if (spans) return { frame, spans };
-    const { segment, offset } = frame!.place;
-    throw tamperedSegment(segment, 'which payloads there were can no longer be told', { index, offset });
+  #take(segment: number, bytes: number): void {
+    this.#bytes += bytes - (this.#taken.get(segment) ?? 0);
+    this.#taken.set(segment, bytes);
   }
 
   /**
    * Removes the segments with the entries before `first`, which is the beginning of one. Rejects with `state.unwritable`;
    * what is left then goes at the next call or is passed over.
    */
-  async dropBefore(first: number): Promise<void> {
+  dropBefore(first: number): Promise<void> {
     this.#first = first;
+    return this.#payloads.alone(async () => this.#drop(first));
+  }
+
+  #drop(first: number): void {
     this.#frames.dropBefore(first);
+    this.#segments.dropBefore(first);
+    for (const segment of [...this.#taken.keys()].filter((each) => each < first)) {
+      this.#take(segment, 0);
+      this.#taken.delete(segment);
+    }
     try {
-      for (const segment of listSegments(this.#dir).filter((each) => each.first < first)) {
-        await rm(join(this.#dir, segment.name), { force: true });
+      for (const segment of listSegmentFiles(this.#dir).filter((each) => each.first < first)) {
+        rmSync(join(this.#dir, segment.name), { force: true });
       }
       syncFolder(this.#dir);
     } catch (cause) {
@@ -240,162 +273,79 @@ export class SegmentStore implements EntryStore {
   }
 
   async settleRecovery(): Promise<void> {
-    rmSync(join(this.#dir, RECOVERED_FILE), { force: true });
+    forgetRecovered(this.#dir);
     this.recovered = undefined;
   }
 
   async close(): Promise<void> {
-    await this.#spare?.catch(() => undefined);
-    await this.#tail?.file.close();
-    rmSync(join(this.#dir, SPARE_FILE), { force: true });
+    this.#closing.abort();
+    await this.#packing;
+    await this.#payloads.alone(() => this.#tail.close());
   }
 
   async #load({ signedSize, onEntry }: SegmentStoreOptions): Promise<void> {
     const segments = listSegments(this.#dir).filter((segment) => segment.first >= this.#first);
-    for (const [position, { name, first }] of segments.entries()) {
+    let end = 0;
+    for (const [position, segment] of segments.entries()) {
+      const { name, first, tier } = segment;
       if (first !== this.#size)
         throw tamperedSegment(name, `entry ${this.#size} is missing`, { index: this.#size, offset: 0 });
-      const bytes = await readFile(join(this.#dir, name));
-      const isLast = position === segments.length - 1;
-      const scan = scanSegment(bytes, first, isLast ? signedSize : Number.POSITIVE_INFINITY);
-      this.#judge(name, scan, isLast);
+      const { bytes } = await readAsWritten(this.#dir, first);
+      const isTail = position === segments.length - 1 && tier === 'hot';
+      const scan = scanSegment(bytes, first, isTail ? signedSize : Number.POSITIVE_INFINITY);
+      this.#judge(name, scan, isTail);
+      this.#segments.add(segment);
       for (const frame of scan.frames) {
         for (const entry of entriesOf(bytes, frame)) onEntry(entry);
-        this.#frames.add({ first: frame.first, segment: name, offset: frame.offset });
+        this.#frames.add({ first: frame.first, segment: first, offset: frame.offset });
       }
       const unwiped = scan.frames.flatMap((frame) => unwipedPayloads(bytes, frame));
-      if (unwiped.length > 0) await this.#wipe(name, unwiped);
+      if (unwiped.length > 0) await this.#payloads.wipe(first, unwiped);
       this.#size = scan.next;
-      this.#bytes += scan.end;
-      if (isLast) await this.#reopenTail(name, scan, bytes.length, signedSize);
+      end = scan.end;
+      this.#take(first, tier === 'hot' ? scan.end : statSync(join(this.#dir, name)).size);
+      if (isTail) await this.#reopenTail(segment, scan, bytes.length, signedSize);
     }
-    if (this.#size < signedSize) {
-      throw tamperedSegment(segments.at(-1)?.name ?? this.#dir, `signed entries from ${this.#size} on are missing`, {
-        index: this.#size,
-        offset: this.#tail?.end ?? 0,
-      });
-    }
+    if (this.#size < signedSize) throw this.#missing(segments.at(-1)?.name ?? this.#dir, end);
+    await removeOldForms(this.#dir, this.#openFile).catch((cause: unknown) => {
+      throw unwritable(this.#dir, cause);
+    });
     this.recovered = readRecovered(this.#dir);
   }
 
-  #judge(name: string, scan: SegmentScan, isLast: boolean): void {
+  #judge(name: string, scan: SegmentScan, isTail: boolean): void {
     const place = { index: scan.next, offset: scan.end };
     if (scan.rest.kind === 'damaged') throw tamperedSegment(name, scan.rest.reason, place);
-    if (scan.rest.kind === 'torn' && !isLast)
+    if (scan.rest.kind === 'torn' && !isTail)
       throw tamperedSegment(name, 'a frame that is followed by others is cut', place);
   }
 
-  async #reopenTail(name: string, scan: SegmentScan, length: number, signedSize: number): Promise<void> {
-    const whole = Math.max(length, this.#segmentBytes);
+  async #reopenTail(
+    { name, first }: SegmentName,
+    scan: SegmentScan,
+    length: number,
+    signedSize: number,
+  ): Promise<void> {
     const torn = scan.rest.kind === 'torn' ? scan.rest.bytes : 0;
-    if (scan.next < signedSize) {
-      throw tamperedSegment(name, `signed entries from ${scan.next} on are missing`, {
-        index: scan.next,
-        offset: scan.end,
-      });
-    }
+    if (scan.next < signedSize) throw this.#missing(name, scan.end);
     try {
-      if (torn > 0) this.#noteRecovery({ droppedBytes: torn, atIndex: scan.next });
-      const file = await this.#openFile(join(this.#dir, name), SYNCED);
-      this.#tail = { name, file, length: whole, end: scan.end };
-      if (length < whole) await file.truncate(whole);
-      this.#dirtyTo = scan.end + torn;
-      await this.#cutBack();
+      if (torn > 0) noteRecovered(this.#dir, { droppedBytes: torn, atIndex: scan.next });
+      await this.#tail.reopen(first, { end: scan.end, torn, length });
     } catch (cause) {
       throw unwritable(join(this.#dir, name), cause);
     }
   }
 
-  /** Written before the cut, so that a crash between the cut and the entry about it does not hide it. */
-  #noteRecovery(recovered: Recovered): void {
-    const path = join(this.#dir, RECOVERED_FILE);
-    const before = readRecovered(this.#dir);
-    const droppedBytes = recovered.droppedBytes + (before?.droppedBytes ?? 0);
-    writeDurably(path, JSON.stringify({ droppedBytes, atIndex: before?.atIndex ?? recovered.atIndex }));
-  }
-
-  async #write(frame: Buffer, meanwhile: (() => void) | undefined): Promise<void> {
-    // Nothing is awaited without need: the write begins before the caller goes on.
-    if (this.#dirtyTo > 0) await this.#cutBack();
-    if (!this.#tail || this.#tail.end + frame.length > this.#tail.length) await this.#roll();
-    const tail = this.#tail;
-    assert(tail, 'rolling gives a segment');
-    this.#dirtyTo = tail.end + frame.length;
-    const written = writeSynced(tail.file, frame, tail.end);
-    meanwhile?.();
-    await written;
-    this.#dirtyTo = 0;
-  }
-
-  /** Makes everything behind the last good frame zero again. */
-  async #cutBack(): Promise<void> {
-    const tail = this.#tail;
-    if (!tail || this.#dirtyTo <= tail.end) return;
-    await writeSynced(tail.file, Buffer.alloc(this.#dirtyTo - tail.end), tail.end);
-    this.#dirtyTo = 0;
-  }
-
-  #advance(frame: Pick<FrameSpan, 'first' | 'count'>, frameLength: number): void {
-    const tail = this.#tail;
-    assert(tail, 'a frame was written to a segment');
-    this.#frames.add({ first: frame.first, segment: tail.name, offset: tail.end });
-    tail.end += frameLength;
-    this.#size += frame.count;
-    this.#bytes += frameLength;
-    if (tail.end > tail.length / 2 && !this.#spare) {
-      this.#spare = this.#prepareSpare();
-      this.#spare.catch(() => undefined);
-    }
-  }
-
-  /** Zeros are written and synced ahead of time: appends to blocks that exist need no change of the file's metadata. */
-  async #prepareSpare(): Promise<void> {
-    const { O_CREAT, O_RDWR, O_TRUNC } = constants;
-    const file = await this.#openFile(join(this.#dir, SPARE_FILE), O_CREAT | O_RDWR | O_TRUNC);
-    try {
-      const zeros = Buffer.alloc(Math.min(this.#segmentBytes, 1024 * 1024));
-      for (let at = 0; at < this.#segmentBytes; at += zeros.length) {
-        await writeFully(file, zeros.subarray(0, this.#segmentBytes - at), at);
-      }
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-  }
-
-  async #roll(): Promise<void> {
-    const name = segmentName(this.#size);
-    // A spare that failed earlier (a full disk) is tried again: there may be room by now.
-    const spare = this.#spare ?? this.#prepareSpare();
-    this.#spare = undefined;
-    await spare.catch(() => this.#prepareSpare());
-    const path = join(this.#dir, name);
-    assert(!existsSync(path), 'a new segment has a new name');
-    const file = await this.#openFile(join(this.#dir, SPARE_FILE), SYNCED);
-    try {
-      await rename(join(this.#dir, SPARE_FILE), path);
-      syncFolder(this.#dir);
-    } catch (error) {
-      await file.close();
-      rmSync(path, { force: true });
-      throw error;
-    }
-    const before = this.#tail;
-    this.#tail = { name, file, length: this.#segmentBytes, end: 0 };
-    await before?.file.close();
+  #missing(name: string, offset: number): KinError {
+    const index = this.#size;
+    return tamperedSegment(name, `signed entries from ${index} on are missing`, { index, offset });
   }
 }
 
-/** What was cut off and is not on the record yet. Throws `ledger.tampered` for a file that no store wrote. */
-function readRecovered(dir: string): Recovered | undefined {
-  try {
-    const found = readJsonFile(join(dir, RECOVERED_FILE)) as Partial<Recovered> | undefined;
-    if (found === undefined) return undefined;
-    const { droppedBytes, atIndex } = found;
-    if (Number.isSafeInteger(droppedBytes) && Number.isSafeInteger(atIndex)) return found as Recovered;
-  } catch (cause) {
-    if (!(cause instanceof SyntaxError)) throw cause;
-  }
-  const reason = 'it is not as it was written';
-  throw new KinError('ledger.tampered', `${RECOVERED_FILE}: ${reason}`, { details: { file: RECOVERED_FILE, reason } });
+function hotSegment(first: number): SegmentName {
+  return { name: segmentName(first), first, tier: 'hot' };
+}
+
+function isLater(tier: PackedTier, { tier: now }: SegmentName): boolean {
+  return now === 'hot' || (now === 'warm' && tier === 'cold');
 }

@@ -1,13 +1,13 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { readWitnessed, readWitnessPolicy, requireContinued } from './cosigner.ts';
 import { folderKeys } from './folder-keys.ts';
 import { entriesOf, scanSegment } from './frame.ts';
 import { readSigned } from './ledger-directory.ts';
-import { tamperedFile } from './ledger-fault.ts';
+import { prunedBefore, tamperedFile } from './ledger-fault.ts';
 import { ledgerSource } from './ledger-source.ts';
+import { readPruned, readUnpruned } from './pruned-prefix.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
+import { readAsWritten } from './tiers/segment-bytes.ts';
 import type { LogSource } from './tlog/log-source.ts';
 import type { NoteKey } from './tlog/note-key.ts';
 import { type EntryReader, TreeNodes } from './tree-nodes.ts';
@@ -22,14 +22,21 @@ export interface LedgerSnapshot {
   readonly size: number;
 }
 
+export interface SnapshotOptions {
+  /** The vkey of the ledger from a trusted place. */
+  readonly publicKey?: string | undefined;
+  readonly clock: Clock;
+}
+
 /**
  * Reads and proves a ledger by its files alone, as `verifyLedger` does, and keeps what is needed to serve it as a log. The
  * ledger may be written meanwhile. Throws `ledger.tampered` where that finds tampering.
  */
-export async function openSnapshot(
-  dir: string,
-  { publicKey, clock }: { readonly publicKey?: string | undefined; readonly clock: Clock },
-): Promise<LedgerSnapshot> {
+export function openSnapshot(dir: string, options: SnapshotOptions): Promise<LedgerSnapshot> {
+  return readUnpruned(dir, () => readSnapshot(dir, options));
+}
+
+async function readSnapshot(dir: string, { publicKey, clock }: SnapshotOptions): Promise<LedgerSnapshot> {
   const keys = folderKeys(dir, publicKey);
   const policy = readWitnessPolicy(dir, keys[0]);
   // Read before the newest: what is witnessed while this goes on is newer than that.
@@ -51,6 +58,8 @@ function segmentReader(dir: string): EntryReader {
   return async (from, limit) => {
     if (from < kept.first || from >= kept.first + kept.entries.length) {
       const segment = listSegments(dir).findLast(({ first }) => first <= from);
+      const pruned = readPruned(dir).first;
+      if (from < pruned) throw prunedBefore(pruned);
       kept = { first: segment?.first ?? 0, entries: segment ? await entriesIn(dir, segment) : [] };
     }
     const { first, entries } = kept;
@@ -59,7 +68,7 @@ function segmentReader(dir: string): EntryReader {
   };
 }
 
-async function entriesIn(dir: string, { name, first }: SegmentName): Promise<Buffer[]> {
-  const bytes = await readFile(join(dir, name));
+async function entriesIn(dir: string, { first }: SegmentName): Promise<Buffer[]> {
+  const { bytes } = await readAsWritten(dir, first);
   return scanSegment(bytes, first, Number.POSITIVE_INFINITY).frames.flatMap((frame) => [...entriesOf(bytes, frame)]);
 }

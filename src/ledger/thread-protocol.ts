@@ -2,6 +2,7 @@ import { describeError, type ErrorCode, type ErrorDetails, KinError } from '../b
 import type { PayloadPlace, Recovered } from './entry-store.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
 import type { StorageChoice } from './ledger-storage.ts';
+import type { PackedTier } from './segment-file.ts';
 
 /** What the thread of a ledger is started with. */
 export interface ThreadStart {
@@ -38,6 +39,9 @@ export type Question =
   | { readonly ask: 'rootAt'; readonly size: number }
   | { readonly ask: 'kept'; readonly level: number; readonly index: number; readonly count: number }
   | { readonly ask: 'prune'; readonly first: number; readonly latestMs: number }
+  | { readonly ask: 'damagedPayload'; readonly from: number; readonly to: number }
+  | { readonly ask: 'segments' }
+  | { readonly ask: 'pack'; readonly first: number; readonly tier: PackedTier }
   | { readonly ask: 'forgetRead' }
   | { readonly ask: 'settleRecovery' }
   | { readonly ask: 'close'; readonly nowMs: number };

@@ -4,7 +4,7 @@ import type { Clock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { ChunkedAppends } from './chunked-appends.ts';
 import { Coverage } from './coverage.ts';
-import type { Payload } from './entry-store.ts';
+import type { Payload, StoredSegment } from './entry-store.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
 import type { StorageChoice } from './ledger-storage.ts';
 import type { Appender, OpenLedger, ProvenTree, StoredEntries } from './open-ledger.ts';
@@ -143,6 +143,9 @@ class ThreadedLedger {
       read: async (from, limit) => unpack(await this.#ask<Packed>({ ask: 'read', from, limit })),
       payloadsOf: async (index) => (await this.#ask<readonly Payload[]>({ ask: 'payloadsOf', index })).map(withBuffer),
       erasePayloads: (places) => this.#ask<undefined>({ ask: 'erasePayloads', places }),
+      damagedPayload: (from, to) => this.#ask<number | undefined>({ ask: 'damagedPayload', from, to }),
+      segments: () => this.#ask<readonly StoredSegment[]>({ ask: 'segments' }),
+      pack: (first, tier) => this.#ask<undefined>({ ask: 'pack', first, tier }),
       // A ledger that is closed meanwhile has nothing to forget.
       forgetRead: () => void this.#ask({ ask: 'forgetRead' }).catch(() => undefined),
       settleRecovery: () => this.#ask<undefined>({ ask: 'settleRecovery' }),

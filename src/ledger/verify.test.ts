@@ -189,7 +189,7 @@ describe('the verifier', () => {
 
   it('refuses a newer version and a folder without a ledger', async () => {
     await closedLedger();
-    writeFileSync(join(dir, 'version'), '3\n');
+    writeFileSync(join(dir, 'version'), '4\n');
     await expect(verifyLedger(dir)).rejects.toMatchObject({ code: 'ledger.newer' });
     await expect(openLedger()).rejects.toMatchObject({ code: 'ledger.newer' });
     await expect(verifyLedger(root)).rejects.toMatchObject({ code: 'resource.unknown' });

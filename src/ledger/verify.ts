@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Clock, systemClock, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
@@ -10,10 +9,11 @@ import { entriesOf, type FrameSpan, payloadsIn, type SegmentScan, scanSegment } 
 import { CHECKPOINT_FILE, readSigned, refuseNewer, requireStorage, VERSION_FILE } from './ledger-directory.ts';
 import { tamperedFile } from './ledger-fault.ts';
 import { payloadAt } from './payload-section.ts';
-import { growFrom, readPruned } from './pruned-prefix.ts';
+import { growFrom, readPruned, readUnpruned } from './pruned-prefix.ts';
 import { type FoundPayloads, isRecordFault, type LawfulErasure, RecordCheck } from './record-check.ts';
 import { prunedFirst } from './retention/pruning-entry.ts';
 import { listSegments, type SegmentName } from './segment-file.ts';
+import { readAsWritten } from './tiers/segment-bytes.ts';
 import type { Checkpoint } from './tlog/checkpoint.ts';
 import { leafHash, MerkleTree } from './tlog/merkle-tree.ts';
 import { formatVkey } from './tlog/note-key.ts';
@@ -68,27 +68,31 @@ export async function verifyLedger(dir: string, options: VerifyOptions = {}): Pr
     throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
   }
   try {
-    refuseNewer(dir);
-    requireStorage(dir, undefined);
-    const keys = folderKeys(dir, options.publicKey);
-    // Read before the entries: whatever is appended from here on stands behind what is compared.
-    const { checkpoint, timeS } = readSigned(dir, keys);
-    const record = new RecordCheck();
-    const clock = options.clock ?? systemClock;
-    const walked = await walkFolder(dir, checkpoint, { clock, tree: new MerkleTree(), record });
-    const { size, tornBytes, first, prunedBy } = walked;
-    const erasures = record.end();
-    if (isRecordFault(erasures)) return { kind: 'tampered', file: segmentOf(dir, erasures.index), ...erasures };
-    const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
-    const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
-    const vkey = formatVkey(keys[0]);
-    const pruned = prunedBy === undefined ? {} : { pruned: { before: first, by: prunedBy } };
-    const rest = { unsigned: size - checkpoint.size, tornBytes, erasures, ...pruned };
-    return { kind: 'intact', ...head, ...signedAt, vkey, ...rest };
+    return await readUnpruned(dir, () => verifyFolder(dir, options));
   } catch (error) {
     if (error instanceof KinError && error.code === 'ledger.tampered') return verdictOf(error);
     throw error;
   }
+}
+
+async function verifyFolder(dir: string, options: VerifyOptions): Promise<Verdict> {
+  refuseNewer(dir);
+  requireStorage(dir, undefined);
+  const keys = folderKeys(dir, options.publicKey);
+  // Read before the entries: whatever is appended from here on stands behind what is compared.
+  const { checkpoint, timeS } = readSigned(dir, keys);
+  const record = new RecordCheck();
+  const clock = options.clock ?? systemClock;
+  const walked = await walkFolder(dir, checkpoint, { clock, tree: new MerkleTree(), record });
+  const { size, tornBytes, first, prunedBy } = walked;
+  const erasures = record.end();
+  if (isRecordFault(erasures)) return { kind: 'tampered', file: segmentOf(dir, erasures.index), ...erasures };
+  const head = { size: checkpoint.size, root: checkpoint.root.toString('base64') };
+  const signedAt = timeS === undefined ? {} : { checkpointAt: toIso(timeS * 1000) };
+  const vkey = formatVkey(keys[0]);
+  const pruned = prunedBy === undefined ? {} : { pruned: { before: first, by: prunedBy } };
+  const rest = { unsigned: size - checkpoint.size, tornBytes, erasures, ...pruned };
+  return { kind: 'intact', ...head, ...signedAt, vkey, ...rest };
 }
 
 function verdictOf({ details }: KinError): Tampered {
@@ -135,7 +139,7 @@ export async function walkFolder(
   for (const [position, segment] of segments.entries()) {
     if (segment.first !== tree.size) throw tamperedAt(segment.name, 'entries before it are missing', tree.size, 0);
     const isLast = position === segments.length - 1;
-    const { bytes, scan } = await readSegment(dir, segment, isLast ? signed.size : Number.POSITIVE_INFINITY);
+    const { bytes, scan } = await scannedSegment(dir, segment, isLast ? signed.size : Number.POSITIVE_INFINITY);
     for (const frame of scan.frames) {
       const found = record && payloadsFound(bytes, frame);
       for (const entry of entriesOf(bytes, frame)) {
@@ -180,12 +184,12 @@ function segmentOf(dir: string, index: number): string {
   return listSegments(dir).findLast(({ first }) => first <= index)?.name ?? CHECKPOINT_FILE;
 }
 
-async function readSegment(
+async function scannedSegment(
   dir: string,
-  { name, first }: SegmentName,
+  { first }: SegmentName,
   signedSize: number,
 ): Promise<{ bytes: Buffer; scan: SegmentScan }> {
-  const bytes = await readFile(join(dir, name));
+  const { bytes } = await readAsWritten(dir, first);
   return { bytes, scan: scanSegment(bytes, first, signedSize) };
 }
 
@@ -204,7 +208,7 @@ async function judgeRest({ dir, segment, scan, signedSize, mayGrow, clock }: Res
   if (scan.rest.kind === 'empty') return 0;
   if (!mayGrow) throw tamperedAt(segment.name, reasonOf(scan), scan.next, scan.end);
   await clock.sleep(SECOND_LOOK_MS);
-  const again = (await readSegment(dir, segment, signedSize)).scan;
+  const again = (await scannedSegment(dir, segment, signedSize)).scan;
   if (again.end > scan.end || again.rest.kind === 'empty') return 0;
   if (again.rest.kind === 'torn') return again.rest.bytes;
   throw tamperedAt(segment.name, reasonOf(again), again.next, again.end);
@@ -223,7 +227,7 @@ export async function* readRecord(
   dir: string,
 ): AsyncGenerator<{ readonly index: number; readonly entry: Buffer; readonly found: FoundPayloads }> {
   for (const segment of listSegments(dir)) {
-    const { bytes, scan } = await readSegment(dir, segment, 0);
+    const { bytes, scan } = await scannedSegment(dir, segment, 0);
     for (const frame of scan.frames) {
       const found = payloadsFound(bytes, frame);
       let at = 0;
@@ -250,7 +254,7 @@ export async function* readEntries(
     const following = segments[position + 1]?.first ?? Number.MAX_SAFE_INTEGER;
     if (following <= from || segment.first >= from + limit) continue;
     const isLast = position === segments.length - 1;
-    const { bytes, scan } = await readSegment(dir, segment, isLast ? 0 : Number.POSITIVE_INFINITY);
+    const { bytes, scan } = await scannedSegment(dir, segment, isLast ? 0 : Number.POSITIVE_INFINITY);
     let index = segment.first;
     for (const frame of scan.frames) {
       for (const entry of entriesOf(bytes, frame)) {

@@ -167,7 +167,7 @@ describe('the keeping of the ledger', () => {
   test('is not when what is on disk is not what was written, or the first entry is gone', async () => {
     const fault = { reason: 'entry 7 is not what was written', index: 7 };
     const facts = await keeping({
-      selfCheck: async () => ({ checked: 0, size: 9, rounds: 1, fault }),
+      selfCheck: async () => ({ checked: 0, size: 9, coverage: 1, rounds: 1, fault }),
       entries: async () => [],
     });
     expect(facts['audit.chain.valid']).toBe(false);

@@ -12,7 +12,7 @@ export type DiskCommand =
 
 export type DiskEvent = { readonly kind: 'mounted' | 'cut' };
 
-const EVENT_MS = 20_000;
+const EVENT_MS = 60_000;
 
 /** Why no disk of ours can be mounted here; undefined when it can. */
 export function whyNoDisk(): string | undefined {

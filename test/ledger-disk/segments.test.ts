@@ -16,6 +16,7 @@ type Note =
 
 const RUNS = 2;
 const FRAMES = 22;
+const PACKED_FRAMES = 11;
 /** Of the payloads that nobody erases, those of so many of the last entries are read: a cut changes no others. */
 const LAST_READ = 5;
 
@@ -50,6 +51,36 @@ const life: Life<Note> = async (root, trace, random) => {
     }
     await store.close();
   }
+};
+
+let isPacking = false;
+
+/** Fills some segments, then packs them, in both tiers and while payloads are erased from them. */
+const packedLife: Life<Note> = async (root, trace, random) => {
+  isPacking = false;
+  const store = await openStore(root, 0);
+  const payloads: PayloadPlace[] = [];
+  for (let frame = 0; frame < PACKED_FRAMES; frame += 1) {
+    const entry = { ...newEntry(`${frame}`, random), payloads: [randomBytes(200), randomBytes(900)] };
+    payloads.push({ index: frame, payload: 0 }, { index: frame, payload: 1 });
+    const fill = Buffer.from(JSON.stringify({ id: `${frame}`, fill: 'x'.repeat(30_000) }));
+    await store.append([{ ...entry, bytes: fill }]);
+    trace.note({ kind: 'stored', entry: { ...entry, bytes: fill } });
+  }
+  const firsts = (await store.segments()).map(({ first }) => first);
+  isPacking = true;
+  for (const tier of ['warm', 'cold'] as const) {
+    for (const first of firsts) {
+      const packing = store.pack(first, tier);
+      for (let erasure = 0; erasure < 2; erasure += 1) {
+        const places = payloads.splice(Math.floor(random.next() * payloads.length), 1);
+        await eraseFrom(store, places, (kind) => trace.note({ kind, places }));
+        if (erasure === 0) await packing;
+      }
+      await store.pack(first, tier);
+    }
+  }
+  await store.close();
 };
 
 async function eraseFrom(
@@ -91,7 +122,7 @@ async function brokenPayload(
       ),
     );
   const [erasing, erased] = [named('erasing'), named('erased')];
-  const files = readdirSync(root).filter((name) => name.endsWith('.segment'));
+  const files = readdirSync(root).filter((name) => !name.endsWith('.tmp'));
   const disk = Buffer.concat(files.map((name) => readFileSync(join(root, name))));
   for (const [index, { payloads = [] }] of stored.entries()) {
     const isErased = payloads.some((_, payload) => erasing.has(`${index}/${payload}`));
@@ -115,6 +146,17 @@ describe('the segments of a ledger', () => {
     expect(broken).toEqual([]);
     expect(count).toBeGreaterThan(300);
   }, 120_000);
+
+  it('hold it also while they are packed, and what was erased does not come back out of the form before', async () => {
+    const { broken, count } = await explore(await statesOf(packedLife, 8), judge);
+    expect(broken).toEqual([]);
+    expect(count).toBeGreaterThan(200);
+  }, 120_000);
+
+  it('would lose payloads if the form before went before the packed one was there to stay', async () => {
+    const forgets: Forgets = (call, path) => isPacking && call === 'fsyncSync' && path === '';
+    expect(await firstBroken(await statesOf(packedLife, 8, forgets), judge)).toBeDefined();
+  }, 60_000);
 
   it('would lose what was acknowledged if their names were not synced', async () => {
     const forgets: Forgets = (call, path) => call === 'fsyncSync' && path === '';

@@ -272,8 +272,10 @@ test('a type that is kept longer keeps what lies with it and behind it, one that
   writeFileSync(join(dir, 'retention.json'), '{ "keepDays": 2196, "types": { "request.": 15, "request.served": 25 } }');
   await prune();
   expect(firsts()[0]).toBeGreaterThan(0);
-  writeFileSync(join(dir, 'retention.json'), '{ "keepDaysx": 1 }');
-  expect((await prune()).fault).toContain('retention.json');
+  for (const text of ['{ "keepDaysx": 1 }', '{ "hotDays": 400 }', '{ "hotDays": -1 }', 'no JSON']) {
+    writeFileSync(join(dir, 'retention.json'), text);
+    expect((await prune()).fault).toContain('retention.json');
+  }
 });
 
 test('a clock that was set back makes nothing older, neither now nor when entries were written', async () => {

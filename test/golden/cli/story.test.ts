@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ExplainAnswer, IncidentAnswer, PlanAnswer, Status } from '../../../src/cli/answers.ts';
 import { renderExplanation } from '../../../src/cli/explain.ts';
+import { renderLedgerLine, renderLedgerStatus } from '../../../src/cli/ledger-status.ts';
 import { renderBlock } from '../../../src/cli/live-status.ts';
 import { createPrintTime } from '../../../src/cli/moment.ts';
 import { renderNextSteps } from '../../../src/cli/next-steps.ts';
@@ -11,6 +12,7 @@ import { renderPlanShow } from '../../../src/cli/plan-show.ts';
 import { renderStatus } from '../../../src/cli/status.ts';
 import { renderStory } from '../../../src/cli/story.ts';
 import { renderTop } from '../../../src/cli/top.ts';
+import type { LedgerStatus } from '../../../src/ledger/ledger-status.ts';
 
 // Expected texts are rewritten with `npx vitest run test/golden/cli -u`; look at the difference before keeping it.
 const time = createPrintTime('UTC');
@@ -33,7 +35,25 @@ test('a plan is laid before the person who has to say yes or no', async () => {
 });
 
 test('the status of a stack is shown as expected', async () => {
-  await expect(renderStatus(given<Status>('status.json'), board)).toMatchFileSnapshot(expected('status.txt'));
+  const text = renderStatus(given<Status>('status.json'), given<LedgerStatus>('ledger-status.json'), board);
+  await expect(text).toMatchFileSnapshot(expected('status.txt'));
+});
+
+test('the status of a ledger is shown as expected', async () => {
+  const text = renderLedgerStatus(given<LedgerStatus>('ledger-status.json'), board);
+  await expect(text).toMatchFileSnapshot(expected('ledger-status.txt'));
+});
+
+test('one line of the status tells that a ledger is damaged, or is being read for the first time', () => {
+  const { witnessed: _witnessed, selfCheck, ...status } = given<LedgerStatus>('ledger-status.json');
+  const lineWith = (found: Partial<LedgerStatus['selfCheck']>) => {
+    const { lastRoundAt: _last, ...state } = selfCheck;
+    return renderLedgerLine({ ...status, selfCheck: { ...state, ...found } }, board);
+  };
+  expect(lineWith({ fault: { index: 4711, reason: 'a payload is gone' } })).toBe(
+    'ledger 1204511 entries; damaged at entry 4711: a payload is gone\n',
+  );
+  expect(lineWith({ coverage: 0.37291 })).toBe('ledger 1204511 entries; 37.2 % read again since the start\n');
 });
 
 test('a frame of the live table is shown as expected', async () => {
