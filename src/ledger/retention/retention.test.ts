@@ -12,6 +12,7 @@ import {
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Clock, systemClock, toIso } from '../../base/clock.ts';
 import { createLog } from '../../base/log.ts';
@@ -24,6 +25,7 @@ import { indexOfEvent, receiptOf } from '../receipt.ts';
 import { sendPublicFile } from '../public-files.ts';
 import { startPublicServer } from '../public-server.ts';
 import { SelfCheck } from '../self-check.ts';
+import { readPruned, writePruned } from '../pruned-prefix.ts';
 import { listSegments } from '../segment-file.ts';
 import { openSnapshot } from '../snapshot.ts';
 import { folderSource } from '../tlog/folder-source.ts';
@@ -35,6 +37,7 @@ import { policyOfKey } from '../tlog/policy.ts';
 import { readEntries, verifyLedger } from '../verify.ts';
 import { liftHold, setHold } from './legal-holds.ts';
 import { Pruner } from './pruner.ts';
+import { pruningEvent } from './pruning-entry.ts';
 
 const SEGMENT_BYTES = 128 * 1024;
 const DAY_MS = 24 * 3_600_000;
@@ -363,6 +366,48 @@ test('segments that end within one tile are pruned one after the other', async (
     expect(ledger.nodes.tree.root()).toEqual(root);
   }
 });
+
+test('a ledger is verified, read and exported while it is pruned under the reader: intact, or pruned, and nothing else', async () => {
+  const first = firsts().at(-1)!;
+  await ledger.sequencer.append([entryOf(pruningEvent({ from: 0, first, segments: 1 }, clock))]);
+  await ledger.sign();
+  const under = join(dir, 'copy');
+  copy(under);
+  const before = listSegments(under).map(({ name }) => [name, readFileSync(join(under, name))] as const);
+  await ledger.prune(first, nowMs);
+  for (let moment = 0; moment < 24; moment += 1) {
+    for (const [name, bytes] of before) writeFileSync(join(under, name), bytes);
+    rmSync(join(under, 'pruned'), { force: true });
+    const { source, keys } = await openSnapshot(under, { clock });
+    const looks = [verifyLedger(under, { clock }), openSnapshot(under, { clock }), readAll(under)] as const;
+    // What the ledger's process does, in its order, each time at another moment of the reading.
+    const pruning = ticks(moment).then(() => {
+      writePruned(under, readPruned(dir));
+      for (const [name] of before.slice(0, -1)) rmSync(join(under, name));
+    });
+    const [verdict, snapshot, reading] = await Promise.all(looks);
+    await pruning;
+    expect(verdict).toMatchObject({ kind: 'intact' });
+    expect(snapshot.size).toBe(ledger.nodes.size);
+    expect(reading).toMatch(/^read|ledger\.pruned$/);
+    // What was opened before is gone in part: that is told, and is no tampering.
+    const exported = exportLog(source, policyOfKey(keys[0]), join(dir, `out-${moment}`));
+    await expect(exported).rejects.toMatchObject({ code: 'ledger.pruned' });
+  }
+});
+
+async function ticks(count: number): Promise<void> {
+  for (let tick = 0; tick < count; tick += 1) await setImmediate();
+}
+
+async function readAll(of: string): Promise<string> {
+  try {
+    for await (const { index } of readEntries(of)) expect(index).toBeGreaterThanOrEqual(0);
+    return 'read';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
 
 test('a hold on a data subject keeps what its tenant has', async () => {
   nowMs = BORN_MS + SIX_YEARS_MS + 20 * DAY_MS;

@@ -141,18 +141,18 @@ test('one changed byte anywhere in a compressed segment is found by the verifier
 
 test('a ledger is verified while its segments are compressed under the verifier', async () => {
   nowMs = BORN_MS + 370 * DAY_MS;
-  let isDone = false;
-  const packing = tiering()
+  const packing = { isDone: false };
+  const packed = tiering()
     .step()
     .then(() => {
-      isDone = true;
+      packing.isDone = true;
     });
   let looks = 0;
   do {
     expect(await verifyLedger(dir, { clock })).toMatchObject({ kind: 'intact', size: COUNT });
     looks += 1;
-  } while (!isDone);
-  await packing;
+  } while (!packing.isDone);
+  await packed;
   expect(looks).toBeGreaterThan(1);
   expect(tiers()).toContain('cold');
 });
