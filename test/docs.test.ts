@@ -1,7 +1,7 @@
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { renderErrorDocs } from '../src/base/error-docs.ts';
-import { CATALOGUE, type ErrorCode } from '../src/base/errors.ts';
+import { CATALOGUE, type ErrorCode } from '../src/base/error-catalogue.ts';
 import { brokenLinks } from './tidy/links.ts';
 import { isInProject, projectFiles, readProjectFile } from './tidy/checkout.ts';
 
@@ -16,7 +16,7 @@ test('docs/errors.md says what the catalogue says', () => {
 
 test('every code of the catalogue is used in the sources', () => {
   const sources = projectFiles().filter(
-    (path) => /^src\/.*(?<!\.test)\.ts$/.test(path) && path !== 'src/base/errors.ts',
+    (path) => /^src\/.*(?<!\.test)\.ts$/.test(path) && path !== 'src/base/error-catalogue.ts',
   );
   const text = sources.map(readProjectFile).join('\n');
   const unused = Object.keys(CATALOGUE).filter((code) => !text.includes(`'${code}'`));

@@ -18,6 +18,14 @@ import { ViolationWatch } from './violation-watch.ts';
 /** Below the shortest freshness by far. */
 const SETTLE_MS = 1_000;
 
+/** Who hears what was measured, once the posture has taken it. */
+export interface ComplianceListener {
+  /** Of facts that violate controls, and when they no longer do. */
+  readonly onSample: (sample: ViolationSample) => void;
+  /** All of it. */
+  readonly onFacts: (facts: readonly Fact[]) => void;
+}
+
 /** The posture of this control process: what people declared and what collectors measured flow into it. */
 export class Compliance implements CollectorListener {
   readonly posture = new Posture();
@@ -27,17 +35,18 @@ export class Compliance implements CollectorListener {
   readonly #record: TurnRecord;
   readonly #watch: ViolationWatch;
   readonly #frameworks = new WeakMap<Profile, Framework>();
+  readonly #onFacts: (facts: readonly Fact[]) => void;
   #declared = '';
   #stop: () => void = () => undefined;
 
-  /** `onSample` hears what was measured of facts that violate controls, and when they no longer do. */
   constructor(
     options: { readonly clock: Clock; readonly random: Random; readonly log: Log },
     record: TurnRecord,
-    onSample: (sample: ViolationSample) => void,
+    { onSample, onFacts }: ComplianceListener,
   ) {
     this.#record = record;
     this.#watch = new ViolationWatch(this.posture, onSample);
+    this.#onFacts = onFacts;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#rounds = new CollectorRounds({ clock: options.clock, random: options.random, listener: this });
@@ -90,6 +99,7 @@ export class Compliance implements CollectorListener {
     const now = this.#clock.now();
     this.#tell(this.posture.report(name, facts, now));
     if (this.#watch.onReport(name, facts, beganAt, now)) this.#rounds.hurry(name);
+    this.#onFacts(facts);
   }
 
   onBlind({ name, facts }: Collector, reason: string): void {

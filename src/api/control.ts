@@ -30,9 +30,13 @@ import type { Collector } from '../observe/collector.ts';
 import type { Probe } from '../observe/probe.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
 import type { MoveName } from '../resources/playbook.ts';
+import { DEFAULT_BREACH } from '../resources/policy.ts';
 import type { Database } from '../store/database.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
+import { BreachDesk } from './breach-desk.ts';
+import { BreachWatch, type BreachWorld } from './breach-watch.ts';
+import { drillMarks } from './drill-marks.ts';
 import { Compliance } from './compliance.ts';
 import { TurnRecord } from './turn-record.ts';
 import { PartWatch } from './part-watch.ts';
@@ -44,6 +48,10 @@ const LEASE_TTL_MS = 2_000;
 /** What is declared is read again at least this often, also when nobody said that it changed. */
 const RELOOK_MS = 2_000;
 const OUTBOX_MS = 200;
+/** Losses are looked for, and their clocks looked at, this often. */
+const BREACH_MS = 2_000;
+/** What clients felt is summed over so long. */
+const FELT_MS = 5_000;
 /** What detectors know is kept in this rhythm, half a megabyte at a time. */
 const DETECTION_MS = 2_000;
 
@@ -86,6 +94,8 @@ export interface Control {
   /** Detectors that were blind meanwhile go on from what the last leader kept. Never rejects. */
   restoreDetection(): Promise<void>;
   readonly compliance: Compliance;
+  /** Losses that people have to judge. */
+  readonly breaches: BreachDesk;
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -118,6 +128,8 @@ class RunningControl implements Control {
   readonly converger: Converger;
   readonly parts: readonly Parts[];
   readonly compliance: Compliance;
+  readonly breaches: BreachDesk;
+  readonly #breachWatch: BreachWatch;
   readonly #partWatch: PartWatch;
   readonly #healer: Healer;
   readonly #detection: DetectionKeeper;
@@ -131,8 +143,10 @@ class RunningControl implements Control {
     this.compliance = new Compliance(
       options,
       new TurnRecord({ database: options.database, lease, record: this.record }),
-      (sample) => this.picture.take(sample),
+      { onSample: (sample) => this.picture.take(sample), onFacts: (facts) => this.#breachWatch.take(facts) },
     );
+    this.breaches = new BreachDesk({ ...options, lease, record: this.record });
+    this.#breachWatch = new BreachWatch({ ...options, desk: this.breaches, world: breachWorldOf(this) });
     this.#partWatch = partWatchOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);
@@ -181,11 +195,13 @@ class RunningControl implements Control {
     });
     this.#beats.push(clock.every(RELOOK_MS, () => this.refresh().catch(ignore)));
     this.#beats.push(clock.every(OUTBOX_MS, () => deliver(this).catch(ignore)));
+    this.#beats.push(clock.every(BREACH_MS, () => this.#breachWatch.look()));
     this.#beats.push(clock.every(DETECTION_MS, () => this.#keepDetection()));
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
     this.compliance.start([
       ...this.picture.sampleFacts.collectors(),
+      this.#breachWatch.collector(),
       ...this.options.createCollectors(collectorSituation(this)),
     ]);
     // What was learnt before is there before the first reading is looked at.
@@ -251,6 +267,21 @@ function collectorSituation({ options, picture }: Control): CollectorSituation {
   const { state, clock, random } = options;
   const { world, secrets, canary } = picture;
   return { world, secrets, canary, state, clock, random };
+}
+
+/** What losses are told by. Its numbers are those of the policy, or its defaults. */
+function breachWorldOf(control: Control): BreachWorld {
+  const { options, world, lease, picture, compliance } = control;
+  return {
+    isLeading: () => lease.current() !== undefined,
+    laws: () => compliance.posture.laws(),
+    policy: () => world.declared.policy?.spec.breach ?? DEFAULT_BREACH,
+    openIncidents: () => control.tracker.open,
+    mitigations: () => world.declared.mitigations,
+    felt: () => picture.userSignal.byTenant(options.clock.now(), FELT_MS),
+    drillsSince: (at) => drillMarks(options.database, at),
+    page: (message, key) => callPerson(options, message, key),
+  };
 }
 
 /** An incident that names nobody may be anybody's. A control that is violated says nothing about how a tenant is served. */

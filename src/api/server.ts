@@ -32,6 +32,8 @@ import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
 import { bondsOf } from '../resources/tenant.ts';
 import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
+import { breachRoutes } from './breach-routes.ts';
+import { drillRoutes } from './drill-routes.ts';
 import type { Control } from './control.ts';
 import { explanationOf, seriesLike } from './explanation.ts';
 import { gateAnswers, questionsSchema } from './gate-answers.ts';
@@ -137,6 +139,8 @@ async function createApp(
     reads(app, control, addresses);
     writes(app, control);
     evidence(app, control);
+    breachRoutes(app, control);
+    drillRoutes(app, control);
     words(app, control);
     health(app, control);
   });
@@ -195,25 +199,6 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
     return plan;
   });
   app.get('/v1/export', async () => ({ documents: (await readResources(database)).map((each) => each.resource) }));
-  app.get('/v1/drills', async () => {
-    const rows = await database.kysely
-      .selectFrom('drill')
-      .selectAll()
-      .orderBy('started_at', 'desc')
-      .limit(200)
-      .execute();
-    return {
-      drills: rows.map(({ id, fault, target, made_by, started_at, ended_at, result }) => ({
-        id,
-        fault,
-        target,
-        by: made_by,
-        startedAt: started_at,
-        endedAt: ended_at,
-        result,
-      })),
-    };
-  });
   const nameParams = z.object({ name: z.string() });
   app.get('/v1/posture', () => postureView(control));
   app.get('/v1/posture/:name', { schema: { params: nameParams } }, ({ params }) =>
@@ -333,31 +318,6 @@ function writes(plain: FastifyInstance, control: Control): void {
       liftStops(tx, body.scope, body.by, body.reason, record),
     );
     return refreshed({ lifted });
-  });
-
-  const drillSchema = z.object({
-    fault: z.string().max(100),
-    target: z.string().max(200),
-    by: bySchema,
-    startedAt: z.iso.datetime(),
-    endedAt: z.iso.datetime(),
-    result: z.record(z.string(), z.json()),
-  });
-  app.post('/v1/drills', { schema: { body: drillSchema } }, async ({ body }) => {
-    const id = newId('drl', random);
-    const { fault, target, by, endedAt, result } = body;
-    await fencedTransaction(database, lease, async (tx) => {
-      const row = { id, fault, target, made_by: by, ended_at: endedAt, result: JSON.stringify(result) };
-      await tx.insertInto('drill').values(row).execute();
-      await record(
-        tx,
-        'drill.ended',
-        id,
-        { fault, target, startedAt: body.startedAt, result },
-        { actor: operator(by) },
-      );
-    });
-    return { id };
   });
 
   app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body, headers }) => {

@@ -1,4 +1,4 @@
-import { CATALOGUE, type ErrorCode, type Retry } from './errors.ts';
+import { CATALOGUE, type ErrorCode, type Retry } from './error-catalogue.ts';
 
 const RETRY: Readonly<Record<Retry, string>> = {
   soon: 'soon',
@@ -14,7 +14,7 @@ details, RFC 9457), and the logs name it. A code keeps its meaning once it has b
 *Try again* says whether the same attempt can succeed later without anybody changing something. *Status* is the HTTP
 status when the fault leaves through the API, *exit* the exit code of the command line (after \`sysexits.h\`).
 
-This page is made from \`src/base/errors.ts\` by \`npm run docs\`; a test compares the two.`;
+This page is made from \`src/base/error-catalogue.ts\` by \`npm run docs\`; a test compares the two.`;
 
 /** The whole of docs/errors.md, from the catalogue, in the catalogue's order of areas. The same catalogue, the same text. */
 export function renderErrorDocs(): string {

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { chmodSync, rmSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { Agent, request } from 'undici';
-import { CATALOGUE, type ErrorCode, KinError } from './errors.ts';
+import { CATALOGUE, type ErrorCode } from './error-catalogue.ts';
+import { KinError } from './errors.ts';
 
 /**
  * HTTP over a Unix socket, the one way in which the processes of Kintsugi on one machine talk. Only the owner of the

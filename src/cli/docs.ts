@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Argument, Command, Option } from 'commander';
 import { renderErrorDocs } from '../base/error-docs.ts';
-import { CATALOGUE, type ErrorCode } from '../base/errors.ts';
+import { CATALOGUE, type ErrorCode } from '../base/error-catalogue.ts';
 import type { Binder } from './invocation.ts';
 
 const DOCS = fileURLToPath(new URL('../../docs', import.meta.url));

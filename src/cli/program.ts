@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { VERSION } from '../base/product.ts';
+import { declareBreach } from './breach.ts';
 import { declareCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
 import { declareControl } from './control.ts';
@@ -65,6 +66,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declarePosture(program, binder);
   declareControl(program, binder);
   declareGate(program, binder);
+  declareBreach(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);
   declareSlo(program, binder);

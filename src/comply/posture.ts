@@ -13,6 +13,7 @@ import {
   statusOfFact,
   type TenantTerms,
 } from './assess.ts';
+import type { TenantLaw } from './breach/duties.ts';
 import { FactBook } from './fact-book.ts';
 
 /** A tenant as this stage sees it: under which frameworks it lives, and which numbers its contract tightens. */
@@ -173,6 +174,13 @@ export class Posture {
 
   frameworksOf(tenant: string): readonly string[] {
     return this.#standings.get(tenant)?.ranks.map(({ framework }) => framework.name) ?? [];
+  }
+
+  /** What each tenant owes whom after a loss follows from this. */
+  laws(): readonly TenantLaw[] {
+    return [...this.#standings].map(([tenant, { obliged, ranks }]) => {
+      return { tenant, frameworks: ranks.map(({ framework }) => framework), contract: obliged.contract };
+    });
   }
 
   /** Frameworks that a tenant names and that nobody declared: nothing is known of them, and the gate denies. */

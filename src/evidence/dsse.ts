@@ -53,12 +53,27 @@ export function openEvidenceKey(folder: string): EvidenceKey {
     writeDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600);
   }
   try {
-    const privateKey = createPrivateKey(readFileSync(path, 'utf8'));
-    const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' });
-    return { privateKey, publicKey, id: keyId(publicKey) };
+    return keyOf(readFileSync(path, 'utf8'));
   } catch (cause) {
     throw new KinError('state.unwritable', `cannot read the key in ${path}`, { cause, details: { path } });
   }
+}
+
+/** The private key of a person, PEM. Throws `usage.invalid` when the file holds no Ed25519 key. */
+export function readSigningKey(path: string): EvidenceKey {
+  try {
+    return keyOf(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    const remedy = 'make one with: openssl genpkey -algorithm ed25519 -out key.pem';
+    throw new KinError('usage.invalid', `${path} holds no Ed25519 private key in PEM; ${remedy}`, { cause });
+  }
+}
+
+function keyOf(pem: string): EvidenceKey {
+  const privateKey = createPrivateKey(pem);
+  if (privateKey.asymmetricKeyType !== 'ed25519') throw new TypeError('not an Ed25519 key');
+  const publicKey = createPublicKey(privateKey).export({ type: 'spki', format: 'pem' });
+  return { privateKey, publicKey, id: keyId(publicKey) };
 }
 
 export function signEnvelope(payloadType: string, payload: Uint8Array, key: EvidenceKey): Envelope {

@@ -1,6 +1,6 @@
 import { type Clock, toIso } from '../base/clock.ts';
 import type { IncomingMessage } from 'node:http';
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
 import { newId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import { type LedgerEvent, type NewEvent, OCSF, type PersonalPart } from '../ledger/entry.ts';

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type ErrorCode, KinError } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import { KinError } from '../base/errors.ts';
 import { toProblem } from '../base/problem.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { Instance } from './instance.ts';
 import type { RequestKey } from './request-key.ts';

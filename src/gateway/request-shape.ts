@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
 import { BODY_BYTES_MAX } from './request-body.ts';
 
 const HEADERS_MAX = 100;

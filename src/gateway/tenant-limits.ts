@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { TenantEntry } from './routing-table.ts';
 
 /** Why a request is not let in now. */

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ErrorCode } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { RoutingTable, TenantEntry } from './routing-table.ts';
 
 /** Whose request it is, or why nobody's. */

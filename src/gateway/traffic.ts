@@ -1,7 +1,8 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../base/clock.ts';
-import { CATALOGUE, describeError, type ErrorCode } from '../base/errors.ts';
+import { CATALOGUE, type ErrorCode } from '../base/error-catalogue.ts';
+import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Redacted } from '../base/redacted.ts';

@@ -18,6 +18,9 @@ export type RecordEvent = (
 const CLASSES: Readonly<Record<string, number>> = {
   controls: OCSF.complianceFinding,
   evidence: OCSF.complianceFinding,
+  breach: OCSF.incidentFinding,
+  register: OCSF.complianceFinding,
+  record: OCSF.complianceFinding,
   incident: OCSF.incidentFinding,
   repair: OCSF.remediationActivity,
   move: OCSF.remediationActivity,

@@ -1,4 +1,5 @@
-import { describeError, type ErrorCode, type ErrorDetails, KinError } from '../base/errors.ts';
+import type { ErrorCode } from '../base/error-catalogue.ts';
+import { describeError, type ErrorDetails, KinError } from '../base/errors.ts';
 import type { PayloadPlace, Recovered } from './entry-store.ts';
 import type { SignedCheckpoint } from './ledger-directory.ts';
 import type { StorageChoice } from './ledger-storage.ts';

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { compilePredicate, type ParameterValue, type Predicate } from './cel.ts';
 import { FACT_NAMES, type FactName } from './fact-kinds.ts';
+import { controlIdSchema } from './metadata.ts';
+import { noticeComplaints, noticeSchema } from './notice.ts';
 import { MOVES } from './playbook.ts';
 
 /** Where a number comes from. Only `in-force` is law: a contract may tighten it and never loosen it. */
@@ -8,15 +10,6 @@ export const LEGAL_STATUSES = ['in-force', 'proposed', 'contract', 'policy-defau
 
 /** How sure we are of it: seen in a source, known well, of medium certainty, our engineering judgement. */
 const CERTAINTIES = ['seen', 'known', 'medium', 'judgement'] as const;
-
-/** OSCAL's token: other tools refuse a control with another form of id. */
-export const controlIdSchema = z
-  .string()
-  .max(128)
-  .regex(
-    /^[A-Za-z][A-Za-z0-9._-]*$/,
-    'must be an OSCAL id: a letter, then letters, digits, `.`, `-` and `_`, such as pci-8.2.8',
-  );
 
 const sourceFields = {
   status: z.enum(LEGAL_STATUSES).describe('Whether it is law, a draft of law, a contract or our default'),
@@ -68,6 +61,7 @@ export const controlSchema = z
       .default({}),
     checks: z.array(checkSchema).max(10).default([]).describe('All have to hold; none: a person decides'),
     remedies: z.array(remedySchema).default([]),
+    notice: noticeSchema.optional().describe('A notice that the clause asks for after a breach, and its clock'),
     decidedBy: z.string().min(1).optional().describe('Who decides what no measurement can'),
     evidence: z.string().min(1).optional().describe('What serves as proof where nothing can be measured'),
     nist80053: z
@@ -90,6 +84,7 @@ export const controlSchema = z
       const message = `${strange} is in no check of this control`;
       context.addIssue({ code: 'custom', path: ['remedies', index, 'facts'], message });
     }
+    for (const complaint of noticeComplaints(control)) context.addIssue({ code: 'custom', ...complaint });
     for (const [index, { fact, holds }] of control.checks.entries()) {
       const compiled = compilePredicate(holds, fact, valuesOf(control.parameters));
       if (typeof compiled === 'string')

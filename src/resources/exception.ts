@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { controlIdSchema } from './control.ts';
-import { nameSchema, resourceSchema } from './metadata.ts';
+import { controlIdSchema, nameSchema, resourceSchema } from './metadata.ts';
 
 /**
  * A deviation that somebody answers for. For an addressable control it is the documented alternative (45 CFR

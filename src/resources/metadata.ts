@@ -22,6 +22,15 @@ export const profileNameSchema = z
   )
   .refine((name) => name !== 'constructor', 'must not be a word of the language');
 
+/** OSCAL's token: other tools refuse a control with another form of id. */
+export const controlIdSchema = z
+  .string()
+  .max(128)
+  .regex(
+    /^[A-Za-z][A-Za-z0-9._-]*$/,
+    'must be an OSCAL id: a letter, then letters, digits, `.`, `-` and `_`, such as pci-8.2.8',
+  );
+
 const metadataFields = {
   labels: z.record(z.string(), z.string()).default({}).describe('Free labels for people and selectors'),
   annotations: z.record(z.string(), z.string()).default({}).describe('Notes that Kintsugi does not interpret'),

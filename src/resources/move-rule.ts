@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { controlIdSchema } from './control.ts';
+import { controlIdSchema } from './metadata.ts';
 import { type Claim, CLAIMS, type Deed, DEEDS, type Duty, DUTIES } from './move-rule-words.ts';
 
 const deeds = Object.keys(DEEDS) as [Deed, ...Deed[]];

@@ -1,6 +1,8 @@
 import { z } from 'zod';
-import { resourceSchema } from './metadata.ts';
+import { contactSchema } from './contact.ts';
+import { nameSchema, resourceSchema } from './metadata.ts';
 import { AUTONOMY, MOVES } from './playbook.ts';
+import { signerKeySchema } from './signer.ts';
 import { DETECTION_NUMBERS, type DetectionName } from './detection-number.ts';
 import { THRESHOLDS, type Threshold, type ThresholdName } from './threshold.ts';
 
@@ -20,6 +22,32 @@ function numbersSchema<Name extends string>(table: Readonly<Record<Name, Thresho
 
 const thresholdsSchema = numbersSchema<ThresholdName>(THRESHOLDS);
 const detectionSchema = numbersSchema<DetectionName>(DETECTION_NUMBERS);
+
+const breachSchema = z.strictObject({
+  assessHours: z
+    .number()
+    .min(0.1)
+    .max(720)
+    .default(24)
+    .describe('How long people may take to say what a loss is; policy default, no law'),
+  awareAfterHours: z
+    .number()
+    .min(0)
+    .max(720)
+    .nullable()
+    .default(null)
+    .describe('Aware of a loss without anybody saying so, this long after its detection; null: a person says it'),
+  outageSeconds: z
+    .int()
+    .min(5)
+    .max(86_400)
+    .default(60)
+    .describe('A tenant whose requests all fail for so long has lost availability (GDPR Art. 4(12))'),
+  remindShare: z.number().min(0.1).max(0.99).default(0.8).describe('Share of a clock after which it reminds'),
+});
+
+/** What holds where nobody declared a policy. */
+export const DEFAULT_BREACH = breachSchema.parse({});
 
 /** What people allow the healer on this fleet. There is at most one, and its name is `default`. */
 export const policySchema = resourceSchema(
@@ -53,6 +81,20 @@ export const policySchema = resourceSchema(
       .prefault({}),
     destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that lose data and are allowed all the same'),
     thresholds: thresholdsSchema.prefault({}).describe('Numbers of guards that are not the default'),
+    breach: breachSchema.prefault({}).describe('Clocks of breach assessments'),
+    processor: z
+      .strictObject({
+        office: contactSchema,
+        representative: contactSchema.optional(),
+        dataProtectionOfficer: contactSchema.optional(),
+      })
+      .optional()
+      .describe('Who runs this fleet, for the record of processing and for notices (GDPR Art. 30(2)(a))'),
+    signers: z
+      .array(z.strictObject({ name: nameSchema, publicKey: signerKeySchema }))
+      .max(1_000)
+      .default([])
+      .describe('Whose signatures under records and decisions count; without any, only those of this installation'),
     detection: detectionSchema.prefault({}).describe('Numbers of detectors that are not the default'),
   }),
 ).refine((policy) => policy.metadata.name === 'default', {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Control, compileControl, controlSchema, LEGAL_STATUSES } from './control.ts';
+import { type Control, compileControl, controlSchema, type ControlSpec, LEGAL_STATUSES } from './control.ts';
 import { profileNameSchema, resourceSchema } from './metadata.ts';
 import { moveRuleSchema } from './move-rule.ts';
 
@@ -28,6 +28,7 @@ export const profileSchema = resourceSchema(
     .superRefine((spec, context) => {
       tellRepeated(spec.controls, ['controls'], context);
       tellRepeated(spec.moves.rules, ['moves', 'rules'], context);
+      tellDangling(spec.controls, context);
     }),
   profileNameSchema,
 );
@@ -43,6 +44,18 @@ function tellRepeated(
     if (seen.has(id))
       context.addIssue({ code: 'custom', path: [...path, index, 'id'], message: `${id} is given twice` });
     seen.add(id);
+  }
+}
+
+/** A notice may follow only one that the same profile asks for. */
+function tellDangling(controls: readonly ControlSpec[], context: z.RefinementCtx): void {
+  const noticed = new Set(controls.flatMap(({ id, notice }) => (notice ? [id] : [])));
+  for (const [index, { notice }] of controls.entries()) {
+    for (const [at, { of }] of (notice?.due ?? []).entries()) {
+      if (of === undefined || noticed.has(of)) continue;
+      const path = ['controls', index, 'notice', 'due', at, 'of'];
+      context.addIssue({ code: 'custom', path, message: `no control ${of} of this profile asks for a notice` });
+    }
   }
 }
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { controlIdSchema } from './control.ts';
-import { durationMsSchema, nameSchema, profileNameSchema, resourceSchema } from './metadata.ts';
+import { controlIdSchema, durationMsSchema, nameSchema, profileNameSchema, resourceSchema } from './metadata.ts';
+import { contactSchema } from './contact.ts';
 
 const objectivesSchema = z.strictObject({
   availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
@@ -85,6 +85,23 @@ export const tenantSchema = resourceSchema(
       .max(1_000)
       .default([])
       .describe('Thresholds of controls that were agreed with it; what is law can be tightened and never loosened'),
+    processing: z
+      .strictObject({
+        controller: contactSchema.optional().describe('Who decides why its data are processed (GDPR Art. 4(7))'),
+        representative: contactSchema.optional().describe('Where the controller is outside of the Union (Art. 27)'),
+        dataProtectionOfficer: contactSchema.optional(),
+        categories: z
+          .array(z.string().min(1).max(200))
+          .max(50)
+          .default([])
+          .describe('What is done with its data for it, such as: storage of patient records'),
+        safeguards: z
+          .record(nameSchema, z.string().min(1).max(500))
+          .default({})
+          .describe('By region outside of the Union: on what the transfer rests (Art. 46), such as standard clauses'),
+      })
+      .prefault({})
+      .describe('What the record of processing says of it and no machine can measure (GDPR Art. 30(2))'),
     audit: z
       .enum(['required', 'best-effort'])
       .default('best-effort')

@@ -12,6 +12,35 @@ export interface Tables {
   migration: { number: number; name: string; checksum: string; applied_at: ColumnType<string, never, never> };
   lease: { name: string; holder: string; epoch: number; expires_at: Timestamp };
   control_status: { tenant: string; framework: string; control: string; status: string; since: Timestamp };
+  breach: {
+    id: string;
+    cause: string;
+    opening: JsonColumn;
+    opened_at: ColumnType<string, never, never>;
+    settled_at: ColumnType<string | null, never, string | null>;
+    over_at: ColumnType<string | null, never, string | null>;
+  };
+  breach_step: { breach_id: string; seq: number; step: JsonColumn };
+  register: {
+    version: number;
+    digest: string;
+    document: JsonColumn;
+    made_at: ColumnType<string, never, never>;
+    made_by: string;
+  };
+  signed_record: {
+    id: string;
+    kind: string;
+    about: string;
+    done_on: string;
+    expires_on: string;
+    statement: JsonColumn;
+    envelope: string;
+    signer: string;
+    imported_at: ColumnType<string, never, never>;
+    imported_by: string;
+    withdrawn_at: ColumnType<string | null, never, string | null>;
+  };
   outbox: { seq: Generated<number>; event: JsonColumn; created_at: ColumnType<string, never, never> };
   resource: {
     kind: string;

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type ErrorCode, describeError, KinError } from '../../base/errors.ts';
+import type { ErrorCode } from '../../base/error-catalogue.ts';
+import { describeError, KinError } from '../../base/errors.ts';
 import { toProblem } from '../../base/problem.ts';
 import { LIMITS } from '../../base/limits.ts';
 import { listenOnSocket } from '../../base/socket-http.ts';

@@ -1,0 +1,127 @@
+import { printDuration } from '../../base/duration.ts';
+import { type Assessment, drillOf, endedAtOf, isSettled, type Sign, signsOf, type Step } from './breach.ts';
+import { ASSESS, type BreachClock, clocksOf } from './clocks.ts';
+
+/** What flickers has not ended. */
+const ENDED_MS = 60_000;
+/** Ends and returns of one loss that are told; after that it is known to flicker. */
+const TURNS_MAX = 100;
+
+/** How a sign stood when it was last seen, and since when. */
+export interface SeenSign {
+  readonly sign: Sign | 'well';
+  readonly since: number;
+}
+
+/** A drill that ended, with the incident that it made and what that was about. */
+export interface DrillMark {
+  readonly id: string;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly incident: string | null;
+  readonly about: string | null;
+}
+
+/** The undecided assessment that a sign belongs to, or the decided one whose loss has stood ever since. */
+export function coveringOf(sign: Sign, standing: readonly Assessment[]): Assessment | undefined {
+  return standing.find(
+    (each) =>
+      (each.cause === sign.cause || signsOf(each).includes(sign.key)) && (!isSettled(each) || endedAtOf(each) === null),
+  );
+}
+
+/** What there is to add by itself: an end or a return, a drill that it was, a reminder or a deadline that has passed. */
+export function dueStep(
+  assessment: Assessment,
+  seen: ReadonlyMap<string, SeenSign>,
+  drills: readonly DrillMark[],
+  at: number,
+): Step | undefined {
+  return turnOf(assessment, seen, at) ?? drillStep(assessment, drills, at) ?? callOf(assessment, at);
+}
+
+/** It has ended when each of its signs was seen well for a while, and is back when one is seen again. */
+function turnOf(assessment: Assessment, seen: ReadonlyMap<string, SeenSign>, at: number): Step | undefined {
+  const turns = assessment.steps.filter(({ kind }) => kind === 'ended' || kind === 'recurred');
+  const signs = signsOf(assessment).map((key) => seen.get(key));
+  if (turns.at(-1)?.kind === 'ended') {
+    const isBack = signs.some((each) => each !== undefined && each.sign !== 'well');
+    // What was decided was decided of what was known; what comes after that is assessed anew.
+    return isBack && !isSettled(assessment) && turns.length < TURNS_MAX
+      ? { kind: 'recurred', at, by: null }
+      : undefined;
+  }
+  const isWell = signs.every((each) => each?.sign === 'well' && at - each.since >= ENDED_MS);
+  const endedAt = Math.max(...signs.map((each) => each?.since ?? at));
+  return isWell ? { kind: 'ended', endedAt, at, by: null } : undefined;
+}
+
+/** A drill marks what it caused, and nothing that merely happened meanwhile. */
+function drillStep(assessment: Assessment, drills: readonly DrillMark[], at: number): Step | undefined {
+  if (isSettled(assessment) || assessment.steps.some(({ kind }) => kind === 'drill' || kind === 'aware'))
+    return undefined;
+  const found = drills.find((each) => causedBy(each, assessment));
+  return found && { kind: 'drill', drill: found.id, at, by: null };
+}
+
+function causedBy({ startedAt, endedAt, incident, about }: DrillMark, assessment: Assessment): boolean {
+  const { detectedAt, cause } = assessment;
+  if (incident !== null && incident === assessment.incident) return true;
+  const subject = cause.split(' ').slice(2).join(' ');
+  const isDuring = detectedAt >= startedAt && detectedAt <= endedAt;
+  return isDuring && about !== null && subject !== '' && about.includes(subject);
+}
+
+/** The reminder or the escalation that is due and was not told yet. */
+function callOf(assessment: Assessment, at: number): Step | undefined {
+  const isTold = (kind: string, key: string) =>
+    assessment.steps.some((step) => step.kind === kind && 'clock' in step && step.clock === key);
+  for (const { key, state } of clocksOf(assessment, at)) {
+    if (state === 'overdue' && !isTold('missed', key)) return { kind: 'missed', clock: key, at, by: null };
+    if (state === 'due-soon' && !isTold('reminded', key)) return { kind: 'reminded', clock: key, at, by: null };
+  }
+  return undefined;
+}
+
+/** Whether a step that was thought of a moment ago still says something new. */
+export function isNews(assessment: Assessment, step: Step): boolean {
+  if (step.kind === 'ended' || step.kind === 'recurred')
+    return (endedAtOf(assessment) !== null) === (step.kind === 'recurred');
+  const text = wordsOf(step);
+  return !assessment.steps.some((each) => wordsOf(each) === text);
+}
+
+function wordsOf(step: Step): string {
+  if ('clock' in step) return `${step.kind} ${step.clock}`;
+  if (step.kind === 'paged') return `paged ${step.of}`;
+  return step.kind === 'found' ? `found ${step.sign}` : step.kind;
+}
+
+/** A call for a person. `of` names what it is about, so that it is delivered once. */
+export interface Call {
+  readonly of: string;
+  readonly summary: string;
+}
+
+/** What a person is to be called about now and was not yet. Drills call nobody, and a service that is back can wait. */
+export function callsOf(assessment: Assessment, now: number): readonly Call[] {
+  if (drillOf(assessment) !== null) return [];
+  const { id, loss, what, steps } = assessment;
+  const paged = new Set(steps.flatMap((step) => (step.kind === 'paged' ? [step.of] : [])));
+  const clocks = clocksOf(assessment, now);
+  const see = `see \`kintsugi breach show ${id}\``;
+  const calls = clocks.flatMap((clock): readonly Call[] => {
+    if (clock.state === 'overdue')
+      return [{ of: `missed ${clock.key}`, summary: `${wordsFor(clock)} is overdue; ${see}` }];
+    if (clock.state !== 'due-soon') return [];
+    const left = printDuration((clock.dueAt ?? now) - now);
+    return [{ of: `reminded ${clock.key}`, summary: `${wordsFor(clock)} is due in ${left}; ${see}` }];
+  });
+  const isNobodysYet = clocks.some(({ key, state }) => key === ASSESS && state !== 'off');
+  const opened = { of: 'opened', summary: `a loss of ${loss} has to be assessed: ${what}; ${see}` };
+  return [...(isNobodysYet && loss !== 'availability' ? [opened] : []), ...calls].filter(({ of }) => !paged.has(of));
+}
+
+function wordsFor({ duty }: BreachClock): string {
+  return duty ? `${duty.tenant}: notice to ${duty.to} (${duty.clause})` : 'the word on what a loss is';
+}
