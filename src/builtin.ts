@@ -30,7 +30,7 @@ import {
   tlsListenersOf,
 } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
-import { httpInstances, trialInstances } from './drivers/instance-places.ts';
+import { backedStores, httpInstances, trialInstances } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -51,6 +51,7 @@ import type { Collector } from './observe/collector.ts';
 import { execProbe } from './observe/exec-probe.ts';
 import { apiIsolation } from './observe/facts/api-isolation.ts';
 import { auditCanary } from './observe/facts/audit-canary.ts';
+import { backupAges, backupRestores } from './observe/facts/backups.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
@@ -140,6 +141,8 @@ export function createCollectors(
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
   const doors = () => tenantDoors(world, ports);
+  const backed = () => backedStores(world, places(), state);
+  const tenantNames = () => world.declared.tenants.map(({ metadata }) => metadata.name);
   const tenants = () =>
     world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, regions: spec.regions }));
   return [
@@ -152,7 +155,9 @@ export function createCollectors(
     auditCanary({ doors, canaryToken: canary.token, ledger, clock, random }),
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
     gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
-    tenantStores({ stores: places, tenants: () => world.declared.tenants.map(({ metadata }) => metadata.name), clock }),
+    tenantStores({ stores: places, tenants: tenantNames, clock }),
+    backupAges({ stores: backed, clock }),
+    backupRestores({ stores: backed, tenants: tenantNames, clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
     tlsListeners({ listeners: () => tlsListenersOf(world, addresses(), ports), clock }),

@@ -1,6 +1,10 @@
+import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
+import type { StateDirectory } from '../base/state-directory.ts';
 import type { TrialInstance } from '../observe/facts/api-isolation.ts';
+import type { BackedStore } from '../observe/facts/backups.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
+import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { InstanceView } from '../diagnose/fleet-view.ts';
 import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
@@ -38,4 +42,19 @@ export function trialInstances(world: World): readonly TrialInstance[] {
   return readyInstances(world).flatMap(({ view, host, port, spec }) =>
     spec.isolationTrial ? [{ id: view.id, region: view.region, host, port, recipe: spec.isolationTrial }] : [],
   );
+}
+
+/** Stores whose server is backed up by a workload that keeps its data on this machine, in the same region. */
+export function backedStores(world: World, stores: readonly RegionalStore[], state: StateDirectory): readonly BackedStore[] {
+  const { workloads } = world.declared;
+  const places = workloads.flatMap(({ spec, slots, name }) =>
+    spec.backs && spec.keepsData ? slots.map((slot) => ({ server: spec.backs!.server, name, slot })) : [],
+  );
+  return stores.flatMap((store) => {
+    const place = places.find(({ server, slot }) => server === store.server && slot.region === store.region);
+    if (!place) return [];
+    const { name, slot } = place;
+    const folder = join(state.data, name, `${slot.region}-${slot.ordinal}`);
+    return [{ ...store, folder, backupRegion: slot.region }];
+  });
 }

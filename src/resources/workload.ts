@@ -82,6 +82,15 @@ export const workloadSchema = resourceSchema(
       .default('parallel')
       .describe('in-place: the old instance stops before the new one starts (it owns data or a fixed place)'),
     keepsData: z.boolean().default(false).describe('Gets KINTSUGI_DATA_DIR, a folder that outlives its instances'),
+    backs: z
+      .strictObject({
+        server: nameSchema.describe('Workload whose data it copies, in the same region'),
+        format: z
+          .enum(['postgresql-files'])
+          .describe('A folder for each backup: `data`, a base backup that PostgreSQL can start on, and `backup.json`'),
+      })
+      .optional()
+      .describe('What lies in its data directory (keepsData): backups of another workload, measured and restored for proof'),
     route: routeSchema.optional().describe('Left out for what only other workloads call'),
     isolationTrial: isolationTrialSchema
       .optional()

@@ -1,12 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, chown, cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
 import { systemClock } from '../base/clock.ts';
 import { type DatabaseConnection, waitForDatabase } from './database.ts';
 import type { EmbeddedPostgresOptions } from './embedded-postgres.ts';
+import { unprivilegedUser } from './unix-user.ts';
 
 /** A real server of its own for one test file, in a folder that goes with it. */
 export interface ThrowawayPostgres {
@@ -35,16 +36,39 @@ export function spawnPostgres(options: EmbeddedPostgresOptions, env: NodeJS.Proc
   return spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
 }
 
+/**
+ * Starts a server on an empty cluster, or on a copy of `data`, a base backup. Rejects when it does not answer within 30 s,
+ * and leaves nothing.
+ */
 export async function startThrowawayPostgres(
   options: Partial<EmbeddedPostgresOptions> = {},
   env: NodeJS.ProcessEnv = {},
+  data?: string,
 ): Promise<ThrowawayPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'kintsugi-postgres-'));
   // The server's user, when this process is root, has to pass through.
   await chmod(folder, 0o711);
+  if (data !== undefined) await copyCluster(data, join(folder, 'postgres'));
   const server = new Throwaway(folder, options, env);
-  await server.start();
-  return server;
+  try {
+    await server.start();
+    return server;
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
+}
+
+/** For the user that the server will run as. */
+async function copyCluster(data: string, folder: string): Promise<void> {
+  const to = join(folder, 'data');
+  await cp(data, to, { recursive: true });
+  const user = unprivilegedUser();
+  const entries = await readdir(to, { recursive: true, withFileTypes: true });
+  for (const path of [folder, to, ...entries.map((entry) => join(entry.parentPath, entry.name))]) {
+    if (user) await chown(path, user.uid, user.gid);
+  }
+  await chmod(to, 0o700);
 }
 
 class Throwaway implements ThrowawayPostgres {

@@ -8,6 +8,8 @@ import { readTenantTables } from './row-security-catalog.ts';
 
 export interface RegionalStore extends PostgresPlace {
   readonly region: string;
+  /** Workload that serves it. */
+  readonly server: string;
 }
 
 export interface TenantStoresOptions {
@@ -50,7 +52,8 @@ export function tenantStores({ stores, tenants, clock }: TenantStoresOptions): C
   };
 }
 
-function tenantsIn(store: RegionalStore, tenants: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+/** Of these, who has rows in a store. Rejects where that cannot be told. */
+export function tenantsIn(store: PostgresPlace, tenants: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
   return inSession(store, store.admin, signal, async (client) => {
     const found = new Set<string>();
     const tables = await readTenantTables(client, store);

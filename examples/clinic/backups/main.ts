@@ -1,0 +1,42 @@
+/**
+ * Backs the database of its region up, again and again: an hour between two, ten seconds after one that failed. Answers
+ * /health while it runs.
+ */
+import { createServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { removeOld, takeBackup } from './backup.ts';
+
+const AGAIN_MS = 10_000;
+
+function setting(name: string, usual?: string): string {
+  const value = process.env[name] ?? usual;
+  if (value !== undefined) return value;
+  process.stderr.write(`configuration: ${name} is missing\n`);
+  process.exit(78);
+}
+
+const folder = setting('KINTSUGI_DATA_DIR');
+const source = {
+  host: setting('DB_HOST'),
+  port: Number(setting('DB_PORT')),
+  user: setting('DB_USER', 'postgres'),
+  password: setting('DB_PASSWORD'),
+};
+const everyMs = Number(setting('BACKUP_EVERY_MINUTES', '60')) * 60_000;
+const keep = Number(setting('BACKUP_KEEP', '3'));
+
+createServer((_request, response) => response.end('{}')).listen(Number(setting('PORT')), setting('HOST'));
+for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(0));
+
+for (;;) {
+  try {
+    const startedAt = Date.now();
+    const name = await takeBackup(source, folder, new Date(startedAt));
+    await removeOld(folder, keep);
+    process.stdout.write(`${JSON.stringify({ backup: name, tookMs: Date.now() - startedAt })}\n`);
+    await sleep(everyMs);
+  } catch (error) {
+    process.stderr.write(`${JSON.stringify({ level: 50, msg: 'no backup', reason: (error as Error).message })}\n`);
+    await sleep(AGAIN_MS);
+  }
+}

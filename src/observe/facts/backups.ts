@@ -1,0 +1,181 @@
+import type { Client } from 'pg';
+import type { Clock } from '../../base/clock.ts';
+import { Redacted } from '../../base/redacted.ts';
+import type { DatabaseConnection } from '../../store/database.ts';
+import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
+import type { Collector } from '../collector.ts';
+import type { Fact, Measured } from '../fact.ts';
+import { type Backup, newestBackup } from './backup-folder.ts';
+import { placeCollector, reasonOf, unknown, Unmeasured, value } from './place-collector.ts';
+import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
+import { readTenantTables } from './row-security-catalog.ts';
+import { type RegionalStore, tenantsIn } from './tenant-stores.ts';
+
+/** A store whose server is backed up, and where to. */
+export interface BackedStore extends RegionalStore {
+  readonly folder: string;
+  /** Where the backups are. */
+  readonly backupRegion: string;
+}
+
+export interface BackupsOptions {
+  readonly stores: () => readonly BackedStore[];
+  readonly clock: Clock;
+}
+
+const HOUR_MS = 3_600_000;
+/** Rows of one table that are compared in one test, as they lie. */
+const ROWS_MAX = 20_000;
+const RESTORE_MS = 120_000;
+
+/**
+ * The age of the newest backup of each store that is whole. Where none is, all would be lost since the database was made, so
+ * that is its age. Whether it can be restored is measured apart.
+ */
+export function backupAges({ stores, clock }: BackupsOptions): Collector {
+  return placeCollector({
+    name: 'backup-ages',
+    facts: ['backup.ageHours'],
+    everyMs: 30_000,
+    timeoutMs: 60_000,
+    placeMs: 20_000,
+    places: stores,
+    clock,
+    look: async (store, signal) => {
+      const backup = await newestBackup(store.folder);
+      const since = backup?.startedAt ?? (await inSession(store, store.admin, signal, madeAt));
+      const hours = Math.max(0, clock.now() - since) / HOUR_MS;
+      return { readings: { 'backup.ageHours': value(hours) }, transcript: { backup: backup?.name ?? null, since } };
+    },
+  });
+}
+
+/** PostgreSQL puts the second of its creation into the upper half of a cluster's identifier. */
+async function madeAt(client: Client): Promise<number> {
+  const text = 'select (system_identifier >> 32)::float8 * 1000 as ms from pg_control_system()';
+  const [row] = await rowsOf<{ ms: number }>(client, text);
+  if (!row) throw new Unmeasured('the server does not say when it was made');
+  return row.ms;
+}
+
+export interface BackupRestoresOptions extends BackupsOptions {
+  readonly tenants: () => readonly string[];
+}
+
+const NAME = 'backup-restores';
+
+/** What PostgreSQL says of a copy on which it cannot come up; other reasons not to start say nothing of the backup. */
+const NO_BACKUP =
+  /WAL ends before|could not locate|required checkpoint|invalid (?:page|data|checksum|contents|record)|is missing|No such file|not a valid|PANIC/;
+
+/** What one restore showed. */
+interface Restored {
+  readonly equal: ReadonlyMap<string, Measured>;
+  /** Who has rows in it; undefined when that could not be told. */
+  readonly tenants: readonly string[] | undefined;
+}
+
+/**
+ * Restores the newest backup of each server into a scratch server of its own, which listens on no network and is removed
+ * afterwards. Rows that the source has had unchanged since before the backup began have to be there, each byte; and whose rows
+ * are there says whose backups are in that region. Not compared are rows that changed or went since, and more than 20,000 rows
+ * of a table.
+ */
+export function backupRestores({ stores, tenants, clock }: BackupRestoresOptions): Collector {
+  return {
+    name: NAME,
+    facts: ['backup.restore.equal', 'residency.backups'],
+    everyMs: 6 * HOUR_MS,
+    timeoutMs: 15 * 60_000,
+    async collect(signal) {
+      const all = stores();
+      const backups = await Promise.all(all.map(({ folder }) => newestBackup(folder)));
+      // A stack that starts has no backup yet: nothing to look at, and looked for again soon.
+      if (backups.some((each) => !each)) return [];
+      const equal: Fact[] = [];
+      const regions = new Map(tenants().map((name) => [name, new Set<string>()]));
+      let isBlind = false;
+      for (const [folder, here] of Map.groupBy(all, (each) => each.folder)) {
+        const backup = backups[all.findIndex((each) => each.folder === folder)]!;
+        const { equal: results, tenants: owners } = await restored(here, backup, [...regions.keys()], clock, signal);
+        for (const name of owners ?? []) regions.get(name)?.add(here[0]!.backupRegion);
+        isBlind ||= owners === undefined;
+        equal.push(...here.map((store) => factOf('backup.restore.equal', store, results.get(store.subject)!, clock)));
+      }
+      const residency = [...regions].map(([name, found]): Fact => {
+        const measured = isBlind ? unknown('a backup could not be looked into') : value([...found].toSorted());
+        return factOf('residency.backups', { subject: name, tenants: [name] }, measured, clock);
+      });
+      return all.length === 0 ? [] : [...equal, ...residency];
+    },
+  };
+}
+
+function factOf(name: Fact['name'], place: Pick<Fact, 'subject' | 'tenants'>, measured: Measured, clock: Clock): Fact {
+  const { subject, tenants } = place;
+  return { name, subject, tenants, measured, measuredAt: clock.now(), collector: NAME, evidence: null };
+}
+
+async function restored(
+  stores: readonly BackedStore[],
+  backup: Backup,
+  names: readonly string[],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Restored> {
+  const deadline = clock.deadline(RESTORE_MS, signal);
+  let scratch: ThrowawayPostgres | undefined;
+  try {
+    scratch = await startThrowawayPostgres({ user: stores[0]!.admin.user, database: 'postgres' }, {}, backup.data);
+    const equal = new Map<string, Measured>();
+    const owners = new Set<string>();
+    for (const store of stores) {
+      const copy = copyOf(store, scratch.connection);
+      equal.set(store.subject, await compared(store, copy, backup, deadline));
+      for (const name of await tenantsIn(copy, names, deadline)) owners.add(name);
+    }
+    return { equal, tenants: [...owners] };
+  } catch (error) {
+    const measured = !scratch && NO_BACKUP.test(String(error)) ? value(false) : unknown(reasonOf(error));
+    return { equal: new Map(stores.map(({ subject }) => [subject, measured])), tenants: undefined };
+  } finally {
+    await scratch?.close();
+  }
+}
+
+/** The same store in the scratch server, which asks for no password on its own socket. */
+function copyOf(store: BackedStore, connection: DatabaseConnection): PostgresPlace {
+  const { host, port, user } = connection as { host: string; port: number; user: string };
+  return { ...store, host, port, admin: { user, password: new Redacted('') } };
+}
+
+/** Of each row that no transaction since the backup has touched: a digest. Wraparound is handled by `age`. */
+const OLD_ROWS = (table: string) => `
+  select md5(t::text) as digest from ${table} t
+  where age(t.xmin) > pg_snapshot_xmax(pg_current_snapshot())::text::bigint - $1::bigint
+  order by t.ctid limit ${ROWS_MAX}`;
+
+async function compared(
+  source: BackedStore,
+  copy: PostgresPlace,
+  { snapshotXmin }: Backup,
+  signal: AbortSignal,
+): Promise<Measured> {
+  let old = 0;
+  let missing = 0;
+  const tables = await inSession(source, source.admin, signal, (client) => readTenantTables(client, source));
+  for (const { table } of tables) {
+    const digests = await inSession(source, source.admin, signal, async (client) =>
+      (await rowsOf<{ digest: string }>(client, OLD_ROWS(table), [String(snapshotXmin)])).map(({ digest }) => digest),
+    );
+    old += digests.length;
+    missing += await inSession(copy, copy.admin, signal, async (client) => {
+      const text = `select count(*)::int as missing from unnest($1::text[]) as digest
+        where not exists (select from (select md5(t::text) as held from ${table} t) as rows where held = digest)`;
+      return (await rowsOf<{ missing: number }>(client, text, [digests]))[0]?.missing ?? 0;
+    });
+  }
+  if (missing > 0) return value(false);
+  if (old === 0) return unknown('no row is older than the backup: nothing could be compared');
+  return value(true);
+}
