@@ -68,6 +68,9 @@ const NAME = 'backup-restores';
 const NO_BACKUP =
   /WAL ends before|could not locate|required checkpoint|invalid (?:page|data|checksum|contents|record)|is missing|No such file|not a valid|PANIC/;
 
+/** Corrupted data, corrupted index, no such table: what cannot be read there is not there. */
+const UNREADABLE = new Set(['XX001', 'XX002', '42P01']);
+
 /** What one restore showed. */
 interface Restored {
   readonly equal: ReadonlyMap<string, Measured>;
@@ -172,7 +175,11 @@ async function compared(
     missing += await inSession(copy, copy.admin, signal, async (client) => {
       const text = `select count(*)::int as missing from unnest($1::text[]) as digest
         where not exists (select from (select md5(t::text) as held from ${table} t) as rows where held = digest)`;
-      return (await rowsOf<{ missing: number }>(client, text, [digests]))[0]?.missing ?? 0;
+      const [row] = await rowsOf<{ missing: number }>(client, text, [digests]).catch((error: unknown) => {
+        if (UNREADABLE.has((error as { code?: string }).code ?? '')) return [{ missing: digests.length }];
+        throw error;
+      });
+      return row?.missing ?? 0;
     });
   }
   if (missing > 0) return value(false);
