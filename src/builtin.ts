@@ -30,7 +30,7 @@ import {
   tlsListenersOf,
 } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
-import { backedStores, httpInstances, trialInstances } from './drivers/instance-places.ts';
+import { backedStores, httpInstances, tlsInstances, trialInstances } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -160,7 +160,10 @@ export function createCollectors(
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
-    tlsListeners({ listeners: () => tlsListenersOf(world, addresses(), ports), clock }),
+    tlsListeners({
+      listeners: () => [...tlsListenersOf(world, addresses(), ports), ...tlsInstances(world, state)],
+      clock,
+    }),
   ];
 }
 

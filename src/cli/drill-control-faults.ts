@@ -1,7 +1,10 @@
 import type { ControlFault } from './drill-control-fault.ts';
 import type { Preparation } from './drill-faults.ts';
-import { cardInLog, clockSkew, crossTenantLeak, forbiddenRegion } from './drill-service.ts';
+import { backupTooOld } from './drill-backup.ts';
+import { cardInLog, certificateOf, clockSkew, crossTenantLeak, forbiddenRegion, oldTls } from './drill-service.ts';
 import { rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
+
+const EXPIRING_DAYS = 5;
 
 interface ControlFaultKind {
   readonly about: string;
@@ -13,6 +16,16 @@ export const CONTROL_FAULTS: Readonly<Record<string, ControlFaultKind>> = {
   'rls-dropped': { about: 'row-level security of a store (target: records/eu) is switched off', prepare: rlsDropped },
   'rls-bypassed': { about: 'a view in a store reads past its policies', prepare: rlsBypassed },
   'surplus-grant': { about: "a store's application gets a privilege that nobody declared", prepare: surplusGrant },
+  'certificate-expiring': {
+    about: 'a listener shows a certificate that expires soon (--parameter in days)',
+    prepare: (preparation) => certificateOf(preparation, preparation.options.parameter ?? EXPIRING_DAYS),
+  },
+  'certificate-expired': {
+    about: 'a listener shows a certificate that has expired',
+    prepare: (preparation) => certificateOf(preparation, 0),
+  },
+  'old-tls': { about: 'a listener accepts TLS 1.0', prepare: oldTls },
+  'backup-too-old': { about: 'no backup was made for two days (--parameter in hours)', prepare: backupTooOld },
   'clock-skew': { about: "an instance's clock goes wrong (--parameter in ms)", prepare: clockSkew },
   'card-in-log': { about: 'an instance logs a full card number', prepare: cardInLog },
   'cross-tenant-leak': { about: 'an instance answers tenants with what others asked for', prepare: crossTenantLeak },

@@ -61,8 +61,12 @@ export async function performControlDrill(performance: ControlPerformance): Prom
 function refuseWhenViolated(before: readonly TenantResult[], fault: ControlFault): void {
   const [violated] = violatedBefore(before, fault);
   if (violated) throw refuse(`the fault could not be told from what is there already: ${violated[1].text}`);
-  const judged = before.some(({ reasons }) => reasons.some(({ fact }) => fault.facts.includes(fact)));
-  if (!judged) throw refuse(`no tenant lives under a control that asks for ${fault.facts.join(' or ')}`);
+  const judged = before.some(({ reasons }) =>
+    reasons.some(({ fact, subject }) => fault.facts.includes(fact) && fault.subjects.includes(subject ?? '')),
+  );
+  if (judged) return;
+  const subjects = fault.subjects.join(', ');
+  throw refuse(`no tenant's control asks for ${fault.facts.join(' or ')} of ${subjects}, or it was not measured yet`);
 }
 
 async function watchFault(

@@ -1,5 +1,5 @@
 import { existsSync, rmSync } from 'node:fs';
-import { open, readdir, rename } from 'node:fs/promises';
+import { open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { request } from 'undici';
@@ -8,7 +8,6 @@ import type { SignalCommand } from '../drivers/process/protocol.ts';
 import { Secrets } from '../drivers/instance-environment.ts';
 import type { DrillWorld } from './drill-world.ts';
 import type { Invocation } from './invocation.ts';
-import type { Applied, Submission } from './plan-apply.ts';
 
 /** Where SQL of a drill is run. The password stays in the state directory. */
 export interface DatabaseDoor {
@@ -26,7 +25,13 @@ export interface DatabaseDoor {
 export type Undo =
   | { readonly kind: 'sql'; readonly door: DatabaseDoor; readonly statements: readonly string[] }
   /** Ends what an instance of the example was told to do. */
-  | { readonly kind: 'order'; readonly instance: string; readonly host: string; readonly port: number }
+  | {
+      readonly kind: 'order';
+      readonly instance: string;
+      readonly scheme: 'http' | 'https';
+      readonly host: string;
+      readonly port: number;
+    }
   /** Makes a text unreadable in every log of an instance, in place. */
   | { readonly kind: 'mask'; readonly folder: string; readonly instance: string; readonly text: string }
   /** To whichever instance of the workload serves in the region then. */
@@ -38,11 +43,9 @@ export type Undo =
       readonly path: string;
       readonly headers: Readonly<Record<string, string>>;
     }
-  /** Files as they were, in base64. */
+  /** Files as they were, in base64; not those whose folder is gone. */
   | { readonly kind: 'files'; readonly files: Readonly<Record<string, string>> }
-  | { readonly kind: 'rename'; readonly from: string; readonly to: string }
   | { readonly kind: 'signal'; readonly id: string; readonly signal: SignalCommand['signal'] }
-  | { readonly kind: 'apply'; readonly documents: readonly Submission[] }
   | { readonly kind: 'all'; readonly undos: readonly Undo[] };
 
 const SQL_MS = 10_000;
@@ -87,19 +90,12 @@ export async function takeBack(invocation: Invocation, world: DrillWorld, undo: 
     case 'request':
       return takeBackRequest(world, undo, invocation.context.clock.deadline(REQUEST_MS));
     case 'files':
-      for (const [path, bytes] of Object.entries(undo.files)) writeDurably(path, Buffer.from(bytes, 'base64'));
-      return;
-    case 'rename':
-      if (existsSync(undo.from)) await rename(undo.from, undo.to);
+      for (const [path, bytes] of Object.entries(undo.files)) {
+        if (existsSync(dirname(path))) writeDurably(path, Buffer.from(bytes, 'base64'));
+      }
       return;
     case 'signal':
       await world.signal(undo.id, undo.signal);
-      return;
-    case 'apply':
-      await invocation.ask<{ applied: readonly Applied[] }>('POST', '/v1/apply', {
-        documents: undo.documents,
-        by: invocation.actor(undefined),
-      });
       return;
     case 'all':
       for (const each of undo.undos) await takeBack(invocation, world, each);
@@ -123,11 +119,11 @@ async function takeBackRequest(
 /** An instance that is gone has taken its fault with it. */
 async function takeBackOrder(
   world: DrillWorld,
-  { instance, host, port }: Extract<Undo, { kind: 'order' }>,
+  { instance, scheme, host, port }: Extract<Undo, { kind: 'order' }>,
 ): Promise<void> {
   const children = await world.children();
   if (children && !children.some(({ id, state }) => id === instance && state === 'running')) return;
-  await world.order({ id: instance, host, port }, 'off', 0);
+  await world.order({ id: instance, scheme, host, port }, 'off', 0);
 }
 
 /** Same length, same place: who appends to the file meanwhile does not notice. */

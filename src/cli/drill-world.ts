@@ -15,10 +15,14 @@ const INCIDENTS_SEEN = 50;
 /** Entries of one read from the ledger. */
 const ENTRIES = 1_000;
 
+/** An instance that is told to misbehave. */
+type Ordered = Pick<InstanceStatus, 'id' | 'host' | 'port'> & { readonly scheme?: 'http' | 'https' };
+
 /** The stack as a drill sees it. A part that does not answer is nothing special here: it may be what is being drilled. */
 export class DrillWorld {
   readonly #invocation: Invocation;
-  readonly #agent = new Agent({ connections: 64 });
+  /** Orders of a drill go to an instance of the example by its address; its certificate may be what is being drilled. */
+  readonly #agent = new Agent({ connections: 64, connect: { rejectUnauthorized: false } });
 
   constructor(invocation: Invocation) {
     this.#invocation = invocation;
@@ -64,12 +68,8 @@ export class DrillWorld {
   }
 
   /** Tells an instance to misbehave. Rejects with `drill.refused` when it has no ear for that. */
-  async order(
-    { host, port, id }: Pick<InstanceStatus, 'id' | 'host' | 'port'>,
-    fault: string,
-    parameter: number,
-  ): Promise<void> {
-    const url = `http://${host}:${port}/_drill`;
+  async order({ host, port, id, scheme = 'http' }: Ordered, fault: string, parameter: number): Promise<void> {
+    const url = `${scheme}://${host}:${port}/_drill`;
     const body = JSON.stringify({ fault, parameter });
     const headers = { 'content-type': 'application/json' };
     const signal = this.#clock.deadline(ANSWER_MS);

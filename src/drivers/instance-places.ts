@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
@@ -5,6 +6,7 @@ import type { TrialInstance } from '../observe/facts/api-isolation.ts';
 import type { BackedStore } from '../observe/facts/backups.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
+import type { TlsListener } from '../observe/facts/tls-listeners.ts';
 import type { InstanceView } from '../diagnose/fleet-view.ts';
 import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
@@ -44,8 +46,25 @@ export function trialInstances(world: World): readonly TrialInstance[] {
   );
 }
 
+/** The ports of instances that speak TLS, by slot. Who cannot be trusted for lack of its roots fails by its chain. */
+export function tlsInstances(world: World, state: StateDirectory): readonly TlsListener[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly TlsListener[] => {
+    if (!spec.tls || view.role !== 'occupant') return [];
+    const { serverName, authorityFile } = spec.tls;
+    const { workload, region, ordinal } = view;
+    const file = authorityFile && join(state.data, workload, `${region}-${ordinal}`, authorityFile);
+    const roots = file && existsSync(file) ? { authorities: [readFileSync(file, 'utf8')] } : {};
+    const subject = `${workload}/${region}/${ordinal}`;
+    return [{ subject, tenants: tenantsIn(world, region), host, port, serverName, isAdmin: false, ...roots }];
+  });
+}
+
 /** Stores whose server is backed up by a workload that keeps its data on this machine, in the same region. */
-export function backedStores(world: World, stores: readonly RegionalStore[], state: StateDirectory): readonly BackedStore[] {
+export function backedStores(
+  world: World,
+  stores: readonly RegionalStore[],
+  state: StateDirectory,
+): readonly BackedStore[] {
   const { workloads } = world.declared;
   const places = workloads.flatMap(({ spec, slots, name }) =>
     spec.backs && spec.keepsData ? slots.map((slot) => ({ server: spec.backs!.server, name, slot })) : [],

@@ -90,8 +90,21 @@ export const workloadSchema = resourceSchema(
           .describe('A folder for each backup: `data`, a base backup that PostgreSQL can start on, and `backup.json`'),
       })
       .optional()
-      .describe('What lies in its data directory (keepsData): backups of another workload, measured and restored for proof'),
+      .describe(
+        'What lies in its data directory (keepsData): backups of another workload, measured and restored for proof',
+      ),
     route: routeSchema.optional().describe('Left out for what only other workloads call'),
+    tls: z
+      .strictObject({
+        serverName: z.string().min(1).max(253).describe('Name that its certificate has to be for'),
+        authorityFile: z
+          .string()
+          .regex(/^[\w-]+(?:\.[\w-]+)*$/, 'must be the name of a file')
+          .optional()
+          .describe('Roots to trust, in PEM, in its data directory (keepsData); those of Node when left out'),
+      })
+      .optional()
+      .describe('Its port speaks TLS, which is measured at each instance'),
     isolationTrial: isolationTrialSchema
       .optional()
       .describe('How two canary tenants try at each instance whether one can find what the other left'),

@@ -11,7 +11,8 @@ export interface Source {
 }
 
 /** Contents that the server makes anew, or that come after the copy; PostgreSQL 18, 25.3.4. */
-const LEFT_OUT = /^(?:pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)\/|^postmaster\.|pgsql_tmp|pg_internal\.init/;
+const LEFT_OUT =
+  /^(?:pg_wal|pg_replslot|pg_dynshmem|pg_notify|pg_serial|pg_snapshots|pg_stat_tmp|pg_subtrans)\/|^postmaster\.|pgsql_tmp|pg_internal\.init/;
 const RECORD = 'backup.json';
 
 /**

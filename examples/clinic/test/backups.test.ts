@@ -83,11 +83,14 @@ function rewrite(name: string, change: (record: Record<string, unknown>) => obje
   writeFileSync(path, JSON.stringify(change(JSON.parse(readFileSync(path, 'utf8')))));
 }
 
-test('a backup of a server that writes on can be restored, and says whose rows it holds', { timeout: 60_000 }, async () => {
+test('a backup of a server that writes on can be restored, and says whose rows it holds', {
+  timeout: 60_000,
+}, async () => {
   const startedAt = new Date();
   let isOver = false;
   const writing = (async () => {
-    for (let n = 1_000; !isOver; n += 1) await admin.query('insert into records.records values ($1, $2)', ['clinic-de', n]);
+    for (let n = 1_000; !isOver; n += 1)
+      await admin.query('insert into records.records values ($1, $2)', ['clinic-de', n]);
   })();
   await takeBackup(source, folder, startedAt);
   isOver = true;

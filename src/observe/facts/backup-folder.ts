@@ -31,7 +31,12 @@ const FILES_MAX = 100_000;
  */
 export async function newestBackup(folder: string): Promise<Backup | undefined> {
   const names = await readdir(folder).catch(() => [] as string[]);
-  const backups = await Promise.all(names.toSorted().slice(-BACKUPS_MAX).map((name) => readBackup(folder, name)));
+  const backups = await Promise.all(
+    names
+      .toSorted()
+      .slice(-BACKUPS_MAX)
+      .map((name) => readBackup(folder, name)),
+  );
   const told = backups.flatMap((each) => each ?? []).toSorted((a, b) => b.startedAt - a.startedAt);
   for (const { files, bytes, ...backup } of told) if (await isWhole(backup.data, files, bytes)) return backup;
   return undefined;

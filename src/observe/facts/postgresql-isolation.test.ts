@@ -313,7 +313,11 @@ test("a clock that is ahead of the server's is told by how much", async () => {
 
 describe('where rows of a tenant are', () => {
   async function regionsOf(tenants: readonly string[], port = PORT) {
-    const collector = tenantStores({ stores: () => [{ ...place, region: 'eu', server: 'database', port }], tenants: () => tenants, clock });
+    const collector = tenantStores({
+      stores: () => [{ ...place, region: 'eu', server: 'database', port }],
+      tenants: () => tenants,
+      clock,
+    });
     return (await collector.collect(signal)).map(({ measured }) =>
       measured.kind === 'value' ? measured.value : measured.reason,
     );

@@ -53,7 +53,11 @@ export function tenantStores({ stores, tenants, clock }: TenantStoresOptions): C
 }
 
 /** Of these, who has rows in a store. Rejects where that cannot be told. */
-export function tenantsIn(store: PostgresPlace, tenants: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+export function tenantsIn(
+  store: PostgresPlace,
+  tenants: readonly string[],
+  signal: AbortSignal,
+): Promise<readonly string[]> {
   return inSession(store, store.admin, signal, async (client) => {
     const found = new Set<string>();
     const tables = await readTenantTables(client, store);
