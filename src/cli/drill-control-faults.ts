@@ -1,5 +1,6 @@
 import type { ControlFault } from './drill-control-fault.ts';
 import type { Preparation } from './drill-faults.ts';
+import { auditGap } from './drill-audit.ts';
 import { backupTooOld } from './drill-backup.ts';
 import { cardInLog, certificateOf, clockSkew, crossTenantLeak, forbiddenRegion, oldTls } from './drill-service.ts';
 import { rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
@@ -26,6 +27,7 @@ export const CONTROL_FAULTS: Readonly<Record<string, ControlFaultKind>> = {
   },
   'old-tls': { about: 'a listener accepts TLS 1.0', prepare: oldTls },
   'backup-too-old': { about: 'no backup was made for two days (--parameter in hours)', prepare: backupTooOld },
+  'audit-gap': { about: 'the ledger stands still, and nothing is recorded', prepare: auditGap },
   'clock-skew': { about: "an instance's clock goes wrong (--parameter in ms)", prepare: clockSkew },
   'card-in-log': { about: 'an instance logs a full card number', prepare: cardInLog },
   'cross-tenant-leak': { about: 'an instance answers tenants with what others asked for', prepare: crossTenantLeak },

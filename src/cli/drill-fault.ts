@@ -58,7 +58,7 @@ export interface DrillResult {
   readonly target: string;
   /**
    * Good are `healed`, `restarted`, and for a violation `detected`: found, taken back, and measured to be good again. Else
-   * that of the incident, `undetected`, `not restored`, `refused`, `timeout` or `interrupted`.
+   * For a lost region `held`: nobody was served where they may not be. Else that of the incident, `escaped`, `undetected`, `not restored`, `refused`, `timeout` or `interrupted`.
    */
   readonly outcome: string;
   readonly incident: string | null;
@@ -78,6 +78,8 @@ export interface DrillResult {
   readonly takenBack: boolean;
 }
 
+const GOOD = ['healed', 'restarted', 'detected', 'held'];
+
 export function isGood({ outcome }: Pick<DrillResult, 'outcome'>): boolean {
-  return outcome === 'healed' || outcome === 'restarted' || outcome === 'detected';
+  return GOOD.includes(outcome);
 }

@@ -32,7 +32,7 @@ function renderViolated(controls: readonly ViolatedControl[]): string {
       `clause ${clause}`,
       turned
         ? `not satisfied after ${printDuration(violatedMs)}`
-        : `violated once more after ${printDuration(violatedMs)}`,
+        : `violated for one more reason after ${printDuration(violatedMs)}`,
       `good again after ${printDuration(restoredMs)}`,
       reason,
     ]);

@@ -7,6 +7,7 @@ import type { DrillOptions, DrillResult, Fault } from './drill-fault.ts';
 import { isGood } from './drill-fault.ts';
 import { FAULTS, type Preparation } from './drill-faults.ts';
 import { renderDrill } from './drill-report.ts';
+import { loseRegion } from './drill-region.ts';
 import { refuse, refuseWhenUnfit } from './drill-target.ts';
 import { type Sighting, watchHealing } from './drill-watch.ts';
 import { DrillWorld } from './drill-world.ts';
@@ -24,6 +25,8 @@ const RECORD_AGAIN_MS = 500;
 /** How long a healing, or a rhythm of collectors with what it takes to measure, may take where nobody says. */
 const HEALING_S = 90;
 const RHYTHM_S = 240;
+const REGION_LOST = 'region-lost';
+const REGION_LOST_ABOUT = 'all that serves a tenant (--key) in its one region is killed for 15 s (--parameter)';
 
 export function declareDrill(program: Command, binder: Binder): void {
   const list = (faults: typeof FAULTS | typeof CONTROL_FAULTS) =>
@@ -36,13 +39,17 @@ export function declareDrill(program: Command, binder: Binder): void {
       'break something, or violate a control, on purpose and watch; exit code 0 when healed, or found and good again',
     )
     .addArgument(
-      new Argument('<fault>', 'what to break').choices([...Object.keys(FAULTS), ...Object.keys(CONTROL_FAULTS)]),
+      new Argument('<fault>', 'what to break').choices([
+        ...Object.keys(FAULTS),
+        ...Object.keys(CONTROL_FAULTS),
+        REGION_LOST,
+      ]),
     )
     .argument('[target]', 'instance, workload (a ready instance is picked), store (records/eu) or tenant')
     .option('--parameter <number>', 'how much, for the faults that say so', positiveNumber)
     .option('-f, --file <path...>', 'manifest of a broken release or configuration')
-    .option('--key <key>', 'API key of the noisy tenant')
-    .option('--path <path>', 'what the noisy tenant asks for (default: the first public path)')
+    .option('--key <key>', 'API key of the tenant, for noisy-tenant and region-lost')
+    .option('--path <path>', 'what the tenant asks for (default: the first public path)')
     .option('--dependency <workload>', 'which dependency goes down (default: the first)')
     .option(
       '--timeout <seconds>',
@@ -56,7 +63,10 @@ export function declareDrill(program: Command, binder: Binder): void {
       15,
     )
     .option('--by <name>', 'who drills, for the record')
-    .addHelpText('after', `\nFaults:\n${list(FAULTS)}\n\nViolations of controls:\n${list(CONTROL_FAULTS)}`);
+    .addHelpText(
+      'after',
+      `\nFaults:\n${list(FAULTS)}\n\nViolations of controls:\n${list(CONTROL_FAULTS)}\n  ${REGION_LOST.padEnd(22)} ${REGION_LOST_ABOUT}`,
+    );
   binder.bind<DrillOptions>(command, (invocation, options, fault = '', target) =>
     runDrill(invocation, options, fault, target),
   );
@@ -73,7 +83,7 @@ async function runDrill(invocation: Invocation, options: DrillOptions, name: str
   try {
     await takeBackLeftover(invocation, world);
     const preparation = { invocation, world, status: await readStatus(invocation), target, options };
-    const result = await (name in CONTROL_FAULTS ? violate(preparation, name) : hurt(preparation, name));
+    const result = await (name in FAULTS ? hurt(preparation, name) : violate(preparation, name));
     const recorded = await record(invocation, world, result, invocation.actor(options.by));
     invocation.print({ ...result, drill: recorded ?? null }, () => renderDrill(result, recorded, invocation.paint));
     if (isGood(result)) return;
@@ -98,9 +108,10 @@ async function hurt(preparation: Preparation, name: string): Promise<DrillResult
 async function violate(preparation: Preparation, name: string): Promise<DrillResult> {
   const { invocation, world, options, status } = preparation;
   if (!status.leading) throw refuse('no control process leads: nothing would be recorded or healed');
+  const timeoutMs = (options.timeout ?? RHYTHM_S) * 1_000;
+  if (name === REGION_LOST) return await loseRegion(preparation, name, timeoutMs);
   const fault = await CONTROL_FAULTS[name]!.prepare(preparation);
   invocation.note(`drill: ${fault.about}`);
-  const timeoutMs = (options.timeout ?? RHYTHM_S) * 1_000;
   const incidentWithinMs = options.incidentWithin * 1_000;
   return await performControlDrill({ invocation, world, name, fault, timeoutMs, incidentWithinMs });
 }

@@ -130,6 +130,17 @@ describe('a canary in the ledger', () => {
     expect(await canary(door('clinic'), silent)).toMatchObject({ 'audit.canary.missing': 1 });
   });
 
+  test('of a ledger that stands still is missing too, where it was seen before', async () => {
+    let isStill = false;
+    const checkpoint = () => (isStill ? new Promise<string>(() => undefined) : ledger.checkpoint());
+    const tail: Tail = (from, signal) => (isStill ? (async function* () {})() : ledger.tail(from, signal));
+    const secrets = { canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
+    const collector = auditCanary({ doors: () => [door('clinic')], ...secrets, ledger: { checkpoint, tail } });
+    expect((await measured(collector))['audit.canary.missing']).toMatch(/not tried yet/);
+    isStill = true;
+    expect(await measured(collector)).toMatchObject({ 'audit.canary.missing': 1 });
+  });
+
   test('without a field that evidence needs is told by the number of fields', async () => {
     const stripped: Tail = async function* (from, signal) {
       for await (const { index, event } of ledger.tail(from, signal)) {

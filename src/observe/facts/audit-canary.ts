@@ -19,6 +19,7 @@ export interface AuditCanaryOptions {
 
 /** A canary that has not arrived by then is missing. */
 const FOUND_MS = 20_000;
+const CHECKPOINT_MS = 2_000;
 
 /** Who, what, when, with which result, from which door, at what: an entry without one of them is no evidence. */
 const FIELDS: Readonly<Record<string, (event: LedgerEvent) => unknown>> = {
@@ -37,16 +38,25 @@ const FIELDS: Readonly<Record<string, (event: LedgerEvent) => unknown>> = {
  * gateway's own journal guards for tenants with `audit: required`.
  */
 export function auditCanary({ doors, canaryToken, ledger, clock, random }: AuditCanaryOptions): Collector {
+  let known: number | undefined;
+  // A ledger that stands still must not hide that nothing is recorded: then it is searched from where it was last.
+  const sizeNow = async (signal: AbortSignal) => {
+    const asked = ledger.checkpoint().then(sizeOf);
+    const late = rejectedBy(clock.deadline(CHECKPOINT_MS, signal));
+    known = (await Promise.race([asked, late]).catch(() => undefined)) ?? known;
+    if (known === undefined) throw new Unmeasured('the ledger does not answer');
+    return known;
+  };
   return placeCollector({
     name: 'audit-canary',
     facts: ['audit.canary.missing', 'audit.canary.seconds', 'audit.canary.fieldsMissing'],
-    everyMs: 300_000,
+    everyMs: 60_000,
     timeoutMs: 280_000,
-    placeMs: FOUND_MS + 5_000,
+    placeMs: FOUND_MS + CHECKPOINT_MS + 5_000,
     places: doors,
     clock,
     look: async (door, signal) => {
-      const from = sizeOf(await ledger.checkpoint());
+      const from = await sizeNow(signal);
       const requestId = newId('req', random);
       const startedMs = clock.monotonicMs();
       const credentials = { 'x-api-key': `kintsugi-canary-${random.token(24)}` };
@@ -90,6 +100,12 @@ async function search(entries: AsyncIterable<IndexedEvent>, requestId: string): 
     // The time is over, or the ledger went away: either way the entry was not seen.
   }
   return undefined;
+}
+
+function rejectedBy(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
 }
 
 /** The second line of a C2SP checkpoint. */
