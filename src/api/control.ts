@@ -42,6 +42,7 @@ import { TurnRecord } from './turn-record.ts';
 import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
+import { recordCollectors } from './record-facts.ts';
 
 /** A leader that is silent for this long is followed by another: with the resumption it keeps within 5 s. */
 const LEASE_TTL_MS = 2_000;
@@ -202,6 +203,7 @@ class RunningControl implements Control {
     this.compliance.start([
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
+      ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
       ...this.options.createCollectors(collectorSituation(this)),
     ]);
     // What was learnt before is there before the first reading is looked at.

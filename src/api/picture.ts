@@ -6,6 +6,7 @@ import { World } from '../drivers/world.ts';
 import { SnapshotWriter } from '../gateway/snapshot-writer.ts';
 import type { VantageView } from '../heal/situation.ts';
 import type { Sample } from '../observe/sample.ts';
+import { ServiceTally } from '../observe/service-tally.ts';
 import { UserSignal } from '../observe/user-signal.ts';
 import type { LeaderLease } from '../store/lease.ts';
 import type { ControlOptions } from './control.ts';
@@ -26,6 +27,7 @@ export class Picture {
   readonly userSignal = new UserSignal();
   readonly observers: Observers;
   readonly sampleFacts: SampleFacts;
+  readonly served = new ServiceTally();
   readonly canary: Canary;
   /** Readings that the loop has not looked at yet. */
   readonly samples: Sample[] = [];
@@ -58,7 +60,10 @@ export class Picture {
     this.sampleFacts.take(sample);
     // Who measures facts does not look at instances.
     if (sample.kind !== 'violation') this.#heardAt.set(sample.vantage, sample.at);
-    if (sample.kind === 'requests') this.userSignal.add(sample);
+    if (sample.kind === 'requests') {
+      this.userSignal.add(sample);
+      this.served.take(sample);
+    }
     const isRoutine = ROUTINE.has(sample.kind);
     if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();
     this.waker.wake();

@@ -1,3 +1,4 @@
+import { GOOD_DRILL_OUTCOMES } from '../resources/drill-outcome.ts';
 import type { ViolatedControl } from './drill-control-fault.ts';
 
 /** What a drill is done to. Incidents are matched with it, and its end is read off it. */
@@ -78,8 +79,6 @@ export interface DrillResult {
   readonly takenBack: boolean;
 }
 
-const GOOD = ['healed', 'restarted', 'detected', 'held'];
-
 export function isGood({ outcome }: Pick<DrillResult, 'outcome'>): boolean {
-  return GOOD.includes(outcome);
+  return GOOD_DRILL_OUTCOMES.includes(outcome);
 }

@@ -41,6 +41,7 @@ export interface Tables {
     imported_by: string;
     withdrawn_at: ColumnType<string | null, never, string | null>;
   };
+  service_day: { tenant: string; day: string; answered: number; failed: number; outage_ms: number };
   outbox: { seq: Generated<number>; event: JsonColumn; created_at: ColumnType<string, never, never> };
   resource: {
     kind: string;
