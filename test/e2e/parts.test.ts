@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { IncidentSummary } from '../../src/cli/answers.ts';
+import type { DrillResult } from '../../src/cli/drill-fault.ts';
 import { ClinicLoad } from './clinic-load.ts';
 import { until } from './program.ts';
 import { CLINIC, Stack } from './stack.ts';
@@ -54,6 +55,40 @@ test(
       "select relrowsecurity and relforcerowsecurity as on from pg_class where oid = 'records.records'::regclass",
     );
     expect(rows).toEqual([{ on: true }]);
+  },
+  TEST_MS,
+);
+
+test(
+  'a drill that violates a control takes its fault back when it is interrupted',
+  async () => {
+    const client = await database('eu');
+    const mayDelete = async () => {
+      const { rows } = await client.query(
+        "select has_table_privilege('payments_app', 'payments.charges', 'DELETE') as may",
+      );
+      return (rows as { may: boolean }[])[0]?.may;
+    };
+    const args = ['--state', stack.state.root, 'drill', 'surplus-grant', 'payments/eu', '--json'];
+    const drill = stack.client('bin/kintsugi.js', args);
+    await until('the privilege is granted', mayDelete);
+    drill.child.kill('SIGINT');
+    expect(await drill.ended).toBe(1);
+    expect(JSON.parse(drill.out())).toMatchObject({ outcome: 'interrupted', takenBack: true });
+    expect(await mayDelete()).toBe(false);
+  },
+  TEST_MS,
+);
+
+test(
+  'a tenant whose region is lost is served nowhere else, and in its region again',
+  async () => {
+    const words = ['region-lost', 'clinic-de', '--key', 'demo-key-clinic-de', '--parameter', '3', '--json'];
+    const { code, out, err } = await stack.cli('drill', ...words);
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const { outcome, controls, tenants } = JSON.parse(out) as DrillResult;
+    expect({ outcome, controls }).toEqual({ outcome: 'held', controls: [] });
+    expect(tenants?.find(({ tenant }) => tenant === 'clinic-de')?.failed).toBeGreaterThan(0);
   },
   TEST_MS,
 );
