@@ -31,13 +31,15 @@ export class ControlWatch {
   readonly #options: ControlWatchOptions;
   readonly #violations = new Map<string, Violation>();
   readonly #turnedBefore: ReadonlySet<string>;
-  readonly #wasThere: ReadonlySet<string>;
+  /** What controls made of each fact before the fault; what was unknown then is as it was when it is unknown again. */
+  readonly #statusBefore: ReadonlyMap<string, string>;
   incident: IncidentSummary | undefined;
 
   constructor(options: ControlWatchOptions) {
     this.#options = options;
     this.#turnedBefore = new Set(options.before.filter((each) => each.status === 'not-satisfied').map(resultKey));
-    this.#wasThere = new Set(violatedBefore(options.before, options.fault).map(([key]) => key));
+    const readings = options.before.flatMap((result) => readingsOf(result, options.fault));
+    this.#statusBefore = new Map(readings.map(([key, { status }]) => [key, status]));
   }
 
   /** Resolves with whether a control is violated by the fault. */
@@ -98,10 +100,11 @@ export class ControlWatch {
     const readings = new Map((results ?? []).flatMap((result) => readingsOf(result, fault)));
     for (const [key, { result, status, text, at }] of readings) {
       const known = this.#violations.get(key);
+      const before = this.#statusBefore.get(key);
       if (status === 'not-satisfied' && known) known.restoredAt = null;
-      else if (status === 'not-satisfied' && !this.#wasThere.has(key)) {
+      else if (status === 'not-satisfied' && before !== 'not-satisfied') {
         this.#violations.set(key, { result, text, at: at ?? now, restoredAt: null });
-      } else if (status === 'satisfied' && known) known.restoredAt ??= now;
+      } else if (known && (status === 'satisfied' || status === before)) known.restoredAt ??= now;
     }
     const answers = incidents?.filter((each) => this.#isAbout(each)) ?? [];
     // The first that was opened tells how soon; another may follow where a repair did not hold.

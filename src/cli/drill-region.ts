@@ -15,7 +15,8 @@ import { readDeclared } from './plan-apply.ts';
 const DOWN_S = 15;
 const KILL_AGAIN_MS = 150;
 const ASK_AGAIN_MS = 250;
-const ANSWER_MS = 3_000;
+/** Above what a gateway waits for an instance: what it answers is the answer. */
+const ANSWER_MS = 12_000;
 
 /** A tenant whose one region is to go down, and how its people reach it. */
 interface Loss {

@@ -87,13 +87,13 @@ test('a backup of a server that writes on can be restored, and says whose rows i
   timeout: 60_000,
 }, async () => {
   const startedAt = new Date();
-  let isOver = false;
+  const over = new AbortController();
   const writing = (async () => {
-    for (let n = 1_000; !isOver; n += 1)
+    for (let n = 1_000; !over.signal.aborted; n += 1)
       await admin.query('insert into records.records values ($1, $2)', ['clinic-de', n]);
   })();
   await takeBackup(source, folder, startedAt);
-  isOver = true;
+  over.abort();
   await writing;
   await admin.query("update records.records set body = 'changed since' where id <= 10");
   await admin.query('delete from records.records where id between 11 and 20');
