@@ -7,7 +7,7 @@ import { systemRandom as random } from '../../src/base/random.ts';
 import { Redacted } from '../../src/base/redacted.ts';
 import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry } from '../../src/gateway/test-world.ts';
 import { type IndexedEvent, type LedgerClient, ledgerClient } from '../../src/ledger/client.ts';
-import { type RunningLedger, startLedger } from '../../src/ledger/server.ts';
+import { startLedger } from '../../src/ledger/server.ts';
 import type { Collector } from '../../src/observe/collector.ts';
 import { auditCanary } from '../../src/observe/facts/audit-canary.ts';
 import { gatewayCredentials } from '../../src/observe/facts/gateway-credentials.ts';
@@ -28,7 +28,6 @@ const FILLER = {
 const FOREIGN = 'key-of-nobody';
 const world = new TestWorld();
 const folder = join(world.folder, 'led');
-let running: RunningLedger;
 let ledger: LedgerClient;
 let port = 0;
 
@@ -42,8 +41,13 @@ beforeAll(async () => {
     clock,
     log: createLog('ledger', 'silent'),
   };
-  running = await startLedger(options);
+  const running = await startLedger(options);
   ledger = ledgerClient(options.socketPath);
+  // After the gateway, and before its folder goes.
+  world.onClose(async () => {
+    await ledger.close();
+    await running.close();
+  });
   world.tenants.push(
     tenantEntry('clinic', { requireKey: true, apiKeySha256: [sha256('key-clinic')] }),
     tenantEntry('open', { requireKey: false }),
@@ -55,11 +59,7 @@ beforeAll(async () => {
   port = (await world.gateway({ ledger, letterBoxFile: join(vaultFolder, LETTER_BOX_FILE) })).port;
 });
 
-afterAll(async () => {
-  await world.close();
-  await ledger?.close();
-  await running?.close();
-});
+afterAll(() => world.close());
 
 const door = (name: string, over: Partial<TenantDoor> = {}): TenantDoor => {
   const place = { subject: name, tenants: [name], scheme: 'http' as const, host: '127.0.0.1', port };
