@@ -8,9 +8,11 @@ import { conditionDetector } from './detect/condition.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
 import { type RunningDetector, run } from './detect/detector.ts';
 import type { DetectionTerms } from './detect/detection-terms.ts';
+import { exhaustionDetector } from './detect/exhaustion.ts';
 import { exitDetector } from './detect/exit.ts';
 import { failedProbeDetector } from './detect/failed-probe.ts';
 import { leakDetector } from './detect/leak.ts';
+import { loadAheadDetector } from './detect/load-ahead.ts';
 import { mortalityDetector } from './detect/mortality.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
@@ -81,6 +83,8 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(noisyTenantDetector),
     run(overloadDetector),
     run(leakDetector(numbers)),
+    run(exhaustionDetector(numbers)),
+    run(loadAheadDetector(numbers)),
     run(artefactDriftDetector),
     run(workloadDetector),
     run(callsDetector),

@@ -1,4 +1,4 @@
-import { type Clock, fromIso } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { describeError, isFault } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
@@ -39,6 +39,8 @@ import { BreachWatch, type BreachWorld } from './breach-watch.ts';
 import { drillMarks } from './drill-marks.ts';
 import { Compliance } from './compliance.ts';
 import { TurnRecord } from './turn-record.ts';
+import { reasonToHold } from './hold.ts';
+import { OwnLevels } from './own-levels.ts';
 import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
@@ -90,6 +92,8 @@ export interface Control {
   readonly parts: readonly Parts[];
   /** What detectors know, for people. */
   accounts(): readonly Account[];
+  /** The same of one detector, by its name. */
+  accountsOf(detector: string): readonly Account[];
   /** Who adds the harm that is felt just now; undefined when none is. */
   ranking(): Ranking | undefined;
   /** Detectors that were blind meanwhile go on from what the last leader kept. Never rejects. */
@@ -132,7 +136,9 @@ class RunningControl implements Control {
   readonly breaches: BreachDesk;
   readonly #breachWatch: BreachWatch;
   readonly #partWatch: PartWatch;
+  readonly #ownLevels: OwnLevels;
   readonly #healer: Healer;
+  readonly #detectors: readonly RunningDetector[];
   readonly #detection: DetectionKeeper;
 
   constructor(options: ControlOptions, lease: LeaderLease) {
@@ -149,12 +155,13 @@ class RunningControl implements Control {
     this.breaches = new BreachDesk({ ...options, lease, record: this.record });
     this.#breachWatch = new BreachWatch({ ...options, desk: this.breaches, world: breachWorldOf(this) });
     this.#partWatch = partWatchOf(this);
+    this.#ownLevels = ownLevelsOf(this);
     const fleet = fleetOf(this);
     this.converger = convergerOf(this, fleet);
-    const detectors = options.createDetectors(termsOf(this.world));
-    this.#healer = createHealer(portsOf(this, fleet, detectors));
+    this.#detectors = options.createDetectors(termsOf(this.world));
+    this.#healer = createHealer(portsOf(this, fleet, this.#detectors));
     const { database, version: shape } = options;
-    this.#detection = new DetectionKeeper(detectors, createPostgresqlDetectionMemory({ database, lease, shape }));
+    this.#detection = new DetectionKeeper(this.#detectors, createPostgresqlDetectionMemory({ database, lease, shape }));
   }
 
   get tracker(): IncidentTracker {
@@ -163,6 +170,11 @@ class RunningControl implements Control {
 
   accounts(): readonly Account[] {
     return this.#healer.accounts();
+  }
+
+  accountsOf(name: string): readonly Account[] {
+    const { clock } = this.options;
+    return this.#detectors.flatMap((each) => (each.name === name ? [...each.tell(clock.now())] : []));
   }
 
   ranking(): Ranking | undefined {
@@ -200,6 +212,7 @@ class RunningControl implements Control {
     this.#beats.push(clock.every(DETECTION_MS, () => this.#keepDetection()));
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
+    this.#ownLevels.start();
     this.compliance.start([
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
@@ -251,6 +264,7 @@ class RunningControl implements Control {
     for (const stop of this.#beats) stop();
     this.picture.observers.close();
     this.compliance.close();
+    this.#ownLevels.close();
     await this.#partWatch.close();
     this.picture.waker.wake();
     await this.desk.settled();
@@ -295,6 +309,11 @@ function concerns({ subject, cause }: Diagnosis, tenant: string): boolean {
 function partWatchOf({ options, picture, parts }: Control): PartWatch {
   const { clock, log } = options;
   return new PartWatch({ parts, world: picture.world, clock, log, onSample: (sample) => picture.take(sample) });
+}
+
+function ownLevelsOf({ options, picture }: Control): OwnLevels {
+  const { database, state, clock, log } = options;
+  return new OwnLevels({ folder: state.root, database, clock, log, onSample: (sample) => picture.take(sample) });
 }
 
 function fleetOf(control: Control): Fleet {
@@ -402,26 +421,6 @@ async function takeOver(control: Control, epoch: number, signal: AbortSignal): P
 async function deliver({ options, lease }: Control): Promise<void> {
   if (!lease.current()) return;
   await drain<LedgerEvent>(options.database, (events) => options.ledger.append(events));
-}
-
-/** Why nothing new is rolled out for a workload now. */
-export function reasonToHold({ world, tracker, options }: Control, workload: string): string | undefined {
-  const { stops, freezes } = world.declared;
-  const stop = stops.find((each) => each.scope === 'global' || each.scope === `workload ${workload}`);
-  if (stop) return `stopped by ${stop.by}: ${stop.reason}`;
-  const now = options.clock.now();
-  const freeze = freezes.find(
-    ({ spec }) =>
-      fromIso(spec.from) <= now &&
-      now < fromIso(spec.until) &&
-      (spec.workloads.length === 0 || spec.workloads.includes(workload)),
-  );
-  if (freeze) return `freeze ${freeze.metadata.name}: ${freeze.spec.reason}`;
-  // What violates a control may be mended by the very release that would wait for it.
-  const incident = tracker.open.find(
-    ({ body: { diagnosis } }) => diagnosis.workload === workload && diagnosis.cause !== 'compliance',
-  );
-  return incident && `incident ${incident.id} is open`;
 }
 
 /** Posts to the webhook of KINTSUGI_PAGE_WEBHOOK; without one the incident stays open for whoever looks. */

@@ -13,7 +13,8 @@ import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { levelOf, trustFrom } from '../heal/trust.ts';
 import { readTrackRecord } from '../heal/trust-store.ts';
-import { type Control, reasonToHold } from './control.ts';
+import type { Control } from './control.ts';
+import { reasonToHold } from './hold.ts';
 import { policyOf } from './policy.ts';
 
 /** Over this span rates are shown. */

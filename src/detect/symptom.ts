@@ -37,6 +37,10 @@ export const SYMPTOMS = [
   'instance-slow',
   'version-errors',
   'leak',
+  /** Something with a limit, other than memory, comes to its end. */
+  'exhausting',
+  /** More load is coming than so many instances have ever served. */
+  'load-ahead',
   'objective-burning',
   'noisy-tenant',
   'overloaded',

@@ -6,6 +6,7 @@ import { conditions } from './conditions.ts';
 import { dependencies } from './dependencies.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { FleetView } from './fleet-view.ts';
+import { foreseen } from './foreseen.ts';
 import { hosts } from './hosts.ts';
 import { instances } from './instances.ts';
 import { leaks } from './leaks.ts';
@@ -35,7 +36,8 @@ import { violations } from './violations.ts';
  * 10. what shares a machine and fails together suspects the machine;
  * 11. an instance explains itself and who calls it;
  * 12. load explains slowness that is left;
- * 13. what is left is unknown, and said so.
+ * 13. what has not failed yet and will is dealt with in time;
+ * 14. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [
   observers,
@@ -50,6 +52,7 @@ const RULES: readonly Rule[] = [
   hosts,
   instances,
   overloads,
+  foreseen,
   unknowns,
 ];
 

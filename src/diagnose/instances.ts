@@ -17,6 +17,7 @@ const INSTANCE_CAUSES: readonly (readonly [SymptomName, Cause])[] = [
   ['start-failed', 'instance-died'],
   ['hung', 'instance-hung'],
   ['leak', 'resource'],
+  ['exhausting', 'resource'],
   ['instance-errors', 'instance-degraded'],
   ['instance-slow', 'instance-degraded'],
   ['probe-failed', 'instance-degraded'],
@@ -35,7 +36,7 @@ const RIPE_AFTER_MS: Readonly<Partial<Record<SymptomName, number>>> = {
   'calls-failing': 5_000,
 };
 /** What nothing else does to a process. */
-const CERTAIN: readonly SymptomName[] = ['exited', 'hung', 'leak'];
+const CERTAIN: readonly SymptomName[] = ['exited', 'hung', 'leak', 'exhausting'];
 const OF_CALLS: readonly SymptomName[] = [
   'calls-failing',
   'calls-slow',

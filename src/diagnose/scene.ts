@@ -28,6 +28,7 @@ const OWN: readonly SymptomName[] = [
   'exited',
   'hung',
   'leak',
+  'exhausting',
   'start-failed',
   'crash-loop',
   'deaths-recurring',

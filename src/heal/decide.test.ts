@@ -25,7 +25,7 @@ const records = workloadView('records', {
   versions: [versionView(1), versionView(2, { promotedAt: null })],
 });
 const fleet = fleetView([records], [tenantView('shop'), tenantView('far', { regions: ['us'] })]);
-const budgets = { global: 9, 'workload records': 9, 'tenant shop': 9 };
+const budgets = { global: 9, 'workload records': 9, 'tenant shop': 9, 'asset disk state': 9 };
 
 function decideOn(
   diagnosis: Diagnosis,
@@ -60,6 +60,8 @@ describe('the ladder', () => {
     ['configuration', version, ['rollback'], 'workload records'],
     ['tenant', tenant, ['throttle'], 'tenant shop'],
     ['overload', workload, ['scale'], 'workload records'],
+    ['demand', workload, ['scale'], 'workload records'],
+    ['resource', { kind: 'asset', name: 'disk state' }, ['page'], 'asset disk state'],
     ['unknown', workload, ['page'], 'workload records'],
     ['dependency', workload, ['page'], 'workload records'],
     ['observer', workload, ['page'], 'workload records'],

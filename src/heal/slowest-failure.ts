@@ -26,6 +26,7 @@ export const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
   infrastructure: 15_000,
   dependency: 10_000,
   overload: 10_000,
+  demand: 10_000,
   resource: 5_000,
   observer: 0,
   unknown: 0,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile, statfs } from 'node:fs/promises';
 
 /** Resident memory of a process, or undefined where the system does not say (no /proc) or the process is gone. */
 export async function readResidentBytes(pid: number): Promise<number | undefined> {
@@ -17,6 +17,18 @@ export async function readDescriptors(pid: number): Promise<{ open: number; limi
     const [open, limits] = await Promise.all([readdir(`/proc/${pid}/fd`), readFile(`/proc/${pid}/limits`, 'utf8')]);
     const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
     return { open: open.length, ...(limit > 0 ? { limit } : {}) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The file system that a folder is on: MiB in use, and in use when it is full for us; undefined when it cannot be told. */
+export async function readDisk(folder: string): Promise<{ usedMib: number; limitMib: number } | undefined> {
+  try {
+    const { bsize, blocks, bfree, bavail } = await statfs(folder);
+    const toMib = bsize / 2 ** 20;
+    // What is kept for the superuser is not for us.
+    return { usedMib: (blocks - bfree) * toMib, limitMib: (blocks - bfree + bavail) * toMib };
   } catch {
     return undefined;
   }

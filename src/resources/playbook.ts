@@ -24,6 +24,8 @@ export const CAUSES = [
   'infrastructure',
   'dependency',
   'overload',
+  /** Load that is coming. */
+  'demand',
   'resource',
   'observer',
   'unknown',

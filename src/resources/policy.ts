@@ -79,6 +79,13 @@ export const policySchema = resourceSchema(
         windowDays: z.int().min(1).max(366).default(28),
       })
       .prefault({}),
+    errorBudget: z
+      .strictObject({
+        availability: z.enum(['tell', 'freeze']).default('tell').describe('freeze: no new release of what spent it'),
+        latency: z.enum(['tell', 'freeze']).default('tell'),
+      })
+      .prefault({})
+      .describe('What a spent error budget of a tenant does to releases; repairs, going back included, go on'),
     destructive: z.array(z.enum(MOVES)).default([]).describe('Moves that lose data and are allowed all the same'),
     thresholds: thresholdsSchema.prefault({}).describe('Numbers of guards that are not the default'),
     breach: breachSchema.prefault({}).describe('Clocks of breach assessments'),
