@@ -140,7 +140,7 @@ function witnessRows(witnessed: LedgerStatus['witnessed'], board: Board): string
 }
 
 function retentionRows(
-  { first, minimumIndex, policy, holds, fault }: LedgerStatus['retention'],
+  { first, minimumIndex, policy, holds, doubtedMs = 0, fault }: LedgerStatus['retention'],
   paint: Paint,
   time: PrintTime,
 ) {
@@ -149,6 +149,9 @@ function retentionRows(
   const rule = policy ? `for ${policy.keepDays} days${types.join('')}` : 'no retention policy, so nothing is pruned';
   return [
     ['kept', `${kept}; ${rule}`],
+    ...(policy && doubtedMs > 0
+      ? [['', `nothing is pruned before it has seen its clock for ${printDuration(doubtedMs)} more`]]
+      : []),
     ...(fault === undefined ? [] : [['', paint('red', `cannot prune: ${fault}`)]]),
     ...holds.map(({ id, by, at, reason, tenant }) => [
       '  hold',

@@ -81,7 +81,15 @@ export class Cosigner {
 
   /** Since when there has been a checkpoint that too few witnesses saw, in milliseconds since 1970. */
   unwitnessedSinceMs(): number | undefined {
-    return this.#unwitnessedSinceMs;
+    return this.#unwitnessedSinceMs === undefined ? undefined : this.#options.clock.now() - this.unwitnessedMs();
+  }
+
+  /** The earliest time at which one of those that saw the newest witnessed checkpoint did so, by their clocks. */
+  witnessedAtMs(): number | undefined {
+    const { policy } = this.#options;
+    const verdict = this.#witnessed && judgeCheckpoint(this.#witnessed.note, policy);
+    if (verdict?.kind !== 'accepted' || verdict.seen.length === 0) return undefined;
+    return Math.min(...verdict.seen.map(({ timeS }) => timeS)) * 1000;
   }
 
   /** For how long there has been a checkpoint that too few witnesses saw; 0 when there is none. */

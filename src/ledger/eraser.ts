@@ -1,5 +1,5 @@
 import { type Clock, toIso } from '../base/clock.ts';
-import { KinError } from '../base/errors.ts';
+import { isFault, KinError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { Random } from '../base/random.ts';
 import type { Custody } from './custody.ts';
@@ -133,7 +133,7 @@ export class Eraser {
 
   /** All steps, of which some may have been made before. */
   async #erase(erasure: Erasure): Promise<Erasure> {
-    const { custody, covered, onStep, store } = this.#options;
+    const { custody, covered, onStep } = this.#options;
     const { id, kid, tenant, legalBasis } = erasure;
     onStep?.('approved');
     await custody.vault.destroy([kid]);
@@ -144,12 +144,24 @@ export class Eraser {
     const entry = await custody.record({ ...event, ...tenantOf(tenant) });
     await covered(entry);
     onStep?.('recorded');
-    const places = await this.#placesOf(kid);
-    await store.erasePayloads(places);
+    const payloads = await this.#overwrite(kid);
     onStep?.('payloads-overwritten');
-    const done = this.#file.putErasure({ ...erasure, state: 'done', entry, payloads: places.length });
+    const done = this.#file.putErasure({ ...erasure, state: 'done', entry, payloads });
     onStep?.('done');
     return done;
+  }
+
+  /** What is pruned meanwhile is gone as well: then it begins anew with what is left. */
+  async #overwrite(kid: string): Promise<number> {
+    for (;;) {
+      try {
+        const places = await this.#placesOf(kid);
+        await this.#options.store.erasePayloads(places);
+        return places.length;
+      } catch (error) {
+        if (!isFault(error, 'ledger.pruned')) throw error;
+      }
+    }
   }
 
   /** Every payload under a key. Read from the entries: an index of who is in which would be one more thing to erase. */

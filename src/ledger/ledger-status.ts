@@ -29,6 +29,8 @@ export interface LedgerStatus {
     /** Absent where there is none: then nothing is pruned. */
     readonly policy?: RetentionPolicy;
     readonly holds: readonly LegalHold[];
+    /** How long the ledger has to run until it believes its clock enough to prune by it; absent when it does. */
+    readonly doubtedMs?: number;
     /** Why nothing can be pruned. */
     readonly fault?: string;
   };
@@ -48,7 +50,8 @@ export interface TierSize {
 
 /** Rejects with `request.invalid` or `state.corrupt` when the policy or the holds cannot be read. */
 export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: LedgerWorkers): Promise<LedgerStatus> {
-  const { cosigner, selfCheck, pruner, tiering } = workers;
+  const { cosigner, selfCheck, time, pruner, tiering } = workers;
+  const doubtedMs = time.leftMs();
   const first = ledger.first();
   const policy = readRetention(dir);
   const retention = { first, minimumIndex: minimumIndex(first), holds: readHolds(dir) };
@@ -62,6 +65,7 @@ export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: Led
     retention: {
       ...retention,
       ...(policy ? { policy } : {}),
+      ...(doubtedMs > 0 ? { doubtedMs } : {}),
       ...(pruner.fault === undefined ? {} : { fault: pruner.fault }),
     },
     tiers: sizesOf(await ledger.store.segments()),

@@ -4,6 +4,7 @@ import type { Log } from '../base/log.ts';
 import type { Cosigner } from './cosigner.ts';
 import type { Eraser } from './eraser.ts';
 import type { OpenLedger } from './open-ledger.ts';
+import { BelievedTime } from './retention/believed-time.ts';
 import { Pruner } from './retention/pruner.ts';
 import { SelfCheck } from './self-check.ts';
 import { Tiering } from './tiers/tiering.ts';
@@ -32,6 +33,7 @@ interface Working {
 export class LedgerWorkers {
   readonly cosigner: Cosigner | undefined;
   readonly selfCheck: SelfCheck;
+  readonly time: BelievedTime;
   readonly pruner: Pruner;
   readonly tiering: Tiering;
   readonly #clock: Clock;
@@ -44,7 +46,8 @@ export class LedgerWorkers {
     const subjectHolds = () => eraser?.holds ?? [];
     this.cosigner = cosigner;
     this.selfCheck = new SelfCheck(ledger, { clock, log });
-    this.pruner = new Pruner({ dir, ledger, clock, log, subjectHolds, signal });
+    this.time = new BelievedTime({ dir, clock, witnessedMs: () => cosigner?.witnessedAtMs() });
+    this.pruner = new Pruner({ dir, ledger, clock, time: this.time, log, subjectHolds, signal });
     this.tiering = new Tiering({ dir, store: ledger.store, clock, log, signal });
   }
 

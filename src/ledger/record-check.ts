@@ -27,7 +27,8 @@ const IS_ABOUT_ERASURE = /"type":"(?:erasure\.requested|erasure\.approved|key\.d
 /**
  * Follows a record entry by entry: whether those of each tenant are tied together without a gap, and whether each payload
  * is there or was lawfully erased. An erasure is lawful when the record says on what basis, who asked for it, and that
- * another person approved it, in this order, and that the key was destroyed.
+ * another person approved it, in this order, and that the key was destroyed. Who asked and approved may have been pruned
+ * while a payload was not: then it is the entry about the key, which only the ledger itself writes, that counts.
  */
 export class RecordCheck {
   readonly #chains = new TenantChains();
@@ -38,6 +39,8 @@ export class RecordCheck {
   readonly #destroyed = new Map<string, Omit<LawfulErasure, 'payloads'>>();
   /** Whether entries before the first are missing and nothing is known of them: then a tenant may begin anywhere. */
   #beginsLate: boolean | undefined;
+  /** Whether entries before the first went after their retention. */
+  #isPruned = false;
 
   /** Number of the last entry of a tenant. */
   countOf(tenant: string): number {
@@ -48,6 +51,12 @@ export class RecordCheck {
   resume(heads: ChainHeads): void {
     this.#chains.resume(heads);
     this.#beginsLate = false;
+    this.#isPruned = true;
+  }
+
+  /** The entries before the next one are not here, and nothing is known of them. */
+  beginLate(): void {
+    this.#isPruned = true;
   }
 
   /** The next entry. `payloads` is left out where they are not looked at. Gives what is wrong, if something is. */
@@ -96,12 +105,16 @@ export class RecordCheck {
     if (type === 'erasure.requested') this.#requested.set(request, actor.name);
     else if (type === 'erasure.approved') {
       const asker = this.#requested.get(request);
-      if (asker !== undefined && asker !== actor.name) this.#approved.add(request);
-    } else if (type === 'key.destroyed' && this.#approved.has(request) && data['legalBasis']) {
+      if (asker === undefined ? this.#isPruned : asker !== actor.name) this.#approved.add(request);
+    } else if (type === 'key.destroyed' && this.#isApproved(request) && data['legalBasis']) {
       const kids = Array.isArray(data['kids']) ? data['kids'] : [];
       const excuse = { entry: index, request, legalBasis: String(data['legalBasis']) };
       for (const kid of kids) if (!this.#destroyed.has(String(kid))) this.#destroyed.set(String(kid), excuse);
     }
+  }
+
+  #isApproved(request: string): boolean {
+    return this.#approved.has(request) || (this.#isPruned && !this.#requested.has(request));
   }
 }
 

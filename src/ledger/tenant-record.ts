@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { RecordedEvent } from './entry.ts';
 import { type FoundPayloads, isRecordFault, type LawfulErasure, RecordCheck } from './record-check.ts';
 import { openSnapshot } from './snapshot.ts';
-import { readCheckpointNote } from './tlog/log-source.ts';
+import { readCheckpointNote, readMinimumIndex } from './tlog/log-source.ts';
 import { verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
 import { judgeCheckpoint, type Policy, type Sighting } from './tlog/policy.ts';
@@ -40,11 +40,14 @@ export async function* tenantRecord(
   { clock, payloads }: { readonly clock: Clock; readonly payloads: boolean },
 ): AsyncGenerator<string> {
   const { source, size } = await openSnapshot(dir, { clock, publicKey: undefined });
+  const minimum = await readMinimumIndex(source, size);
   const tree = new TileTree(source, size);
   const header: Header = { format: FORMAT, tenant, payloads, checkpoint: await readCheckpointNote(source) };
   let count = 0;
   for await (const { index, entry, found } of readRecord(dir)) {
     if (index >= size) break;
+    // Of a tile that was pruned in part, there are no proofs.
+    if (index < minimum) continue;
     const text = entry.toString('utf8');
     if (!text.includes(tenant) || (JSON.parse(text) as RecordedEvent).tenant !== tenant) continue;
     if (count === 0) yield `${JSON.stringify(header)}\n`;
@@ -98,9 +101,12 @@ export function verifyTenantRecord(text: string, policy: Policy): TenantVerdict 
   let from = 0;
   for (const text of lines) {
     const line = parseLine(text);
+    if (line && last < 0) {
+      from = Number(parse(line.entry)?.['tseq'] ?? 1);
+      if (from > 1) record.beginLate();
+    }
     const fault = line && (line.index > last ? faultOf(line, header, { size, root, record }) : 'it is out of order');
     if (!line || fault !== undefined) return tampered(fault ?? 'a line is not whole', line?.index ?? last + 1);
-    if (last < 0) from = Number(parse(line.entry)?.['tseq'] ?? 1);
     last = line.index;
   }
   const erasures = record.end();

@@ -226,7 +226,8 @@ function tamperedAt(file: string, reason: string, index: number, offset: number)
 export async function* readRecord(
   dir: string,
 ): AsyncGenerator<{ readonly index: number; readonly entry: Buffer; readonly found: FoundPayloads }> {
-  for (const segment of listSegments(dir)) {
+  const pruned = readPruned(dir).first;
+  for (const segment of listSegments(dir).filter(({ first }) => first >= pruned)) {
     const { bytes, scan } = await scannedSegment(dir, segment, 0);
     for (const frame of scan.frames) {
       const found = payloadsFound(bytes, frame);

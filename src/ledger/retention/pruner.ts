@@ -6,6 +6,7 @@ import { entryOf } from '../event-form.ts';
 import type { OpenLedger } from '../open-ledger.ts';
 import { readPruned } from '../pruned-prefix.ts';
 import { listSegments } from '../segment-file.ts';
+import type { BelievedTime } from './believed-time.ts';
 import { isHeld, type LegalHold, readHolds } from './legal-holds.ts';
 import { pruningEvent } from './pruning-entry.ts';
 import { keepMs, type RetentionPolicy, readRetention } from './retention-policy.ts';
@@ -20,6 +21,8 @@ export interface PrunerOptions {
   readonly dir: string;
   readonly ledger: PrunedLedger;
   readonly clock: Clock;
+  /** By which ages count. */
+  readonly time: Pick<BelievedTime, 'look'>;
   readonly log: Log;
   /** Holds on data subjects: all of their tenant is kept, since nobody can tell whose an entry is. */
   readonly subjectHolds?: () => readonly { readonly tenant: string }[];
@@ -28,6 +31,12 @@ export interface PrunerOptions {
 }
 
 type Held = Pick<LegalHold, 'tenant'>;
+
+/** How long what is kept, by which time. */
+interface Rule {
+  readonly policy: RetentionPolicy;
+  readonly nowMs: number;
+}
 
 /** What can go: all before `first`. */
 interface Prunable {
@@ -72,23 +81,25 @@ export class Pruner {
   }
 
   async #prune(): Promise<void> {
-    const { dir, ledger, clock, signal } = this.#options;
+    const { dir, ledger, clock, time, signal } = this.#options;
+    // The clock is looked at also while there is no policy: one that comes is not kept waiting.
+    const nowMs = time.look();
     const policy = readRetention(dir);
-    const prunable = policy && (await this.#prunable(policy, this.#holds()));
+    if (!policy || nowMs === undefined) return;
+    const prunable = await this.#prunable({ policy, nowMs }, this.#holds());
     if (!prunable) return;
     const { first, latestMs, segments } = prunable;
     const event = pruningEvent({ from: ledger.first(), first, segments }, clock);
     const [index = 0] = await ledger.sequencer.append([entryOf(event)]);
     await ledger.covers(index, signal);
     // A hold that was set meanwhile wins. Then the entry has announced what did not come.
-    const still = await this.#prunable(policy, this.#holds());
+    const still = await this.#prunable({ policy, nowMs }, this.#holds());
     if (still && still.first >= first) await ledger.prune(first, latestMs);
   }
 
   /** The segment that is written to stays, and so does what no checkpoint covers. */
-  async #prunable(policy: RetentionPolicy, holds: readonly Held[]): Promise<Prunable | undefined> {
-    const { dir, ledger, clock } = this.#options;
-    const now = clock.now();
+  async #prunable(rule: Rule, holds: readonly Held[]): Promise<Prunable | undefined> {
+    const { dir, ledger } = this.#options;
     const from = ledger.first();
     const segments = listSegments(dir).filter(({ first }) => first >= from);
     let latestMs = readPruned(dir).latestMs;
@@ -96,7 +107,7 @@ export class Pruner {
     for (const [position, { first }] of segments.slice(0, SEGMENTS_PER_STEP).entries()) {
       const next = segments[position + 1]?.first;
       if (next === undefined || next > ledger.signed().checkpoint.size) break;
-      const seen = await this.#latestOf({ first, next, latestMs, now }, policy, holds);
+      const seen = await this.#latestOf({ first, next, latestMs }, rule, holds);
       if (seen === undefined) break;
       latestMs = seen;
       found = { first: next, latestMs, segments: position + 1 };
@@ -109,8 +120,8 @@ export class Pruner {
    * written no earlier than those before it: a clock that was set back makes nothing older than it is.
    */
   async #latestOf(
-    { first, next, latestMs, now }: { first: number; next: number; latestMs: number; now: number },
-    policy: RetentionPolicy,
+    { first, next, latestMs }: { first: number; next: number; latestMs: number },
+    { policy, nowMs }: Rule,
     holds: readonly Held[],
   ): Promise<number | undefined> {
     let latest = latestMs;
@@ -121,7 +132,7 @@ export class Pruner {
         const writtenMs = fromIso(at);
         latest = Math.max(latest, writtenMs);
         // Written so that a time that is none keeps the entry.
-        if (!(latest + keepMs(policy, type) <= now) || isHeld(holds, tenant)) return undefined;
+        if (!(latest + keepMs(policy, type) <= nowMs) || isHeld(holds, tenant)) return undefined;
       }
       index += entries.length;
     }

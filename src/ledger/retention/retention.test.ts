@@ -35,6 +35,7 @@ import { verifyConsistency, verifyInclusion } from '../tlog/merkle-proof.ts';
 import { leafHash } from '../tlog/merkle-tree.ts';
 import { policyOfKey } from '../tlog/policy.ts';
 import { readEntries, verifyLedger } from '../verify.ts';
+import { BelievedTime } from './believed-time.ts';
 import { liftHold, setHold } from './legal-holds.ts';
 import { Pruner } from './pruner.ts';
 import { pruningEvent } from './pruning-entry.ts';
@@ -51,6 +52,8 @@ let nowMs = BORN_MS;
 let ledger: LedgerDirectory;
 const ending = new AbortController();
 const clock: Clock = { ...systemClock, now: () => nowMs };
+/** Every time is believed at once. */
+const time = { look: () => nowMs };
 const log = createLog('t', 'silent');
 
 beforeEach(async () => {
@@ -108,8 +111,8 @@ function copy(to: string): void {
 }
 
 /** One step of the pruner, signing meanwhile as the ledger's process does. */
-async function prune(of: LedgerDirectory = ledger): Promise<Pruner> {
-  const pruner = new Pruner({ dir, ledger: of, clock, log, signal: ending.signal });
+async function prune(of: LedgerDirectory = ledger, by: Pick<BelievedTime, 'look'> = time): Promise<Pruner> {
+  const pruner = new Pruner({ dir, ledger: of, clock, time: by, log, signal: ending.signal });
   const stop = systemClock.every(5, () => of.sign().catch(() => undefined));
   await pruner.step();
   stop();
@@ -294,6 +297,31 @@ test('a clock that was set back makes nothing older, neither now nor when entrie
   expect(firsts()[0]).toBeLessThanOrEqual(PER_DAY);
 });
 
+test('a clock that runs ahead prunes nothing until it has been seen for 48 hours of running', async () => {
+  const before = firsts();
+  let monotonicMs = 0;
+  const steady = { now: () => nowMs, monotonicMs: () => monotonicMs };
+  const run = async (hours: number) => {
+    for (let hour = 0; hour < hours; hour += 1) {
+      nowMs += 3_600_000;
+      monotonicMs += 3_600_000;
+      await prune(ledger, believed);
+    }
+  };
+  const believed = new BelievedTime({ dir, clock: steady });
+  await run(60);
+  nowMs += SIX_YEARS_MS;
+  await run(47);
+  expect(firsts()).toEqual(before);
+  nowMs -= SIX_YEARS_MS;
+  await run(60);
+  expect(firsts()).toEqual(before);
+  nowMs += SIX_YEARS_MS;
+  await run(50);
+  expect(firsts()[0]).toBeGreaterThan(0);
+  expect(await verifyLedger(dir, { clock })).toMatchObject({ kind: 'intact' });
+});
+
 test('cut off at any step, a pruning is finished or never was', async () => {
   nowMs = BORN_MS + SIX_YEARS_MS;
   // After the entry, before anything else: it is the same entry at the next try.
@@ -412,7 +440,7 @@ async function readAll(of: string): Promise<string> {
 test('a hold on a data subject keeps what its tenant has', async () => {
   nowMs = BORN_MS + SIX_YEARS_MS + 20 * DAY_MS;
   const subjectHolds = () => [{ tenant: 'clinic' }];
-  const pruner = new Pruner({ dir, ledger, clock, log, subjectHolds, signal: ending.signal });
+  const pruner = new Pruner({ dir, ledger, clock, time, log, subjectHolds, signal: ending.signal });
   const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
   await pruner.step();
   stop();
