@@ -79,8 +79,6 @@ async function runReceipt(invocation: Invocation, { from, out }: ReceiptOptions,
 async function runRecord(invocation: Invocation, options: RecordOptions, tenant = '', file = ''): Promise<void> {
   const { clock } = invocation.context;
   const dir = options.dir ?? invocation.state.ledger;
-  if (!existsSync(dir))
-    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
   const lines: string[] = [];
   const payloads = options.payloads === true;
   for await (const line of tenantRecord(dir, tenant, { clock, payloads })) lines.push(line);

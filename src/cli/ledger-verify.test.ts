@@ -206,6 +206,53 @@ describe('a receipt', () => {
   });
 });
 
+describe('the record of one tenant', () => {
+  const ofTenant = (tenant: string, n: number) => ({ ...event(n), tenant, type: 'request.served' });
+
+  beforeEach(async () => {
+    const client = ledgerClient(state.socket('ledger'));
+    const events = Array.from({ length: 12 }, (_, n) => ofTenant(n % 3 === 0 ? 'clinic' : 'shop', 1000 + n));
+    await client.appendSigned(events);
+    await client.close();
+  });
+
+  test('is verified out of the own ledger, an export or its file alone, and tells of nobody else', async () => {
+    const { folder } = await exportTo('public');
+    const file = join(root, 'clinic.record');
+    expect((await run('ledger', 'record', 'clinic', file)).code).toBe(0);
+    const trusted = ['--public-key', key];
+    for (const words of [[], trusted, [folder, ...trusted], [file, ...trusted]]) {
+      const { code, stdout } = await run('ledger', 'verify', ...words, '--tenant', 'clinic', '--json');
+      expect({ code, ...JSON.parse(stdout) }, words[0]).toMatchObject({
+        code: 0,
+        kind: 'intact',
+        tenant: 'clinic',
+        entries: 4,
+        from: 1,
+      });
+      expect(stdout).not.toContain('shop');
+    }
+    expect((await run('ledger', 'verify', '--tenant', 'clinic')).stdout).toMatch(/numbers 1 to 4 without a gap/);
+  });
+
+  test('is of nobody, of another one, or was changed', async () => {
+    const { folder } = await exportTo('public');
+    const trusted = ['--public-key', key];
+    expect((await run('ledger', 'verify', '--tenant', 'bank')).code).toBe(66);
+    expect((await run('ledger', 'verify', folder, ...trusted, '--tenant', 'bank')).code).toBe(66);
+    expect((await run('ledger', 'verify', '--dir', join(root, 'none'), '--tenant', 'clinic')).code).toBe(66);
+    const file = join(root, 'clinic.record');
+    await run('ledger', 'record', 'clinic', file);
+    expect((await run('ledger', 'verify', file, ...trusted, '--tenant', 'shop')).code).toBe(65);
+    const lines = readFileSync(file, 'utf8').split('\n');
+    writeFileSync(file, lines.toSpliced(2, 1).join('\n'));
+    expect((await run('ledger', 'verify', file, ...trusted, '--tenant', 'clinic')).code).toBe(2);
+    const receipt = join(root, 'one.tlog-proof');
+    await run('ledger', 'receipt', 'evt_3', '-o', receipt);
+    expect((await run('ledger', 'verify', receipt, ...trusted, '--tenant', 'clinic')).code).toBe(64);
+  });
+});
+
 describe('a witness', () => {
   test('shows its keys, and keeps its name', async () => {
     const dir = join(root, 'w');

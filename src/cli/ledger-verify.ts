@@ -10,9 +10,10 @@ import { LogFault, type LogSource, MINIMUM_INDEX_PATH } from '../ledger/tlog/log
 import { type VerifiedLog, verifyLog } from '../ledger/tlog/log-verifier.ts';
 import { leafHash } from '../ledger/tlog/merkle-tree.ts';
 import { formatVkey } from '../ledger/tlog/note-key.ts';
-import { judgeCheckpoint, type Policy, type Sighting } from '../ledger/tlog/policy.ts';
+import { judgeCheckpoint, type Policy, policyOfKey, type Sighting } from '../ledger/tlog/policy.ts';
 import { parseProof, verifyProof } from '../ledger/tlog/tlog-proof.ts';
-import { verifyTenantRecord } from '../ledger/tenant-record.ts';
+import { folderKeys } from '../ledger/folder-keys.ts';
+import { TenantCount, tenantRecord, verifyTenantRecord } from '../ledger/tenant-record.ts';
 import { verifyLedger } from '../ledger/verify.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import {
@@ -30,6 +31,7 @@ interface VerifyOptions extends TrustOptions {
   readonly dir?: string;
   readonly since?: string;
   readonly entry?: string;
+  readonly tenant?: string;
 }
 
 export function declareLedgerVerify(ledger: Command, binder: Binder): void {
@@ -44,6 +46,7 @@ export function declareLedgerVerify(ledger: Command, binder: Binder): void {
     .option(...TRUST_OPTIONS[1])
     .option('--since <checkpoint>', 'a checkpoint that was kept from earlier: the log must continue it')
     .option('--entry <file>', 'the bytes of the entry that a receipt is for, instead of those that it carries')
+    .option('--tenant <name>', 'only whether the record of this tenant is complete and unchanged; tells of nobody else')
     .option('--dir <folder>', 'a ledger elsewhere, instead of that of the state directory');
   binder.bind<VerifyOptions>(verify, runVerify);
 }
@@ -51,9 +54,12 @@ export function declareLedgerVerify(ledger: Command, binder: Binder): void {
 async function runVerify(invocation: Invocation, options: VerifyOptions, word?: string): Promise<void> {
   const dir = options.dir ?? invocation.state.ledger;
   const target = word === undefined ? ({ kind: 'folder', dir } as const) : logTarget(word, invocation.context.clock);
+  const { tenant } = options;
+  if (target.kind === 'folder' && tenant !== undefined)
+    return await verifyOneTenant(invocation, options, target.dir, tenant);
   if (target.kind === 'folder') return await verifyFolder(invocation, options, target.dir);
   if (target.kind === 'receipt') return verifyReceipt(invocation, options, target.text);
-  if (target.kind === 'tenant') return verifyTenant(invocation, options, target.text);
+  if (target.kind === 'tenant') return verifyTenant(invocation, requiredPolicy(options), target.text, tenant);
   return await verifySource(invocation, options, target.source);
 }
 
@@ -78,15 +84,20 @@ async function verifySource(invocation: Invocation, options: VerifyOptions, sour
   try {
     const record = new RecordCheck();
     const prunings = new Map<number, number>();
+    const own: TenantCount | undefined = options.tenant === undefined ? undefined : new TenantCount(options.tenant);
     const onEntry = (entry: Uint8Array, index: number) => {
       const fault = record.add(entry, leafHash(entry), index);
       if (fault !== undefined) throw new LogFault('mismatch', 'tile/entries', fault, index);
+      own?.add(entry);
       const first = prunedFirst(entry);
       if (first !== undefined) prunings.set(minimumIndex(first), index);
     };
     const log = await invocation.waiting('the proof', verifyLog({ source, policy, onEntry, ...previous }));
     const verdict = logVerdict(log, prunings.get(log.minimumIndex));
-    invocation.print(verdict, () => renderLog(verdict, invocation.paint));
+    if (own) {
+      const ownVerdict = own.verdict(log);
+      invocation.print(ownVerdict, () => renderTenant(ownVerdict, invocation.paint));
+    } else invocation.print(verdict, () => renderLog(verdict, invocation.paint));
     if (log.kind === 'unwitnessed') throw unwitnessed(log.seen);
   } catch (error) {
     const fault = faultOfLog(error);
@@ -133,9 +144,30 @@ function readFile(path: string): Buffer {
   }
 }
 
+/** The record of one tenant, as `ledger record` writes it, out of the folder of a ledger. */
+async function verifyOneTenant(
+  invocation: Invocation,
+  options: VerifyOptions,
+  dir: string,
+  tenant: string,
+): Promise<void> {
+  if (options.since !== undefined) throw new KinError('usage.invalid', '--since is for logs elsewhere');
+  const { clock } = invocation.context;
+  const lines: string[] = [];
+  const collect = async () => {
+    for await (const line of tenantRecord(dir, tenant, { clock, payloads: true })) lines.push(line);
+  };
+  await invocation.waiting('the proof', collect());
+  const policy = givenPolicy(options) ?? policyOfKey(folderKeys(dir, undefined)[0]);
+  verifyTenant(invocation, policy, lines.join(''));
+}
+
 /** What a tenant has of its own record is enough: nobody else's is needed. */
-function verifyTenant(invocation: Invocation, options: VerifyOptions, text: string): void {
-  const verdict = verifyTenantRecord(text, requiredPolicy(options));
+function verifyTenant(invocation: Invocation, policy: Policy, text: string, tenant?: string): void {
+  const verdict = verifyTenantRecord(text, policy);
+  if (tenant !== undefined && verdict.kind !== 'tampered' && verdict.tenant !== tenant) {
+    throw new KinError('request.invalid', `the record is of ${verdict.tenant}, not of ${tenant}`);
+  }
   invocation.print(verdict, () => renderTenant(verdict, invocation.paint));
   if (verdict.kind !== 'tampered') {
     if (verdict.kind === 'unwitnessed') throw unwitnessed(verdict.seen);
@@ -148,6 +180,7 @@ function verifyTenant(invocation: Invocation, options: VerifyOptions, text: stri
 }
 
 function verifyReceipt(invocation: Invocation, options: VerifyOptions, text: string): void {
+  if (options.tenant !== undefined) throw new KinError('usage.invalid', '--tenant is not for receipts');
   const policy = requiredPolicy(options);
   const proof = parseProof(text);
   if (!proof) throw new KinError('receipt.invalid', 'the receipt has not the form of C2SP tlog-proof');

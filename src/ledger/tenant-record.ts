@@ -1,9 +1,11 @@
+import { existsSync } from 'node:fs';
 import { KinError } from '../base/errors.ts';
 import type { Clock } from '../base/clock.ts';
 import type { RecordedEvent } from './entry.ts';
 import { type FoundPayloads, isRecordFault, type LawfulErasure, RecordCheck } from './record-check.ts';
 import { openSnapshot } from './snapshot.ts';
 import { readCheckpointNote, readMinimumIndex } from './tlog/log-source.ts';
+import type { VerifiedLog } from './tlog/log-verifier.ts';
 import { verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
 import { judgeCheckpoint, type Policy, type Sighting } from './tlog/policy.ts';
@@ -39,6 +41,9 @@ export async function* tenantRecord(
   tenant: string,
   { clock, payloads }: { readonly clock: Clock; readonly payloads: boolean },
 ): AsyncGenerator<string> {
+  if (!existsSync(dir)) {
+    throw new KinError('resource.unknown', `there is no ledger in ${dir}`, { details: { path: dir } });
+  }
   const { source, size } = await openSnapshot(dir, { clock, publicKey: undefined });
   const minimum = await readMinimumIndex(source, size);
   const tree = new TileTree(source, size);
@@ -57,7 +62,7 @@ export async function* tenantRecord(
     const line: Line = { index, entry: text, proof, ...(payloads ? { payloads: sealed } : {}) };
     yield `${JSON.stringify(line)}\n`;
   }
-  if (count === 0) throw new KinError('resource.unknown', `no entry is on record for ${tenant}`);
+  if (count === 0) throw unknownTenant(tenant);
 }
 
 /** What a tenant's own record shows. */
@@ -114,6 +119,38 @@ export function verifyTenantRecord(text: string, policy: Policy): TenantVerdict 
   const kind = verdict.kind === 'accepted' ? 'intact' : 'unwitnessed';
   const { tenant, payloads: hasPayloads } = header;
   return { kind, tenant, origin, entries: lines.length, from, size, seen: verdict.seen, hasPayloads, erasures };
+}
+
+/** Counts the entries of one tenant in a log that is verified as a whole, its chain included. */
+export class TenantCount {
+  readonly #tenant: string;
+  #from = 1;
+  #entries = 0;
+
+  constructor(tenant: string) {
+    this.#tenant = tenant;
+  }
+
+  add(entry: Uint8Array): void {
+    const text = Buffer.from(entry.buffer, entry.byteOffset, entry.byteLength).toString('utf8');
+    const event = text.includes(this.#tenant) ? parse(text) : undefined;
+    if (event?.['tenant'] !== this.#tenant) return;
+    if (this.#entries === 0) this.#from = Number(event['tseq'] ?? 1);
+    this.#entries += 1;
+  }
+
+  /** Throws `resource.unknown` when the tenant has no entry. */
+  verdict({ kind, checkpoint, seen }: Pick<VerifiedLog, 'kind' | 'checkpoint' | 'seen'>): TenantIntact {
+    const [tenant, entries, from] = [this.#tenant, this.#entries, this.#from];
+    if (entries === 0) throw unknownTenant(tenant);
+    const { origin, size } = checkpoint;
+    const all = kind === 'accepted' ? 'intact' : 'unwitnessed';
+    return { kind: all, tenant, origin, entries, from, size, seen, hasPayloads: false, erasures: [] };
+  }
+}
+
+function unknownTenant(tenant: string): KinError {
+  return new KinError('resource.unknown', `no entry is on record for ${tenant}`);
 }
 
 interface Against {
