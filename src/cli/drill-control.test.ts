@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { systemClock as clock, toIso } from '../base/clock.ts';
 import { Redacted } from '../base/redacted.ts';
 import { seededRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import { Posture } from '../comply/posture.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
 import { CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { PostgresPlace } from '../observe/facts/postgres-place.ts';
@@ -22,7 +22,6 @@ import { compileProfile } from '../resources/profile.ts';
 import { SCHEMAS } from '../resources/resource.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import type { DrillResult } from './drill-fault.ts';
-import { runCli } from './program.ts';
 
 const ADMIN = 'admin-password';
 const HOST = '127.0.0.1';
@@ -172,26 +171,13 @@ function answer(url: string, body: string): unknown {
 }
 
 async function drill(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const outside = {
+  const ended = await runCommand(['drill', ...words, '--json'], {
+    stateDefault: state.root,
+    env: { USER: 'anna' },
     clock,
     random,
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    env: { USER: 'anna' },
-    isTty: false,
-    stateDefault: state.root,
-    openKeeper: (socketPath: string) => processDriver(socketPath, clock),
-    runUp: async () => 0,
-    runRole: async () => {},
-  };
-  const code = await runCli(outside, ['drill', ...words, '--json']);
-  return { code, ...written, result: written.stdout ? (JSON.parse(written.stdout) as DrillResult) : undefined };
+  });
+  return { ...ended, result: ended.stdout ? (JSON.parse(ended.stdout) as DrillResult) : undefined };
 }
 
 /** How row-level security, views and grants of the table stand. */

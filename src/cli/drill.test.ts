@@ -3,6 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { systemClock, toIso } from '../base/clock.ts';
 import { digestOfPath } from '../base/digest.ts';
 import { createLog } from '../base/log.ts';
@@ -13,7 +14,6 @@ import { type Keeper, startKeeper } from '../drivers/process/keeper.ts';
 import { type ProcessDriver, processDriver } from '../drivers/process/process-driver.ts';
 import type { IncidentSummary, InstanceStatus } from './answers.ts';
 import type { DrillResult } from './drill-fault.ts';
-import { runCli } from './program.ts';
 
 let root: string;
 let state: StateDirectory;
@@ -108,26 +108,8 @@ function healDeaths(outcome: string): void {
 }
 
 async function drill(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const outside = {
-    clock: systemClock,
-    random: seededRandom(7),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    env: { USER: 'anna' },
-    isTty: false,
-    stateDefault: state.root,
-    openKeeper: (socketPath: string) => processDriver(socketPath, systemClock),
-    runUp: async () => 0,
-    runRole: async () => {},
-  };
-  const code = await runCli(outside, ['drill', ...words, '--json']);
-  return { code, ...written, result: written.stdout ? (JSON.parse(written.stdout) as DrillResult) : undefined };
+  const ended = await runCommand(['drill', ...words, '--json'], { stateDefault: state.root, env: { USER: 'anna' } });
+  return { ...ended, result: ended.stdout ? (JSON.parse(ended.stdout) as DrillResult) : undefined };
 }
 
 test('a killed instance is healed when another serves in its slot and the incident is closed', async () => {

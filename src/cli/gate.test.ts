@@ -2,10 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemClock } from '../base/clock.ts';
-import { seededRandom } from '../base/random.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
-import { runCli } from './program.ts';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 
 const CLINIC = join(import.meta.dirname, '../../examples/clinic');
 let folder: string;
@@ -16,30 +13,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function ask(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const code = await runCli(
-    {
-      clock: systemClock,
-      random: seededRandom(7),
-      stdout: output('stdout'),
-      stderr: output('stderr'),
-      env: {},
-      isTty: false,
-      stateDefault: join(folder, 'state'),
-      openKeeper: (socketPath) => processDriver(socketPath, systemClock),
-      runUp: async () => 0,
-      runRole: async () => {},
-    },
-    ['gate', ...words],
-  );
-  return { code, ...written };
-}
+const ask = (...words: string[]) => runCommand(['gate', ...words], { stateDefault: join(folder, 'state') });
 
 function fileOf(text: string): string {
   const file = join(folder, 'moves.yaml');

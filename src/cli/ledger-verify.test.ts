@@ -5,17 +5,15 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { publicFiles, textEntries } from '../../test/conformance/tlog/log-in-memory.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
-import { seededRandom } from '../base/random.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
 import { ledgerClient } from '../ledger/client.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { type RunningLedger, startLedger } from '../ledger/server.ts';
 import { readSigningKey } from '../ledger/signing-key.ts';
-import { runCli } from './program.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../bin/kintsugi.js');
 const COUNT = 300;
@@ -60,27 +58,7 @@ function event(n: number): LedgerEvent {
   return { id: `evt_${n}`, at, type: 'move.applied', class: 7001, actor, subject: 'rep_1', data: { n } };
 }
 
-async function run(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const outside = {
-    clock: systemClock,
-    random: seededRandom(7),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    env: {},
-    isTty: false,
-    stateDefault: state.root,
-    openKeeper: (socketPath: string) => processDriver(socketPath, systemClock),
-    runUp: async () => 0,
-    runRole: async () => {},
-  };
-  return { code: await runCli(outside, words), ...written };
-}
+const run = (...words: string[]) => runCommand(words, { stateDefault: state.root });
 
 /** Starts a command that serves, and gives the URL that it says. */
 async function serve(...words: string[]): Promise<string> {

@@ -2,15 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { systemClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
-import { seededRandom } from '../base/random.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
 import { ledgerClient } from '../ledger/client.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { startLedger } from '../ledger/server.ts';
-import { runCli } from './program.ts';
 
 let root: string;
 let state: StateDirectory;
@@ -40,28 +38,9 @@ function event(type: string, index: number): LedgerEvent {
   return { id: `evt_${index}`, at, type, class: 7001, actor, subject: 'rep_1', ...tenant, data: { step: index } };
 }
 
-async function run(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const outside = {
-    clock: systemClock,
-    random: seededRandom(7),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
-    env: {},
-    isTty: false,
-    stateDefault: state.root,
-    timeZone: 'UTC',
-    openKeeper: (socketPath: string) => processDriver(socketPath, systemClock),
-    runUp: async () => 0,
-    runRole: async () => {},
-  };
-  return { code: await runCli(outside, ['ledger', ...words]), ...written };
-}
+const run = (...words: string[]) => {
+  return runCommand(['ledger', ...words], { stateDefault: state.root, timeZone: 'UTC' });
+};
 
 test('an intact ledger is proven from its files, with the key from the folder or from elsewhere', async () => {
   const { code, stdout } = await run('verify');

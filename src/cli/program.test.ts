@@ -3,17 +3,13 @@ import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemClock } from '../base/clock.ts';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { digestOf } from '../base/digest.ts';
 import { KinError } from '../base/errors.ts';
 import { toProblem } from '../base/problem.ts';
-import { seededRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
-import type { CliContext } from './context.ts';
 import { KINDS } from '../resources/resource.ts';
-import { runCli } from './program.ts';
 
 const STATUS = JSON.parse(readFileSync(join(import.meta.dirname, '../../test/golden/cli/status.json'), 'utf8'));
 
@@ -51,28 +47,15 @@ async function serve(process: 'control' | 'keeper', answers: Record<string, unkn
 }
 
 async function run(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
   const calls: unknown[] = [];
-  const context: CliContext = {
-    clock: systemClock,
-    random: seededRandom(7),
-    stdout: output('stdout'),
-    stderr: output('stderr'),
+  const ended = await runCommand(words, {
     env: { USER: 'anna' },
-    isTty: false,
     stateDefault: state.root,
     timeZone: 'UTC',
-    openKeeper: (socketPath) => processDriver(socketPath, systemClock),
     runUp: async (options) => calls.push(options) + 4,
     runRole: async (role, options) => void calls.push({ role, ...options }),
-  };
-  const code = await runCli(context, words);
-  return { code, calls, ...written };
+  });
+  return { calls, ...ended };
 }
 
 test('up hands its options over and ends with the exit code that it is given', async () => {

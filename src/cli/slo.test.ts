@@ -2,11 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { systemClock } from '../base/clock.ts';
-import { seededRandom } from '../base/random.ts';
-import { processDriver } from '../drivers/process/process-driver.ts';
+import { runCommand } from '../../test/fixtures/command-line.ts';
 import { parseManifests } from '../resources/manifest.ts';
-import { runCli } from './program.ts';
 
 const STACK = join(import.meta.dirname, '../../examples/clinic/stack.yaml');
 let folder: string;
@@ -17,30 +14,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-async function run(...words: string[]) {
-  const written = { stdout: '', stderr: '' };
-  const output = (name: 'stdout' | 'stderr') => ({
-    write(text: string) {
-      written[name] += text;
-    },
-  });
-  const code = await runCli(
-    {
-      clock: systemClock,
-      random: seededRandom(7),
-      stdout: output('stdout'),
-      stderr: output('stderr'),
-      env: {},
-      isTty: false,
-      stateDefault: join(folder, 'state'),
-      openKeeper: (socketPath) => processDriver(socketPath, systemClock),
-      runUp: async () => 0,
-      runRole: async () => {},
-    },
-    ['slo', ...words],
-  );
-  return { code, ...written };
-}
+const run = (...words: string[]) => runCommand(['slo', ...words], { stateDefault: join(folder, 'state') });
 
 test('what is exported, changed and imported is a manifest that can be applied', async () => {
   const { stdout: openslo } = await run('export', '--from', STACK);
