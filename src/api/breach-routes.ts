@@ -97,9 +97,10 @@ function wordOf(
 
 /** What counts is what was signed, and who signed it. */
 function decisionOf({ world, options }: Control, id: string, envelope: string, now: number) {
-  const signers = signersOf(world.declared.policy?.spec.signers ?? [], openEvidenceKey(options.state.secrets));
-  const { statement, signer, key } = openStatement(envelope, DECISION_TYPE, signers);
-  const parsed = decisionSchema.safeParse(statement);
+  const named = signersOf(world.declared.policy?.spec.signers ?? []);
+  const installation = { name: null, publicKey: openEvidenceKey(options.state.secrets).publicKey };
+  const { text, signer, key } = openStatement(envelope, DECISION_TYPE, named.length > 0 ? named : [installation]);
+  const parsed = decisionSchema.safeParse(jsonOf(text));
   if (!parsed.success) throw new KinError('request.invalid', `the signed decision: ${z.prettifyError(parsed.error)}`);
   const { assessment, choice, by, reason, at, tenant, notice } = parsed.data;
   if (assessment !== id) throw new KinError('breach.refused', `the decision was signed for ${assessment}`);
@@ -108,6 +109,14 @@ function decisionOf({ world, options }: Control, id: string, envelope: string, n
   if (signer !== null && signer !== by)
     throw new KinError('signature.untrusted', `the decision of ${by} is signed by ${signer}`);
   return { word: { kind: 'decided', scope: { tenant, notice }, choice, reason, key, envelope } as const, by };
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function atOf(iso: string | undefined, now: number): number {

@@ -23,6 +23,7 @@ import { createPostgresqlDetectionMemory } from '../heal/postgresql-detection-me
 import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
 import { createRecord, type RecordEvent } from '../heal/record.ts';
 import type { RepairDesk } from '../heal/repair-desk.ts';
+import { signersOf } from '../evidence/signed-statement.ts';
 import { createHealer, type Healer, type HealerOptions } from '../healer.ts';
 import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
 import { loop } from '../loop.ts';
@@ -45,6 +46,8 @@ import { PartWatch } from './part-watch.ts';
 import { Picture } from './picture.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
 import { recordCollectors } from './record-facts.ts';
+import { RecordShelf } from './record-shelf.ts';
+import { RegisterDesk } from './register-desk.ts';
 
 /** A leader that is silent for this long is followed by another: with the resumption it keeps within 5 s. */
 const LEASE_TTL_MS = 2_000;
@@ -101,6 +104,10 @@ export interface Control {
   readonly compliance: Compliance;
   /** Losses that people have to judge. */
   readonly breaches: BreachDesk;
+  /** What people did and signed. */
+  readonly records: RecordShelf;
+  /** Versions of the record of processing. */
+  readonly registers: RegisterDesk;
   /** Reads again what is declared and looks at once. */
   refresh(): Promise<void>;
   /** Aborts when this process stops to lead or to run. */
@@ -134,6 +141,8 @@ class RunningControl implements Control {
   readonly parts: readonly Parts[];
   readonly compliance: Compliance;
   readonly breaches: BreachDesk;
+  readonly records: RecordShelf;
+  readonly registers: RegisterDesk;
   readonly #breachWatch: BreachWatch;
   readonly #partWatch: PartWatch;
   readonly #ownLevels: OwnLevels;
@@ -154,6 +163,9 @@ class RunningControl implements Control {
     );
     this.breaches = new BreachDesk({ ...options, lease, record: this.record });
     this.#breachWatch = new BreachWatch({ ...options, desk: this.breaches, world: breachWorldOf(this) });
+    this.records = recordShelfOf(this);
+    const tenants = () => this.world.declared.tenants.map(({ metadata }) => metadata.name);
+    this.registers = new RegisterDesk({ ...options, lease, record: this.record, tenants });
     this.#partWatch = partWatchOf(this);
     this.#ownLevels = ownLevelsOf(this);
     const fleet = fleetOf(this);
@@ -217,6 +229,8 @@ class RunningControl implements Control {
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
       ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
+      this.records.collector(),
+      this.registers.collector(),
       ...this.options.createCollectors(collectorSituation(this)),
     ]);
     // What was learnt before is there before the first reading is looked at.
@@ -283,6 +297,18 @@ function collectorSituation({ options, picture }: Control): CollectorSituation {
   const { state, clock, random } = options;
   const { world, secrets, canary } = picture;
   return { world, secrets, canary, state, clock, random };
+}
+
+function recordShelfOf({ options, world, lease, record }: Control): RecordShelf {
+  const { database, clock } = options;
+  return new RecordShelf({
+    database,
+    lease,
+    record,
+    clock,
+    signers: () => signersOf(world.declared.policy?.spec.signers ?? []),
+    tenants: () => world.declared.tenants.map(({ metadata: { name }, spec }) => ({ name, ...spec })),
+  });
 }
 
 /** What losses are told by. Its numbers are those of the policy, or its defaults. */

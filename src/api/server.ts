@@ -34,6 +34,8 @@ import { applyResources, readResources } from '../store/resource-store.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import { breachRoutes } from './breach-routes.ts';
 import { drillRoutes } from './drill-routes.ts';
+import { recordRoutes } from './record-routes.ts';
+import { registerRoutes } from './register-routes.ts';
 import type { Control } from './control.ts';
 import { explanationOf, seriesLike } from './explanation.ts';
 import { gateAnswers, questionsSchema } from './gate-answers.ts';
@@ -141,6 +143,8 @@ async function createApp(
     evidence(app, control);
     breachRoutes(app, control);
     drillRoutes(app, control);
+    recordRoutes(app, control);
+    registerRoutes(app, control);
     words(app, control);
     health(app, control);
   });

@@ -324,6 +324,13 @@ export const CATALOGUE = {
     status: 409,
     exit: 65,
   },
+  'record.invalid': {
+    title: 'a record was not accepted',
+    remedy: 'Correct the lines named in the message, sign again and import again; nothing of the file was kept.',
+    retry: 'never',
+    status: 422,
+    exit: 65,
+  },
   'signature.untrusted': {
     title: 'no key that is trusted here has signed it',
     remedy:

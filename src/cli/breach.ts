@@ -118,7 +118,7 @@ async function decideOn(invocation: Invocation, options: DecideOptions, given = 
   const signingKey = key === undefined ? openEvidenceKey(invocation.state.secrets) : readSigningKey(key);
   await say(invocation, assessment, {
     kind: 'decided',
-    envelope: signStatement(DECISION_TYPE, statement, signingKey),
+    envelope: signStatement(DECISION_TYPE, JSON.stringify(statement), signingKey),
   });
 }
 

@@ -26,12 +26,16 @@ a { color: #0b57a4; }
 @media print { body { margin: 0; max-width: none; font-size: 11px; } h2, h3 { break-after: avoid; } tr, figure { break-inside: avoid; } a { color: inherit; } }
 `;
 
-/**
- * The report as one HTML file: no script, nothing loaded from elsewhere, readable by screen readers and on paper. The same
- * dossier gives the same bytes.
- */
+/** The report of a dossier as one HTML file: see `pageOf`. */
 export function reportPage(dossier: Dossier): string {
-  const title = `${dossier.framework.title}: ${dossier.tenant.displayName ?? dossier.tenant.name}`;
+  return pageOf(`${dossier.framework.title}: ${dossier.tenant.displayName ?? dossier.tenant.name}`, reportOf(dossier));
+}
+
+/**
+ * Pieces of a report as one HTML file: no script, nothing loaded from elsewhere, readable by screen readers and on paper.
+ * The same pieces give the same bytes.
+ */
+export function pageOf(title: string, blocks: readonly Block[]): string {
   return [
     '<!doctype html>',
     '<html lang="en">',
@@ -44,7 +48,7 @@ export function reportPage(dossier: Dossier): string {
     '</head>',
     '<body>',
     '<main>',
-    ...reportOf(dossier).map(render),
+    ...blocks.map(render),
     '</main>',
     '</body>',
     '</html>',

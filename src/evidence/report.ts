@@ -58,15 +58,18 @@ export function reportOf(dossier: Dossier): readonly Block[] {
   ];
 }
 
-function heading(level: 1 | 2 | 3, text: string, anchor: string | null = null): Block {
+/** A heading; with an anchor it can be linked to. */
+export function heading(level: 1 | 2 | 3, text: string, anchor: string | null = null): Block {
   return { kind: 'heading', level, text, anchor };
 }
 
-function text(said: string): Block {
+/** A paragraph. */
+export function text(said: string): Block {
   return { kind: 'text', text: said };
 }
 
-function table(caption: string, head: readonly string[], rows: readonly (readonly (Cell | string)[])[]): Block {
+/** A table; a cell that is a plain text has no status and no link. */
+export function table(caption: string, head: readonly string[], rows: readonly (readonly (Cell | string)[])[]): Block {
   const cells = rows.map((row) => row.map((cell) => (typeof cell === 'string' ? { text: cell } : cell)));
   return { kind: 'table', caption, head, rows: cells };
 }

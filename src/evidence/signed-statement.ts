@@ -11,37 +11,36 @@ export interface Signer {
 
 /** What somebody signed, and who. */
 export interface Signed {
-  /** As it was parsed; its form is not checked yet. */
-  readonly statement: unknown;
+  /** What was signed, byte for byte. */
+  readonly text: string;
   readonly signer: string | null;
   /** Id of the key. */
   readonly key: string;
 }
 
-/** A person's decision on a notice. */
+/** A person's decision on a notice, and records of what people did. */
 export const DECISION_TYPE = 'application/vnd.kintsugi.breach-decision+json';
+export const RECORDS_TYPE = 'application/vnd.kintsugi.records+csv';
 
-/** Those whom the policy names; without any, this installation. */
+/** Those whom the policy names. */
 export function signersOf(
   declared: readonly { readonly name: string; readonly publicKey: string }[],
-  installation: Pick<EvidenceKey, 'publicKey'>,
 ): readonly Signer[] {
-  if (declared.length === 0) return [{ name: null, publicKey: installation.publicKey }];
   return declared.map(({ name, publicKey }) => ({ name, publicKey: pemOf(publicKey) }));
 }
 
 /** The statement in a DSSE envelope, as text of one line. */
-export function signStatement(type: string, statement: unknown, key: EvidenceKey): string {
-  return formatEnvelope(signEnvelope(type, Buffer.from(JSON.stringify(statement)), key));
+export function signStatement(type: string, text: string, key: EvidenceKey): string {
+  return formatEnvelope(signEnvelope(type, Buffer.from(text), key));
 }
 
 /** What stands in an envelope. Throws `signature.untrusted` when none of the signers has signed it as it is. */
 export function openStatement(envelope: string, type: string, signers: readonly Signer[]): Signed {
   for (const { name, publicKey } of signers) {
     const payload = openEnvelope(envelope, type, publicKey);
-    if (payload)
-      return { statement: JSON.parse(payload.toString('utf8')) as unknown, signer: name, key: keyId(publicKey) };
+    if (payload) return { text: payload.toString('utf8'), signer: name, key: keyId(publicKey) };
   }
+  if (signers.length === 0) throw new KinError('signature.untrusted', 'the Policy names no signers');
   const names = signers.map(({ name }) => name ?? 'this installation').join(', ');
   throw new KinError('signature.untrusted', `signed by none of ${names}, or changed since`);
 }

@@ -48,7 +48,8 @@ function changeOf(key: string, before: Resource | undefined, after: Resource | u
   return { key, change: fields.length > 0 ? 'changed' : 'unchanged', fields };
 }
 
-function diffValues(path: FieldPath, before: unknown, after: unknown): FieldChange[] {
+/** Every value in which two pieces of plain data differ, below `path`. */
+export function diffValues(path: FieldPath, before: unknown, after: unknown): FieldChange[] {
   if (isDeepStrictEqual(before, after)) return [];
   const structured = isMapping(before) && isMapping(after);
   // Lists of mappings are told by place; of a list of plain values the whole says more than a place.
@@ -95,7 +96,8 @@ export function renderChanges(changes: readonly Change[]): string {
   return `${[...lines, summary].join('\n')}\n`;
 }
 
-function fieldText({ path, before, after }: FieldChange): string {
+/** `spec.regions: ["eu"] -> ["us"]`; what may be a secret is not shown. */
+export function fieldText({ path, before, after }: FieldChange): string {
   const text = (value: Json | undefined) => (value === undefined ? '(none)' : valueText(path, value));
   return `${formatPath(path)}: ${text(before)} -> ${text(after)}`;
 }

@@ -19,3 +19,8 @@ function isEd25519(text: string): boolean {
 export function pemOf(publicKey: string): string {
   return `-----BEGIN PUBLIC KEY-----\n${publicKey}\n-----END PUBLIC KEY-----\n`;
 }
+
+/** The one line of a PEM, as manifests hold it. */
+export function lineOf(pem: string): string {
+  return pem.replace(/-----[A-Z ]+-----|\s/g, '');
+}
