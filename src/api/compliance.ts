@@ -1,10 +1,10 @@
 import { type Clock, fromIso } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
-import type { Random } from '../base/random.ts';
 import { type Obliged, Posture, type Turn } from '../comply/posture.ts';
 import type { Declared } from '../drivers/declared.ts';
-import type { Collector } from '../observe/collector.ts';
+import { TranscriptFolder } from '../evidence/transcript-folder.ts';
+import type { Collector, KeepTranscript } from '../observe/collector.ts';
 import { type CollectorListener, CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Fact } from '../observe/fact.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
@@ -12,11 +12,15 @@ import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import type { ViolationSample } from '../observe/sample.ts';
+import type { ControlOptions } from './control.ts';
 import type { TurnRecord } from './turn-record.ts';
 import { ViolationWatch } from './violation-watch.ts';
 
 /** Below the shortest freshness by far. */
 const SETTLE_MS = 1_000;
+
+/** Transcripts that nothing rests on any more are looked for this often. */
+const PRUNE_MS = 3_600_000;
 
 /** Who hears what was measured, once the posture has taken it. */
 export interface ComplianceListener {
@@ -36,11 +40,13 @@ export class Compliance implements CollectorListener {
   readonly #watch: ViolationWatch;
   readonly #frameworks = new WeakMap<Profile, Framework>();
   readonly #onFacts: (facts: readonly Fact[]) => void;
+  readonly #transcripts: TranscriptFolder;
   #declared = '';
   #stop: () => void = () => undefined;
+  #stopPruning: () => void = () => undefined;
 
   constructor(
-    options: { readonly clock: Clock; readonly random: Random; readonly log: Log },
+    options: Pick<ControlOptions, 'clock' | 'random' | 'log' | 'state'>,
     record: TurnRecord,
     { onSample, onFacts }: ComplianceListener,
   ) {
@@ -49,16 +55,24 @@ export class Compliance implements CollectorListener {
     this.#onFacts = onFacts;
     this.#clock = options.clock;
     this.#log = options.log;
+    const { clock, log } = options;
+    this.#transcripts = new TranscriptFolder({
+      folder: options.state.transcripts,
+      clock,
+      onFault: (error) => log.warn({ reason: describeError(error) }, 'a transcript was not kept'),
+    });
     this.#rounds = new CollectorRounds({ clock: options.clock, random: options.random, listener: this });
   }
 
   start(collectors: readonly Collector[]): void {
     this.#rounds.start(collectors);
     this.#stop = this.#clock.every(SETTLE_MS, () => this.#settle());
+    this.#stopPruning = this.#clock.every(PRUNE_MS, () => this.#transcripts.prune(this.posture.evidence()));
   }
 
   close(): void {
     this.#stop();
+    this.#stopPruning();
     this.#rounds.close();
   }
 
@@ -106,6 +120,8 @@ export class Compliance implements CollectorListener {
     this.#log.warn({ collector: name, reason }, 'a collector measured nothing');
     this.posture.blind(facts, `collector ${name} measured nothing: ${reason}`);
   }
+
+  readonly keep: KeepTranscript = (transcript) => this.#transcripts.keep(transcript);
 
   #compiled(profile: Profile): Framework {
     const framework = this.#frameworks.get(profile) ?? compileProfile(profile);

@@ -58,7 +58,7 @@ function controlOf({ control, parameters, reasons, deviation }: Result): Standin
 }
 
 function observationOf(reason: Result['reasons'][number]): ObservationRecord {
-  const { fact, subject, status, text, measuredAt, collector } = reason;
+  const { fact, subject, status, text, measuredAt, collector, evidence } = reason;
   const kind = FACT_KINDS[fact];
   return {
     fact,
@@ -68,8 +68,7 @@ function observationOf(reason: Result['reasons'][number]): ObservationRecord {
     measuredAt: measuredAt === null ? null : toIso(measuredAt),
     expiresAt: measuredAt === null ? null : toIso(measuredAt + kind.freshMs),
     collector,
-    // Collectors hash their transcripts and nobody keeps these yet: a digest without its bytes proves nothing.
-    transcript: null,
+    transcript: evidence,
   };
 }
 

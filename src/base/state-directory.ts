@@ -30,6 +30,8 @@ export interface StateDirectory {
   /** Journals of access records that the ledger has not acknowledged, one file a gateway. */
   readonly gatewayJournals: string;
   readonly ledger: string;
+  /** Transcripts of measurements, each named by its digest. */
+  readonly transcripts: string;
   /** Keys of personal data; to be backed up apart from everything else, if at all. */
   readonly vault: string;
   readonly postgres: string;
@@ -56,6 +58,7 @@ export function stateDirectory(path: string): StateDirectory {
     programs: join(root, 'programs'),
     gatewayJournals: join(root, 'gateway'),
     ledger: join(root, 'ledger'),
+    transcripts: join(root, 'transcripts'),
     vault: join(root, 'vault'),
     postgres: join(root, 'postgres'),
     tokenFile: join(root, 'token'),

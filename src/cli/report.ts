@@ -3,12 +3,13 @@ import { assert } from '../base/assert.ts';
 import { fromIso, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { PRODUCT } from '../base/product.ts';
-import { dossierOf, type Standing } from '../evidence/assembly.ts';
+import { dossierOf, type Standing, withTranscripts } from '../evidence/assembly.ts';
 import { contentFiles, type Evidence, manifestOf, RECEIPT_FILE, sha256, sign } from '../evidence/bundle.ts';
 import { writeBundle } from '../evidence/bundle-folder.ts';
 import { type Dossier, tallyOf } from '../evidence/dossier.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
 import { StoryReader, type StoryScope } from '../evidence/story.ts';
+import { readTranscript } from '../evidence/transcript-folder.ts';
 import { indexOfEvent, receiptOf } from '../ledger/receipt.ts';
 import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
 import { httpSource } from '../ledger/tlog/http-source.ts';
@@ -65,11 +66,17 @@ async function runReport(invocation: Invocation, options: ReportOptions): Promis
   const ledger = ledgerSource(invocation);
   const { origin } = await headOf(ledger);
   const { story, indices } = await invocation.waiting('the ledger', readStory(invocation, scope));
-  const dossier = dossierOf(standing, story, scope, { madeAt: toIso(now), madeBy: PRODUCT, ledger: origin });
+  const told = dossierOf(standing, story, scope, { madeAt: toIso(now), madeBy: PRODUCT, ledger: origin });
+  const others = standing.tenants.filter((each) => each !== tenant);
+  const { dossier, transcripts } = withTranscripts(
+    told,
+    (digest) => readTranscript(invocation.state.transcripts, digest),
+    others,
+  );
   const receipts = await invocation.waiting('the receipts', receiptsFor(invocation, ledger, dossier, indices));
   const bundle = invocation.waiting(
     'the bundle',
-    bundleOf(invocation, options, { dossier, profile: standing.profile, receipts, transcripts: new Map() }),
+    bundleOf(invocation, options, { dossier, profile: standing.profile, receipts, transcripts }),
   );
   writeBundle(out, await bundle);
   const tally = tallyOf(dossier);

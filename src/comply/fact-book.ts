@@ -73,6 +73,11 @@ export class FactBook {
     return this.#byKey.get(key);
   }
 
+  /** Digests of the transcripts that what is known rests on. */
+  evidence(): ReadonlySet<string> {
+    return new Set([...this.#byKey.values()].flatMap(({ evidence }) => evidence ?? []));
+  }
+
   /** Facts that a collector said last. */
   by(collector: string): readonly Fact[] {
     return [...this.#byKey.values()].filter((fact) => fact.collector === collector);

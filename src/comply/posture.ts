@@ -250,6 +250,11 @@ export class Posture {
     }
   }
 
+  /** Digests of the transcripts that facts rest on now. */
+  evidence(): ReadonlySet<string> {
+    return this.#book.evidence();
+  }
+
   #standingOf(obliged: Obliged): Standing {
     const ranks = obliged.frameworks.flatMap((name): Ranks[] => {
       const framework = this.#frameworks.get(name);

@@ -1,7 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import type { Json } from '../base/json.ts';
 import type { ControlRecord, Dossier } from './dossier.ts';
-import type { Story, StoryScope } from './story.ts';
+import { namesTenant, type Story, type StoryScope } from './story.ts';
 import { spansOf } from './timeline.ts';
 
 /** How a tenant stands under a framework at this moment, as the control process tells it. */
@@ -38,4 +38,33 @@ export function dossierOf(standing: Standing, story: Story, scope: StoryScope, m
   const { tenant, framework } = standing;
   const { incidents, drills } = story;
   return { version: 1, tenant, framework, from: toIso(from), to: toIso(to), ...making, controls, incidents, drills };
+}
+
+/**
+ * The dossier with the transcripts that are there. One that is gone, or that names another tenant, is left out, and its
+ * observation then points to none: a digest without its bytes proves nothing.
+ */
+export function withTranscripts(
+  dossier: Dossier,
+  read: (digest: string) => Uint8Array | undefined,
+  otherTenants: readonly string[],
+): { readonly dossier: Dossier; readonly transcripts: ReadonlyMap<string, Uint8Array> } {
+  const transcripts = new Map<string, Uint8Array>();
+  const digests = dossier.controls.flatMap(({ observations }) =>
+    observations.flatMap(({ transcript }) => transcript ?? []),
+  );
+  for (const digest of new Set(digests)) {
+    const bytes = read(digest);
+    const text = bytes && Buffer.from(bytes).toString('utf8');
+    if (bytes && text !== undefined && !otherTenants.some((each) => namesTenant(text, each)))
+      transcripts.set(digest, bytes);
+  }
+  const controls = dossier.controls.map((control) => ({
+    ...control,
+    observations: control.observations.map((each) => {
+      const isThere = each.transcript !== null && transcripts.has(each.transcript);
+      return isThere ? each : { ...each, transcript: null };
+    }),
+  }));
+  return { dossier: { ...dossier, controls }, transcripts };
 }

@@ -227,7 +227,8 @@ function reasonsOf({ guards }: JsonObject): string {
   return denied.map(({ guard, reason }) => `${String(guard)}: ${String(reason)}`).join('; ') || 'refused';
 }
 
-function namesTenant(text: string, tenant: string): boolean {
+/** Whether a text names a tenant, as a word of its own. */
+export function namesTenant(text: string, tenant: string): boolean {
   return wordOf(tenant).test(text);
 }
 

@@ -1,7 +1,7 @@
 import type { Clock } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import { jittered, type Random } from '../base/random.ts';
-import type { Collector } from './collector.ts';
+import type { Collector, KeepTranscript } from './collector.ts';
 import type { Fact } from './fact.ts';
 
 /** A stack that starts has nothing to look at yet; it must not wait an hour for the first look. */
@@ -14,6 +14,7 @@ export interface CollectorListener {
   /** `beganAt`: what was changed later is not in it. */
   onReport(collector: Collector, facts: readonly Fact[], beganAt: number): void;
   onBlind(collector: Collector, reason: string): void;
+  readonly keep?: KeepTranscript;
 }
 
 /**
@@ -74,7 +75,10 @@ export class CollectorRounds {
     const deadline = this.#clock.deadline(collector.timeoutMs, stopping);
     const beganAt = this.#clock.now();
     try {
-      const facts = await Promise.race([collector.collect(deadline), rejected(deadline, collector.timeoutMs)]);
+      const facts = await Promise.race([
+        collector.collect(deadline, this.#listener.keep),
+        rejected(deadline, collector.timeoutMs),
+      ]);
       if (stopping.aborted) return false;
       const strange = facts.find((fact) => !collector.facts.includes(fact.name) || fact.collector !== collector.name);
       if (strange) this.#listener.onBlind(collector, `it reported ${strange.name}, which is not its own`);

@@ -46,10 +46,17 @@ describe('a place that cannot be measured', () => {
     },
   );
 
-  test('evidence is the digest of what was seen, and there is none of what was not', async () => {
-    const [good, , unseen] = await over('good', 'cannot').collect(never);
-    expect(good?.evidence).toMatch(/^sha256:[0-9a-f]{64}$/);
+  test('evidence is the digest of what was kept, and there is none of what was not seen, or not kept', async () => {
+    const kept: unknown[] = [];
+    const [good, , unseen] = await over('good', 'cannot').collect(
+      never,
+      (transcript) => `sha256:${kept.push(transcript)}`,
+    );
+    expect(good?.evidence).toBe('sha256:1');
+    expect(kept).toMatchObject([{ collector: 'trial', subject: 'good', transcript: { subject: 'good' } }]);
     expect(unseen?.evidence).toBeNull();
+    const [unkept] = await over('good').collect(never);
+    expect(unkept?.evidence).toBeNull();
   });
 
   test('is not looked at once the round was called off', async () => {

@@ -1,8 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
-import { digestOfJson } from '../../base/digest.ts';
 import { describeError, KinError } from '../../base/errors.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
-import type { Collector } from '../collector.ts';
+import type { Collector, KeepTranscript } from '../collector.ts';
 import type { Fact, FactValue, Measured } from '../fact.ts';
 
 /** Something of which facts are measured: a store, a listener, a tenant. */
@@ -15,7 +14,7 @@ export interface Place {
 /** What one look at a place brought. A fact of the collector that is not in it does not apply to the place. */
 export interface Look {
   readonly readings: Readonly<Partial<Record<FactName, Measured>>>;
-  /** Names, codes and numbers that the readings stand on; its digest is their evidence. Never data that was found. */
+  /** Names, codes and numbers that the readings stand on: the transcript of the look. Never data that was found. */
   readonly transcript: unknown;
 }
 
@@ -54,13 +53,13 @@ export function placeCollector<P extends Place>(options: PlaceCollectorOptions<P
     facts,
     everyMs,
     timeoutMs,
-    async collect(signal) {
+    async collect(signal, keep) {
       const lastStartMs = clock.monotonicMs() + timeoutMs - placeMs;
       const all: Fact[] = [];
       for (const place of places()) {
         const inTime = clock.monotonicMs() <= lastStartMs && !signal.aborted;
         const look = inTime ? await lookAt(options, place, signal) : blind(facts, 'the round ended before its turn');
-        all.push(...factsOf(options, place, look));
+        all.push(...factsOf(options, place, look, keep));
       }
       return all;
     },
@@ -86,9 +85,11 @@ function factsOf(
   options: Pick<PlaceCollectorOptions<Place>, 'name' | 'facts' | 'clock'>,
   { subject, tenants }: Place,
   { readings, transcript }: Look,
+  keep: KeepTranscript = () => null,
 ) {
   const { name: collector, facts, clock } = options;
-  const evidence = transcript === null ? null : digestOfJson(transcript);
+  // With its place: two places that read the same are two measurements.
+  const evidence = transcript === null ? null : keep({ collector, subject, readings, transcript });
   const measuredAt = clock.now();
   return facts.flatMap((name): Fact[] => {
     const measured = readings[name];
