@@ -32,7 +32,13 @@ import {
   tlsListenersOf,
 } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
-import { backedStores, httpInstances, tlsInstances, trialInstances } from './drivers/instance-places.ts';
+import {
+  backedStores,
+  encryptedStores,
+  httpInstances,
+  tlsInstances,
+  trialInstances,
+} from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -55,6 +61,7 @@ import { apiIsolation } from './observe/facts/api-isolation.ts';
 import { auditCanary } from './observe/facts/audit-canary.ts';
 import { backupAges, backupRestores } from './observe/facts/backups.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
+import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
@@ -162,6 +169,7 @@ export function createCollectors(
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
+    encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
     tlsListeners({

@@ -4,6 +4,7 @@ import { regionAddress } from '../base/region-address.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
 import type { TrialInstance } from '../observe/facts/api-isolation.ts';
 import type { BackedStore } from '../observe/facts/backups.ts';
+import type { EncryptedStore } from '../observe/facts/encrypted-columns.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { TlsListener } from '../observe/facts/tls-listeners.ts';
@@ -75,5 +76,14 @@ export function backedStores(
     const { name, slot } = place;
     const folder = join(state.data, name, `${slot.region}-${slot.ordinal}`);
     return [{ ...store, folder, backupRegion: slot.region }];
+  });
+}
+
+/** Stores with what their workload says of encrypted columns. */
+export function encryptedStores(world: World, stores: readonly RegionalStore[]): readonly EncryptedStore[] {
+  const declared = world.declared.workloads.flatMap(({ spec }) => spec.stores);
+  return stores.map((store) => {
+    const spec = declared.find(({ name }) => store.subject === `postgresql/${name}/${store.region}`);
+    return { ...store, encrypted: spec?.encrypted ?? [] };
   });
 }

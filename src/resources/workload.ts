@@ -145,6 +145,11 @@ export const workloadSchema = resourceSchema(
             .array(z.string().min(1))
             .default([])
             .describe('Tables of the schema that hold data of tenants; every one when empty'),
+          encrypted: z
+            .array(z.strictObject({ table: z.string().min(1), column: z.string().min(1) }))
+            .max(200)
+            .default([])
+            .describe('Columns that the workload encrypts before it stores them; whether they are is measured'),
           privileges: z
             .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
             .default([])
