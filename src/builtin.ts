@@ -36,6 +36,7 @@ import {
   backedStores,
   encryptedStores,
   httpInstances,
+  runningArtefacts,
   tlsInstances,
   trialInstances,
 } from './drivers/instance-places.ts';
@@ -67,6 +68,7 @@ import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
+import { software } from './observe/facts/software.ts';
 import { tenantStores } from './observe/facts/tenant-stores.ts';
 import { tlsListeners } from './observe/facts/tls-listeners.ts';
 import { httpProbe } from './observe/http-probe.ts';
@@ -169,6 +171,7 @@ export function createCollectors(
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
+    software({ artefacts: () => runningArtefacts(world), folder: state.advisories, clock }),
     encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),

@@ -26,6 +26,8 @@ export class SampleFacts {
   readonly #clock: Clock;
   /** By the id of the protection. */
   readonly #protections = new Map<string, Seen>();
+  /** By workload: whether what is on disk is what was declared, by digest. */
+  readonly #artefacts = new Map<string, { readonly at: number; readonly matches: boolean }>();
   /** By tenant: when each region last served it. */
   readonly #served = new Map<string, Map<string, number>>();
 
@@ -39,6 +41,7 @@ export class SampleFacts {
       const { at, holds, reason } = sample;
       if (PROTECTION.test(sample.asset)) this.#protections.set(sample.asset, { at, holds, reason });
     }
+    if (sample.kind === 'artefact') this.#artefacts.set(sample.workload, { at: sample.at, matches: sample.matches });
     if (sample.kind !== 'tries' || sample.ok === 0) return;
     const regions = this.#served.get(sample.tenant) ?? new Map<string, number>();
     this.#served.set(sample.tenant, regions.set(sample.region, sample.at));
@@ -48,6 +51,12 @@ export class SampleFacts {
     const rhythm = { everyMs: EVERY_MS, timeoutMs: TIMEOUT_MS };
     return [
       { name: 'protections', facts: ['rls.enabled'], ...rhythm, collect: async () => this.#protectionFacts() },
+      {
+        name: 'artefacts',
+        facts: ['software.artefact.drifted'],
+        ...rhythm,
+        collect: async () => this.#artefactFacts(),
+      },
       { name: 'gateways', facts: ['residency.instances'], ...rhythm, collect: async () => this.#residencyFacts() },
     ];
   }
@@ -63,6 +72,16 @@ export class SampleFacts {
       const measuredAt = Math.min(...tables.map(([, { at }]) => at));
       const tenants = this.#tenantsIn(region);
       return { name: 'rls.enabled', subject, tenants, measured, measuredAt, collector: 'protections', evidence: null };
+    });
+  }
+
+  #artefactFacts(): readonly Fact[] {
+    const declared = new Set(this.#world.declared.workloads.map(({ name }) => name));
+    for (const workload of this.#artefacts.keys()) if (!declared.has(workload)) this.#artefacts.delete(workload);
+    return [...this.#artefacts].map(([subject, { at, matches }]): Fact => {
+      const measured: Measured = { kind: 'value', value: !matches };
+      const about = { subject, tenants: 'all' as const, collector: 'artefacts', evidence: null };
+      return { name: 'software.artefact.drifted', ...about, measured, measuredAt: at };
     });
   }
 

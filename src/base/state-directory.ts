@@ -27,6 +27,8 @@ export interface StateDirectory {
   readonly tenantConfigFile: string;
   /** What has ended of the programs that playbooks run. */
   readonly programs: string;
+  /** Known vulnerabilities that were imported, a file each. */
+  readonly advisories: string;
   /** Journals of access records that the ledger has not acknowledged, one file a gateway. */
   readonly gatewayJournals: string;
   readonly ledger: string;
@@ -56,6 +58,7 @@ export function stateDirectory(path: string): StateDirectory {
     snapshotFile: join(root, 'gateway', 'snapshot.json'),
     tenantConfigFile: join(root, 'tenant-config.json'),
     programs: join(root, 'programs'),
+    advisories: join(root, 'advisories'),
     gatewayJournals: join(root, 'gateway'),
     ledger: join(root, 'ledger'),
     transcripts: join(root, 'transcripts'),

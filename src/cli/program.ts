@@ -6,6 +6,7 @@ import type { CliContext } from './context.ts';
 import { declareControl } from './control.ts';
 import { declareDocs } from './docs.ts';
 import { declareDown } from './down.ts';
+import { declareAdvisories } from './advisories.ts';
 import { declareDrill } from './drill.ts';
 import { declareExplain } from './explain.ts';
 import { declareEvidence } from './evidence.ts';
@@ -73,6 +74,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declarePlanAndApply(program, binder);
   declareSlo(program, binder);
   declareDrill(program, binder);
+  declareAdvisories(program, binder);
   declareLedger(program, binder);
   declareSubject(program, binder);
   declareRecord(program, binder);

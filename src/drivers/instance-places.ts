@@ -6,6 +6,7 @@ import type { TrialInstance } from '../observe/facts/api-isolation.ts';
 import type { BackedStore } from '../observe/facts/backups.ts';
 import type { EncryptedStore } from '../observe/facts/encrypted-columns.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
+import type { RunningArtefact } from '../observe/facts/software.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { TlsListener } from '../observe/facts/tls-listeners.ts';
 import type { InstanceView } from '../diagnose/fleet-view.ts';
@@ -86,4 +87,14 @@ export function encryptedStores(world: World, stores: readonly RegionalStore[]):
     const spec = declared.find(({ name }) => store.subject === `postgresql/${name}/${store.region}`);
     return { ...store, encrypted: spec?.encrypted ?? [] };
   });
+}
+
+/** Artefacts of the versions that run now. */
+export function runningArtefacts(world: World): readonly RunningArtefact[] {
+  const running = world.instances().filter((each) => each.running);
+  const pairs = running.flatMap(({ workload, version }) => {
+    const path = world.version(workload, version)?.artefactPath;
+    return path === undefined ? [] : [[`${workload} ${path}`, { workload, path }] as const];
+  });
+  return [...new Map(pairs).values()];
 }

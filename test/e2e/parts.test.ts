@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { IncidentSummary } from '../../src/cli/answers.ts';
-import type { DrillResult } from '../../src/cli/drill-fault.ts';
 import { ClinicLoad } from './clinic-load.ts';
 import { until } from './program.ts';
 import { CLINIC, Stack } from './stack.ts';
@@ -76,19 +75,6 @@ test(
     expect(await drill.ended).toBe(1);
     expect(JSON.parse(drill.out())).toMatchObject({ outcome: 'interrupted', takenBack: true });
     expect(await mayDelete()).toBe(false);
-  },
-  TEST_MS,
-);
-
-test(
-  'a tenant whose region is lost is served nowhere else, and in its region again',
-  async () => {
-    const words = ['region-lost', 'clinic-de', '--key', 'demo-key-clinic-de', '--parameter', '3', '--json'];
-    const { code, out, err } = await stack.cli('drill', ...words);
-    expect({ code, err }).toEqual({ code: 0, err: '' });
-    const { outcome, controls, incident } = JSON.parse(out) as DrillResult;
-    expect({ outcome, controls }).toEqual({ outcome: 'held', controls: [] });
-    expect(incident).toMatch(/^inc_/);
   },
   TEST_MS,
 );

@@ -1,0 +1,79 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
+import { KinError } from '../base/errors.ts';
+import { type Advisory, advisorySchema, severityOf } from '../resources/advisory.ts';
+import type { Binder, Invocation } from './invocation.ts';
+
+/** A file is one advisory or a list of them; the largest ones of OSV have some hundred kilobytes. */
+const FILE_BYTES_MAX = 256 * 1024 * 1024;
+
+export function declareAdvisories(program: Command, binder: Binder): void {
+  const advisories = program
+    .command('advisories')
+    .description('known vulnerabilities, by which the age of unpatched ones in what runs is measured');
+  const bring = advisories
+    .command('import')
+    .description('take in advisories in OSV form (https://osv.dev), as GitHub and others give them away')
+    .argument('<path...>', 'JSON files of one advisory or a list, or folders of them');
+  binder.bind(bring, (invocation, _options, ...paths) =>
+    runImport(
+      invocation,
+      paths.flatMap((each) => each ?? []),
+    ),
+  );
+}
+
+async function runImport(invocation: Invocation, paths: readonly string[]): Promise<void> {
+  const files = (await Promise.all(paths.map(filesOf))).flat();
+  const advisories = (await Promise.all(files.map(readAdvisories))).flat();
+  if (!existsSync(invocation.state.root)) throw invocation.absent();
+  // Nothing is taken in unless all of it can be.
+  const folder = invocation.state.advisories;
+  makeFolderDurably(folder);
+  let added = 0;
+  for (const advisory of advisories) {
+    const path = join(folder, `${encodeURIComponent(advisory.id)}.json`);
+    const text = `${JSON.stringify(advisory)}\n`;
+    if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;
+    writeDurably(path, text);
+    added += 1;
+  }
+  const critical = advisories.filter((each) => severityOf(each) === 'critical').length;
+  const npm = advisories.filter(({ affected }) => affected.some((each) => each.package?.ecosystem === 'npm')).length;
+  invocation.print({ read: advisories.length, new: added, critical, npm }, () => {
+    return `${advisories.length} advisories, ${added} of them new or changed; ${critical} critical, ${npm} about npm packages\n`;
+  });
+}
+
+async function filesOf(path: string): Promise<readonly string[]> {
+  const found = await stat(path).catch((cause: unknown) => {
+    throw new KinError('usage.invalid', `cannot read ${path}`, { cause });
+  });
+  if (!found.isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((each) => each.isFile() && each.name.endsWith('.json'))
+    .map((each) => join(each.parentPath, each.name));
+}
+
+async function readAdvisories(path: string): Promise<readonly Advisory[]> {
+  const { size } = await stat(path);
+  if (size > FILE_BYTES_MAX) throw new KinError('usage.invalid', `${path} is larger than 256 MiB: split it`);
+  let data: unknown;
+  try {
+    data = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new KinError('usage.invalid', `${path} is not JSON`, { cause });
+  }
+  const all: readonly unknown[] = Array.isArray(data) ? data : [data];
+  return all.map((each, index) => {
+    const { data: advisory, error } = advisorySchema.safeParse(each);
+    if (advisory) return advisory;
+    const [issue] = error.issues;
+    const place = [...(Array.isArray(data) ? [index] : []), ...(issue?.path ?? [])].join('.');
+    throw new KinError('usage.invalid', `${path} is no advisory in OSV form: ${place || 'it'}: ${issue?.message}`);
+  });
+}
