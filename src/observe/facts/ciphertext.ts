@@ -1,5 +1,5 @@
 /** Bytes below which a sample says too little. */
-export const BYTES_MIN = 2_048;
+const BYTES_MIN = 2_048;
 /** A nonce and a tag, or one block: no cipher that is in use gives less. */
 const VALUE_BYTES_MIN = 16;
 /** Bits of a byte by which a sample may stay below what chance gives: headers, and chance itself. */
