@@ -15,7 +15,7 @@ import { SampleFacts } from './sample-facts.ts';
 import { Waker } from '../base/waker.ts';
 
 /** What never changes the routing. */
-const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'memory', 'level', 'violation']);
+const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'edge', 'memory', 'level', 'violation']);
 
 /**
  * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in

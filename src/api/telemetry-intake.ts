@@ -1,13 +1,13 @@
 import { fromIso } from '../base/clock.ts';
 import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
 import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
-import type { RequestsSample, TriesSample } from '../observe/sample.ts';
+import type { EdgeSample, RequestsSample, TriesSample } from '../observe/sample.ts';
 
 /** Turns what a gateway counted into samples. The region of an instance is known to the world, not to the gateway. */
 export function samplesOf(
   report: TelemetryReport,
   regionOf: (instance: string) => string,
-): readonly (TriesSample | RequestsSample)[] {
+): readonly (TriesSample | RequestsSample | EdgeSample)[] {
   const vantage = `gateway-${report.gateway}`;
   const at = fromIso(report.to);
   const spanMs = Math.max(1, at - fromIso(report.from));
@@ -43,7 +43,12 @@ export function samplesOf(
       latency: row.latency,
     }),
   );
-  return [...tries, ...requests];
+  // A gateway of before may still run for a moment, and says nothing of calls.
+  const edges = (report.calls ?? []).map(({ instance, workload, version, callee, count }): EdgeSample => {
+    const caller = { instance, workload, version, region: regionOf(instance) };
+    return { kind: 'edge', at, vantage, ...caller, callee, count };
+  });
+  return [...tries, ...requests, ...edges];
 }
 
 function errorsOf({ serverErrors, connectErrors, timeouts }: TryCounts): ErrorCounts {

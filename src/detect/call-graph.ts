@@ -1,4 +1,5 @@
 import type { Sample } from '../observe/sample.ts';
+import { addTries, type CallParts, type PartReadings, partsAt, startParts } from './call-parts.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import type { Reading } from './forecast/order-statistics.ts';
@@ -11,6 +12,8 @@ export interface NodeReadings {
   readonly calls: readonly string[];
   readonly baseline: WindowReadings;
   readonly present: WindowReadings;
+  /** The same traffic by instance, version, tenant and zone, as gateways saw it. */
+  readonly parts: readonly PartReadings[];
 }
 
 export interface WindowReadings {
@@ -43,6 +46,7 @@ interface Node {
   open: { at: number; requests: number; failed: number; latency: Histogram };
   /** When each was called last. */
   readonly calls: Record<string, number>;
+  readonly parts: CallParts;
   /** Samples in a row that were older than what is open. */
   late: number;
 }
@@ -62,26 +66,42 @@ const CALLED_MS = 900_000;
 const LATE_MAX = 64;
 
 /**
- * The call graph with what was seen of it: who calls whom, learnt from the calls themselves, and how requests to each node
- * went. It claims nothing; diagnosis ranks by it.
+ * The call graph with what was seen of it: who calls whom, learnt from the calls themselves and from the traces that they
+ * carry, and how requests to each node went, in all and by its parts. It claims nothing; diagnosis ranks by it.
  */
 export const callGraphDetector: Detector<State> = {
   name: 'call-graph',
   start: () => ({ nodes: {} }),
   step(state, sample) {
-    const name = sample.kind === 'requests' ? sample.workload : sample.kind === 'calls' ? sample.callee : undefined;
-    if (name === undefined) return NO_CHANGES;
-    const node = nodeOf(state, name, sample.at);
-    if (node) take(node, sample as Extract<Sample, { kind: 'requests' | 'calls' }>);
-    if (sample.kind !== 'calls') return NO_CHANGES;
-    const caller = nodeOf(state, sample.workload, sample.at);
-    const isKnown = caller?.calls[name] !== undefined;
-    if (caller && (isKnown || Object.keys(caller.calls).length < CALLEES_MAX)) caller.calls[name] = sample.at;
-    return NO_CHANGES;
+    switch (sample.kind) {
+      case 'tries': {
+        const node = nodeOf(state, sample.workload, sample.at);
+        if (node) addTries(node.parts, sample);
+        return NO_CHANGES;
+      }
+      case 'requests':
+      case 'calls': {
+        const node = nodeOf(state, sample.kind === 'calls' ? sample.callee : sample.workload, sample.at);
+        if (node) take(node, sample);
+        if (sample.kind === 'calls') connect(state, sample);
+        return NO_CHANGES;
+      }
+      case 'edge':
+        connect(state, sample);
+        return NO_CHANGES;
+      default:
+        return NO_CHANGES;
+    }
   },
   entries: ({ nodes }) => nodes,
   readings: (state, now) => readingsOf(state, now),
 };
+
+function connect(state: State, { workload, callee, at }: Extract<Sample, { kind: 'calls' | 'edge' }>): void {
+  const caller = nodeOf(state, workload, at);
+  const isKnown = caller?.calls[callee] !== undefined;
+  if (caller && (isKnown || Object.keys(caller.calls).length < CALLEES_MAX)) caller.calls[callee] = at;
+}
 
 /** Undefined for a node beyond those that are kept: who makes up names makes nobody else's go. */
 function nodeOf({ nodes }: State, name: string, at: number): Node | undefined {
@@ -90,6 +110,7 @@ function nodeOf({ nodes }: State, name: string, at: number): Node | undefined {
     past: [],
     open: startInterval(Math.floor(at / INTERVAL_MS)),
     calls: {},
+    parts: startParts(),
     late: 0,
   }));
 }
@@ -130,7 +151,7 @@ function readingsOf({ nodes }: State, now: number): CallReadings {
     const byTime = new Map([...node.past, closed(node.open)].map((interval) => [interval.at, interval]));
     const window = (times: readonly number[]) => windowOf(times.map((time) => byTime.get(time)));
     const calls = Object.keys(node.calls).filter((callee) => now - node.calls[callee]! < CALLED_MS);
-    return { name, calls, baseline: window(before), present: window(present) };
+    return { name, calls, baseline: window(before), present: window(present), parts: partsAt(node.parts, now) };
   });
   return { times: present.map((at) => at * INTERVAL_MS), nodes: found };
 }

@@ -22,9 +22,19 @@ export function emptyHistogram(): Histogram {
 export function addSketch(into: Histogram, sketch: LatencySketch): void {
   const { buckets } = sketch;
   for (const bucket in buckets) {
-    const slot = Math.min(SLOTS - 1, Math.max(0, (Number(bucket) - LOWEST_BUCKET) >> 1));
-    into[slot]! += buckets[bucket]!;
+    into[slotOf(bucket)]! += buckets[bucket]!;
   }
+}
+
+/** Sum of the latencies of a sketch. */
+export function sumMsOf({ buckets }: LatencySketch): number {
+  let sum = 0;
+  for (const bucket in buckets) sum += buckets[bucket]! * SLOT_MS[slotOf(bucket)]!;
+  return sum;
+}
+
+function slotOf(bucket: string): number {
+  return Math.min(SLOTS - 1, Math.max(0, (Number(bucket) - LOWEST_BUCKET) >> 1));
 }
 
 /** Changes `into`: adds `weight` times what is in `other`. */

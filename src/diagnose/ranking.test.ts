@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callsAt, refOf, requestsAt } from '../../test/sim/readings.ts';
+import { callsAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
 import { callGraphDetector } from '../detect/call-graph.ts';
 import { run } from '../detect/detector.ts';
 import type { Symptom } from '../detect/symptom.ts';
@@ -47,4 +47,24 @@ test('who adds the harm is found along calls that nobody declared, and the other
 test('where nothing got worse it cannot be told, and where nothing is felt nobody is ranked', () => {
   expect(rankingOf(symptoms, fleet, seen(undefined))?.verdict).toBe('cannot-tell');
   expect(rankingOf(new Map(), fleet, seen('store'))).toBeUndefined();
+});
+
+test('a call graph that only traces show is ranked along as well, and the one instance of the cause is named', () => {
+  const detector = run(callGraphDetector);
+  for (let at = 1_000; at < NOW; at += 1_000) {
+    const failed = at >= FAULT_AT ? 5 : 0;
+    for (const workload of ['records', 'stock'])
+      detector.feed(requestsAt(at, 'shop', 20 - failed, failed, { workload }));
+    const caller = refOf('records-1', 'records');
+    detector.feed({ kind: 'edge', at, vantage: 'gateway-1', ...caller, callee: 'stock', count: 20 });
+    detector.feed(triesAt(at, 20 - failed, failed, caller));
+    for (const i of [1, 2, 3]) {
+      const bad = i === 2 ? failed : 0;
+      detector.feed(triesAt(at, 7 - bad, bad, refOf(`stock-${i}`, 'stock')));
+    }
+  }
+  const { causes, verdict } = rankingOf(symptoms, fleet, detector.readings(NOW)!)!;
+  expect(verdict).toBe('cause');
+  expect(causes[0]?.node).toBe('stock');
+  expect(causes[0]!.evidence.join('; ')).toContain('instance stock-2 has 100 % of the harm and 33 % of the requests');
 });

@@ -1,8 +1,10 @@
 import type { CallReadings } from '../detect/call-graph.ts';
+import type { PartCounts, PartReadings } from '../detect/call-parts.ts';
 import type { SymptomName } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { Ranking } from './diagnosis.ts';
 import { type FleetView, type WorkloadView, workloadOf } from './fleet-view.ts';
+import type { Part } from './graph/blast.ts';
 import type { CallNode, Metric } from './graph/call-node.ts';
 import { rankCauses } from './graph/cause-ranking.ts';
 import { placeOf } from './claims.ts';
@@ -33,7 +35,7 @@ function rank(symptoms: Symptoms, fleet: FleetView, readings: CallReadings): Ran
   const felt = feltAt(symptoms, fleet);
   if (felt === undefined || readings.nodes.length === 0) return undefined;
   const { node, metric } = felt;
-  const ranking = rankCauses(nodesOf(fleet, readings), { node, metric, times: readings.times });
+  const ranking = rankCauses(nodesOf(fleet, readings, metric), { node, metric, times: readings.times });
   const causes = ranking.causes
     .slice(0, CAUSES_SHOWN)
     .map(({ node: name, confidence, evidence }) => ({ node: name, confidence, evidence }));
@@ -54,13 +56,20 @@ function feltAt(symptoms: Symptoms, fleet: FleetView): { readonly node: string; 
   return undefined;
 }
 
-function nodesOf(fleet: FleetView, { nodes }: CallReadings): readonly CallNode[] {
+function nodesOf(fleet: FleetView, { nodes }: CallReadings, metric: Metric): readonly CallNode[] {
   return nodes.map((node): CallNode => {
     const workload = workloadOf(fleet, node.name);
     const calls = [...new Set([...node.calls, ...(workload?.dependsOn ?? [])])];
     const changedAt = changedAtOf(node.name, workload, fleet);
-    return { ...node, calls, ...(changedAt === undefined ? {} : { changedAt }) };
+    const parts = node.parts.map((each) => partOf(each, metric));
+    return { ...node, calls, parts, ...(changedAt === undefined ? {} : { changedAt }) };
   });
+}
+
+function partOf({ dimension, name, present, baseline }: PartReadings, metric: Metric): Part {
+  const bad = ({ failed, latencyMs }: PartCounts) => (metric === 'failures' ? failed : latencyMs);
+  const before = { baselineRequests: baseline.requests, baselineBad: bad(baseline) };
+  return { dimension, name, requests: present.requests, bad: bad(present), ...before };
 }
 
 /** By people and programs; what a repair changed is no cause. */

@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import { pickInstance } from './balancer.ts';
+import { traceHeaders } from './caller-mark.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import type { Fleet } from './fleet.ts';
 import type { InflightJournal } from './inflight-journal.ts';
@@ -66,6 +67,7 @@ export class Carrier {
   /** Carries one request. Never rejects; the end of the answer is left to the caller. */
   async carry(exchange: Exchange): Promise<Ending> {
     this.#budget.request(this.#clock.monotonicMs());
+    if (exchange.caller) this.#telemetry.called(exchange.caller, exchange.route.workload);
     const body = await readRequestBody(exchange.request);
     if (body.kind === 'broken') return { kind: 'gone' };
     if (body.kind === 'too-large') return { kind: 'failed', code: 'gateway.too-large' };
@@ -154,7 +156,12 @@ export class Carrier {
       instance,
       method: exchange.request.method ?? 'GET',
       path: exchange.path,
-      headers: [...exchange.headers, 'x-kintsugi-deadline-ms', String(leftMs)],
+      headers: [
+        ...exchange.headers,
+        ...traceHeaders(exchange.trace, id, this.#random),
+        'x-kintsugi-deadline-ms',
+        String(leftMs),
+      ],
       body: contentOf(body),
       requestId: exchange.requestId,
       client: exchange.client,

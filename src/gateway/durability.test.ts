@@ -4,14 +4,12 @@ import { appendFileSync, readFileSync, renameSync, statSync, writeFileSync } fro
 import { createServer, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
-import { json } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
-import { listenOnSocket, socketClient } from '../base/socket-http.ts';
+import { socketClient } from '../base/socket-http.ts';
 import { startGateway } from './server.ts';
 import { previousOf } from './snapshot-reader.ts';
-import type { TelemetryReport } from './telemetry.ts';
 import { type Answer, ask, routeEntry, TestWorld, tenantEntry, until } from './test-world.ts';
 
 let world: TestWorld;
@@ -55,7 +53,7 @@ test('without a snapshot it is alive and not ready, and becomes ready when one i
 
 test('a snapshot is taken when it is newer by epoch, then revision, and never otherwise', async () => {
   await openWorld('best-effort');
-  const reports = await controlIn(world);
+  const reports = await world.control();
   const { port } = await world.gateway();
   const revision = () => reports.at(-1)?.snapshotRevision;
   world.tenants.push(tenantEntry('late'));
@@ -175,7 +173,7 @@ test('gateways share a port, and a port that somebody else has is named', async 
 
 test('control is told four times a second what happened, also when nothing did', async () => {
   await openWorld('best-effort');
-  const reports = await controlIn(world);
+  const reports = await world.control();
   const { port } = await world.gateway();
   await until(() => reports.length >= 2);
   expect(reports[1]).toMatchObject({
@@ -187,10 +185,10 @@ test('control is told four times a second what happened, also when nothing did',
     inflight: { ins_0: 0 },
   });
   for (let n = 0; n < 5; n += 1) await ask(port);
-  await until(() => reports.some(({ requests }) => requests.length > 0));
-  const requests = reports.flatMap((report) => report.requests);
+  const requestsIn = () => reports.flatMap((report) => report.requests);
+  await until(() => requestsIn().reduce((sum, { ok }) => sum + ok, 0) === 5);
+  const requests = requestsIn();
   const tries = reports.flatMap((report) => report.tries);
-  expect(requests.reduce((sum, { ok }) => sum + ok, 0)).toBe(5);
   expect(requests[0]).toMatchObject({ tenant: 'acme', workload: 'web', failed: 0, limited: 0 });
   expect(tries[0]).toMatchObject({ tenant: 'acme', workload: 'web', version: 1, instance: 'ins_0', serverErrors: 0 });
   expect(tries.reduce((sum, { latency }) => sum + latency.count, 0)).toBe(5);
@@ -240,21 +238,6 @@ function hasOpenssl(): boolean {
 function makeCertificate({ certFile, keyFile }: { certFile: string; keyFile: string }, name: string): void {
   const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '1', '-subj', `/CN=${name}`];
   execFileSync('openssl', ['req', '-x509', ...kind, '-keyout', keyFile, '-out', certFile], { stdio: 'ignore' });
-}
-
-/** Control's ear: the reports that arrived at its socket. */
-async function controlIn(place: TestWorld): Promise<TelemetryReport[]> {
-  const reports: TelemetryReport[] = [];
-  const server = createServer(async (request, response) => {
-    reports.push((await json(request)) as TelemetryReport);
-    response.writeHead(204).end();
-  });
-  await listenOnSocket(server, join(place.folder, 'control.sock'));
-  place.onClose(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return reports;
 }
 
 /** A gateway in a process of its own whose ledger is away. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ErrorCode } from '../base/error-catalogue.ts';
 import type { ClientAnswer } from './client-answer.ts';
 import type { Instance } from './instance.ts';
+import type { Trace } from './caller-mark.ts';
 import type { RequestKey } from './request-key.ts';
 import type { RouteEntry, TenantEntry } from './routing-table.ts';
 import type { HeldAnswer } from './upstream-try.ts';
@@ -18,6 +19,9 @@ export interface Exchange {
   /** Path and query for the instance. */
   readonly path: string;
   readonly headers: string[];
+  readonly trace: Trace;
+  /** The instance that calls, as far as it can be told; undefined for a client. */
+  readonly caller: Instance | undefined;
   readonly startedMs: number;
   /** Name of the API key that it came with. */
   readonly keyName: string | undefined;

@@ -1,3 +1,4 @@
+import { markOf } from './caller-mark.ts';
 import { Instance } from './instance.ts';
 import type { RoutingTable } from './routing-table.ts';
 
@@ -12,6 +13,8 @@ interface Group {
 /** All instances of the snapshot in force, by workload and region. What a gateway knows of one outlives a snapshot. */
 export class Fleet {
   #instances = new Map<string, Instance>();
+  /** By the mark that traces carry. */
+  #marked = new Map<string, Instance>();
   readonly #groups = new Map<string, Map<string, Group>>();
 
   /** Takes a new snapshot in force. Instances that left it finish what they have. */
@@ -28,6 +31,7 @@ export class Fleet {
       this.#instances.set(entry.id, instance);
       if (entry.state === 'ready') this.#groupOf(entry.workload, entry.region).ready.push(instance);
     }
+    this.#marked = new Map(Array.from(this.#instances, ([id, instance]) => [markOf(id), instance]));
     for (const instance of before.values()) {
       if (this.#instances.get(instance.entry.id) !== instance) void instance.pool.close();
     }
@@ -50,6 +54,15 @@ export class Fleet {
   othersAnswered(instance: Instance, sinceMs: number): boolean {
     const { workload, region } = instance.entry;
     return this.ready(workload, region).some((other) => other !== instance && other.lastAnswerMs > sinceMs);
+  }
+
+  /** The first instance that one of the marks is of. */
+  marked(marks: readonly string[]): Instance | undefined {
+    for (const mark of marks) {
+      const instance = this.#marked.get(mark);
+      if (instance) return instance;
+    }
+    return undefined;
   }
 
   all(): Iterable<Instance> {

@@ -19,6 +19,7 @@ const SET_BY_GATEWAY = new Set([
   'expect',
   'forwarded',
   'traceparent',
+  'tracestate',
   'x-api-key',
   'x-forwarded-for',
   'x-forwarded-host',
@@ -26,29 +27,11 @@ const SET_BY_GATEWAY = new Set([
   'x-request-id',
 ]);
 const REQUEST_ID = /^[A-Za-z0-9_-]{8,64}$/;
-const TRACEPARENT = /^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$/;
 
 /** The id that the client gave, if it is a plain one, or a new one. */
 export function requestIdOf(headers: IncomingHttpHeaders, random: Random): string {
   const given = headers['x-request-id'];
   return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId('req', random);
-}
-
-/** A W3C traceparent with a span of our own in the trace that the client gave, or in a new one. */
-function traceparentOf(headers: IncomingHttpHeaders, random: Random): string {
-  const given = TRACEPARENT.exec(String(headers['traceparent'] ?? ''));
-  const valid = given && !/^0+$/.test(given[1] ?? '') && !/^0+$/.test(given[2] ?? '');
-  const trace = valid ? given[1] : hex(32, random);
-  return `00-${trace}-${hex(16, random)}-${valid ? given[3] : '01'}`;
-}
-
-function hex(digits: number, random: Random): string {
-  let text = '';
-  while (text.length < digits)
-    text += Math.floor(random.next() * 2 ** 32)
-      .toString(16)
-      .padStart(8, '0');
-  return text;
 }
 
 /** What the gateway says about a request to the instance. */
@@ -61,8 +44,11 @@ export interface Passport {
   readonly scheme: 'http' | 'https';
 }
 
-/** The headers for the instance, name and value in turn; without those of the connection, of keys, and of impostors. */
-export function headersForInstance(request: IncomingMessage, passport: Passport, random: Random): string[] {
+/**
+ * The headers for whichever instance gets it, name and value in turn; without those of the connection, of keys, of
+ * impostors, and of the trace, which name the instance (`traceHeaders`).
+ */
+export function headersForInstance(request: IncomingMessage, passport: Passport): string[] {
   const { rawHeaders, headers } = request;
   const named = namedByConnection(headers.connection);
   const out: string[] = [];
@@ -75,7 +61,6 @@ export function headersForInstance(request: IncomingMessage, passport: Passport,
     out.push(name, rawHeaders[at + 1] as string);
   }
   out.push('x-kintsugi-tenant', passport.tenant, 'x-request-id', passport.requestId);
-  out.push('traceparent', traceparentOf(headers, random));
   if (!passport.internal) {
     out.push('x-forwarded-for', request.socket.remoteAddress ?? '', 'x-forwarded-proto', passport.scheme);
     out.push('x-forwarded-host', headers.host ?? '');

@@ -128,7 +128,7 @@ async function openParts(options: GatewayOptions): Promise<Parts> {
   const table = () => snapshots.table;
   const revision = () => snapshots.table?.snapshot.revision ?? -1;
   const scheme = options.tls ? 'https' : 'http';
-  const traffic = new Traffic({ ...options, scheme, table, carrier, limits, mitigations, telemetry, records });
+  const traffic = new Traffic({ ...options, scheme, table, carrier, fleet, limits, mitigations, telemetry, records });
   const sender = new TelemetrySender({ ...options, recorder: telemetry, fleet, records, revision });
   const admin = await openAdmin(options.adminSocket, {
     isReady: () => snapshots.table !== undefined && !traffic.isDraining,

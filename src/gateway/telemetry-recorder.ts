@@ -1,7 +1,7 @@
 import { bucketOf } from '../base/latency-sketch.ts';
 import type { LostRequest } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
-import type { RequestCounts, TryCounts } from './telemetry.ts';
+import type { CallCounts, RequestCounts, TryCounts } from './telemetry.ts';
 
 /** A death breaks all its connections at once; more than this tells nothing more. */
 const LOST_MAX = 512;
@@ -21,6 +21,7 @@ type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: numbe
 export interface Counts {
   readonly tries: readonly TryCounts[];
   readonly requests: readonly RequestCounts[];
+  readonly calls: readonly CallCounts[];
 }
 
 /** Totals since the process began, for whoever scrapes. */
@@ -36,6 +37,7 @@ export interface Totals {
 export class TelemetryRecorder {
   readonly #tries = new Map<Instance, Map<string, OpenTries>>();
   readonly #requests = new Map<string, Map<string, OpenRequests>>();
+  #calls = new Map<string, Writable<CallCounts>>();
   #lost: LostRequest[] = [];
   readonly #totals = new Map<string, Writable<Totals>>();
 
@@ -47,6 +49,15 @@ export class TelemetryRecorder {
     byTenant.set(tenant, counts);
     counts[kind] += 1;
     if (kind === 'ok') note(counts.latency, latencyMs);
+  }
+
+  /** An instance calls a workload. */
+  called({ entry }: Instance, callee: string): void {
+    const { workload, version, id: instance } = entry;
+    const key = `${instance} ${callee}`;
+    const counts = this.#calls.get(key) ?? { workload, version, instance, callee, count: 0 };
+    counts.count += 1;
+    this.#calls.set(key, counts);
   }
 
   /** A request was let in. */
@@ -116,6 +127,8 @@ export class TelemetryRecorder {
   take(): Counts {
     const tries = [...this.#tries.values()].flatMap((byTenant) => [...byTenant.values()]);
     this.#tries.clear();
+    const calls = [...this.#calls.values()];
+    this.#calls.clear();
     const requests: RequestCounts[] = [];
     for (const [tenant, byWorkload] of this.#requests) {
       for (const [workload, { inflight, ...counts }] of byWorkload) {
@@ -125,7 +138,7 @@ export class TelemetryRecorder {
       }
       if (byWorkload.size === 0) this.#requests.delete(tenant);
     }
-    return { tries, requests };
+    return { tries, requests, calls };
   }
 
   #of(tenant: string, workload: string): OpenRequests {

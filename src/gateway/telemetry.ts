@@ -35,6 +35,15 @@ export interface RequestCounts {
   readonly latency: LatencySketch;
 }
 
+/** An instance was seen to call another workload, by the trace that its calls carry. */
+export interface CallCounts {
+  readonly workload: string;
+  readonly version: number;
+  readonly instance: string;
+  readonly callee: string;
+  readonly count: number;
+}
+
 /** What one gateway saw since its last report. Sent at least every 500 ms, also when nothing happened: silence is a fault. */
 export interface TelemetryReport {
   readonly gateway: number;
@@ -46,6 +55,8 @@ export interface TelemetryReport {
   readonly snapshotRevision: number;
   readonly tries: readonly TryCounts[];
   readonly requests: readonly RequestCounts[];
+  /** Who called whom. */
+  readonly calls: readonly CallCounts[];
   /** Requests in progress per instance at the end of the span. */
   readonly inflight: Readonly<Record<string, number>>;
   /** Instances that this gateway has ejected for itself. */

@@ -6,15 +6,17 @@ import { createServer, type IncomingMessage, type RequestListener, request, type
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { json, text } from 'node:stream/consumers';
 import { systemClock } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { createLog } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { Redacted } from '../base/redacted.ts';
+import { listenOnSocket } from '../base/socket-http.ts';
 import type { Ledger, NewEvent } from '../ledger/entry.ts';
 import { type Gateway, type GatewayOptions, startGateway } from './server.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { TelemetryReport } from './telemetry.ts';
 
 export const SERVICE_TOKEN = 'a-token-of-services';
 export const CANARY_TOKEN = 'a-token-of-probes';
@@ -164,6 +166,21 @@ export class TestWorld {
     const [line] = await once(child.stdout as NodeJS.ReadableStream, 'data');
     this.addInstance(Number(String(line)), over);
     return child;
+  }
+
+  /** Control's ear: the reports that arrive at its socket. */
+  async control(): Promise<readonly TelemetryReport[]> {
+    const reports: TelemetryReport[] = [];
+    const server = createServer(async (request, response) => {
+      reports.push((await json(request)) as TelemetryReport);
+      response.writeHead(204).end();
+    });
+    await listenOnSocket(server, join(this.folder, 'control.sock'));
+    this.onClose(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return reports;
   }
 
   async gateway(over: Partial<GatewayOptions> = {}): Promise<Gateway> {

@@ -11,7 +11,9 @@ import type { AccessRecorder } from './access-recorder.ts';
 import { ClientAnswer } from './client-answer.ts';
 import type { Ending, Exchange } from './exchange.ts';
 import { headersForInstance, requestIdOf } from './forwarded-headers.ts';
+import { marksIn, traceOf } from './caller-mark.ts';
 import type { Carrier } from './carrier.ts';
+import type { Fleet } from './fleet.ts';
 import { RefusalSampler } from './refusal-sampler.ts';
 import { faultOfShape, type Target, targetOf } from './request-shape.ts';
 import type { RouteEntry, RoutingTable, TenantEntry } from './routing-table.ts';
@@ -34,6 +36,7 @@ interface TrafficOptions {
   readonly canaryToken: Redacted<string>;
   readonly table: () => RoutingTable | undefined;
   readonly carrier: Carrier;
+  readonly fleet: Fleet;
   readonly limits: TenantLimits;
   readonly mitigations: Mitigations;
   readonly telemetry: TelemetryRecorder;
@@ -215,7 +218,7 @@ export class Traffic {
   }
 
   #open({ request, client, requestId, startedMs, target }: Arrival, passage: Passage): Exchange {
-    const { scheme, random } = this.#options;
+    const { scheme, random, fleet } = this.#options;
     const { tenant, route, regions, path, keyInAuthorization, keyName, isPublic, timeoutMs } = passage;
     const passport = { tenant: tenant.name, requestId, keyInAuthorization, internal: !isPublic, scheme };
     return {
@@ -232,7 +235,9 @@ export class Traffic {
       responseBytes: 0,
       subjects: undefined,
       path: path + target.query,
-      headers: headersForInstance(request, passport, random),
+      headers: headersForInstance(request, passport),
+      trace: traceOf(request.headers, random),
+      caller: isPublic ? undefined : fleet.marked(marksIn(request.headers)),
       deadlineMs: startedMs + timeoutMs,
       repeatable: route.safeMethods.includes(request.method ?? '') || 'idempotency-key' in request.headers,
       tried: new Set(),

@@ -67,6 +67,13 @@ export interface CallsSample extends Reading, InstanceRef {
   readonly peers?: readonly PeerCounts[];
 }
 
+/** An instance was seen by a gateway to call a workload, by the trace of its calls. How they went is told by tries. */
+export interface EdgeSample extends Reading, InstanceRef {
+  readonly kind: 'edge';
+  readonly callee: string;
+  readonly count: number;
+}
+
 export interface PeerCounts extends Omit<InstanceRef, 'workload'> {
   readonly ok: number;
   readonly failed: number;
@@ -177,6 +184,7 @@ export type Sample =
   | ProbeSample
   | TriesSample
   | CallsSample
+  | EdgeSample
   | ConditionSample
   | ViolationSample
   | InflightSample

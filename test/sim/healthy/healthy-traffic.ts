@@ -51,7 +51,7 @@ export class HealthyTraffic {
         for (let i = 0; i < count; i++) this.#carry(tenant, workload, at - spanMs * this.#noise.uniform());
       }
     }
-    const counts = { tries: [...this.#tries.values()], requests: [...this.#requests.values()] };
+    const counts = { tries: [...this.#tries.values()], requests: [...this.#requests.values()], calls: [] };
     const span = { from: toIso(at - spanMs), to: toIso(at) };
     const rest = { snapshotRevision: 1, inflight: {}, ejected: [], lost: [], recordsWaiting: 0 };
     return { gateway, pid: gateway, sequence: ++this.#sequence, ...span, ...counts, ...rest };
