@@ -101,7 +101,12 @@ async function openStorage(
 ): Promise<LedgerStorage> {
   const birthNote = renewed(dir, key, options.clock).note;
   if (!options.storage) return folderStorage(dir, options, { note: birthNote, lock });
-  const storage = await openPostgresqlStorage({ connection: options.storage.connection, vkey: key.vkey, birthNote });
+  const storage = await openPostgresqlStorage({
+    connection: options.storage.connection,
+    vkey: key.vkey,
+    birthNote,
+    segmentBytes: options.segmentBytes,
+  });
   writeDurably(join(dir, STORAGE_FILE), `${options.storage.kind}\n`);
   return storage;
 }
@@ -171,6 +176,7 @@ async function openWith(storage: LedgerStorage, clock: Clock, { key, lock }: Ope
     signed: () => signed,
     sign,
     first: () => storage.pruned().first,
+    prunedMs: () => storage.pruned().latestMs,
     prune: (first, latestMs) => prune(storage, { store, nodes }, { first, latestMs }),
     covers: (index, signal) => coverage.covers(index, signal),
     async close() {

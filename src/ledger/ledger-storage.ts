@@ -40,8 +40,8 @@ export interface LedgerStorage {
   /** What was pruned of it. */
   pruned(): PrunedPrefix;
   /**
-   * Notes durably what is left of the entries before a segment, then drops them. Rejects with `state.unwritable`,
-   * `ledger.superseded`, or `request.invalid` where nothing can be pruned.
+   * Notes durably what is left of the entries before a segment, then drops them. Rejects with `state.unwritable` or
+   * `ledger.superseded`.
    */
   prune(prefix: PrunedPrefix): Promise<void>;
   /** Lets go of what the store does not let go of. */

@@ -103,12 +103,13 @@ class LedgerThread {
   #levels(): Levels {
     const { store, nodes, sequencer } = this.#ledger;
     const { size, bytes, recovered } = store;
-    const first = this.#ledger.first();
+    const [first, prunedMs] = [this.#ledger.first(), this.#ledger.prunedMs()];
     const { note, timeS } = this.#ledger.signed();
     const signed = note === this.#toldNote ? undefined : { note, ...(timeS === undefined ? {} : { timeS }) };
     this.#toldNote = note;
     return {
       first,
+      prunedMs,
       size,
       bytes,
       treeSize: nodes.size,

@@ -56,6 +56,8 @@ export interface OpenLedger {
   sign(): Promise<void>;
   /** The first entry that is there; those before it were pruned. */
   readonly first: () => number;
+  /** The latest time that any of those bears, in milliseconds since 1970; 0 when nothing was pruned. */
+  readonly prunedMs: () => number;
   /**
    * Removes the entries before `first`, with which a segment begins, and keeps their hashes. An entry under a signed
    * checkpoint must say so already: without it the ledger counts as tampered with. `latestMs` is the latest time of what

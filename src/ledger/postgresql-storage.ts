@@ -1,11 +1,11 @@
-import { NOTHING_PRUNED } from './pruned-prefix.ts';
 import { sql } from 'kysely';
 import { isFault, KinError } from '../base/errors.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Database, type DatabaseConnection, waitForDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import type { LedgerStorage } from './ledger-storage.ts';
-import { PostgresqlStore } from './postgresql-store.ts';
+import { PostgresqlStore, type PostgresqlStoreOptions } from './postgresql-store.ts';
+import { formatPruned, NOTHING_PRUNED, parsePruned } from './pruned-prefix.ts';
 
 /** A group of 2 MiB on a slow disk. */
 const STATEMENT_TIMEOUT_MS = 60_000;
@@ -18,6 +18,8 @@ interface Opening {
   /** The checkpoint of size 0 of a ledger that is not born yet. */
   readonly birthNote: string;
   readonly clock?: Clock;
+  /** As of `PostgresqlStoreOptions`. */
+  readonly segmentBytes?: number | undefined;
 }
 
 /**
@@ -42,7 +44,7 @@ export async function openPostgresqlStorage(opening: Opening): Promise<LedgerSto
         },
       );
     }
-    return storage(database, head, clock);
+    return storage(database, head, { clock, segmentBytes: opening.segmentBytes });
   } catch (error) {
     await database.close();
     throw error;
@@ -56,6 +58,7 @@ interface Head {
   readonly size: number;
   readonly bytes: number;
   readonly checkpoint: string;
+  readonly pruned: Buffer | null;
 }
 
 async function takeOver({ kysely }: Database, { vkey, birthNote }: Opening): Promise<Head> {
@@ -63,16 +66,24 @@ async function takeOver({ kysely }: Database, { vkey, birthNote }: Opening): Pro
     insert into ledger_head as head (vkey, writer, size, bytes, checkpoint) values (${vkey}, 1, 0, 0, ${birthNote})
     on conflict (only_one) do update
       set writer = head.writer + case when head.vkey = excluded.vkey then 1 else 0 end
-    returning vkey, writer, size, bytes, checkpoint`.execute(kysely);
+    returning vkey, writer, size, bytes, checkpoint, pruned`.execute(kysely);
   return rows[0]!;
 }
 
-function storage(database: Database, head: Head, clock: Clock): LedgerStorage {
+function storage(database: Database, head: Head, options: PostgresqlStoreOptions): LedgerStorage {
+  let pruned = head.pruned ? parsePruned(head.pruned) : NOTHING_PRUNED;
+  let store: PostgresqlStore | undefined;
   return {
     note: head.checkpoint,
-    openStore: (opening) => PostgresqlStore.open(database, head, { ...opening, clock }),
-    pruned: () => NOTHING_PRUNED,
-    prune: () => Promise.reject(new KinError('request.invalid', 'a ledger in PostgreSQL cannot be pruned')),
+    async openStore(opening) {
+      store = await PostgresqlStore.open(database, { ...head, first: pruned.first }, { ...opening, ...options });
+      return store;
+    },
+    pruned: () => pruned,
+    async prune(prefix) {
+      await store?.dropBefore(prefix.first, formatPruned(prefix));
+      pruned = prefix;
+    },
     async replaceNote(before, after) {
       const { numAffectedRows } = await sql`
         update ledger_head set checkpoint = ${after} where writer = ${head.writer} and checkpoint = ${before}`

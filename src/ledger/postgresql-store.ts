@@ -4,20 +4,19 @@ import { assert } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { isFault, KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
-import type { Database } from '../store/database.ts';
+import type { Database, DatabaseTransaction } from '../store/database.ts';
 import type { EntryStore, EntryToStore, Payload, PayloadPlace, Recovered, StoredSegment } from './entry-store.ts';
 import { areEntriesSound, ENTRY_PREFIX_BYTES, encodeFrame, entriesOf, type FrameSpan, readHeader } from './frame.ts';
+import { prunedBefore } from './ledger-fault.ts';
 import type { StoreOpening } from './ledger-storage.ts';
 import { payloadBytesOf } from './payload-section.ts';
-import { tamperedSegment } from './segment-file.ts';
+import { damagedGroup, PostgresqlPayloads } from './postgresql-payloads.ts';
 
 const GROUP_BYTES_MAX = 2 * 1024 * 1024;
 /** What is pruned at once, at the least. */
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Between two looks for a server that went away while a group was written. */
 const LOOK_AGAIN_MS = 250;
-/** Named in faults, where the other storage names a file. */
-const TABLE = 'ledger_group';
 
 interface GroupRow {
   readonly first: number;
@@ -26,15 +25,16 @@ interface GroupRow {
   readonly payloads: number;
 }
 
-interface PayloadRow {
-  readonly entry: number;
-  readonly length: number;
-  readonly crc: number;
-  readonly bytes: Buffer | null;
+export interface PostgresqlStoreOptions {
+  readonly clock: Clock;
+  /** Entries that are pruned together take at least so many bytes. */
+  readonly segmentBytes?: number | undefined;
 }
 
 interface Writer {
-  writer: number;
+  readonly writer: number;
+  /** The first entry that was not pruned: the beginning of a group. */
+  readonly first: number;
   readonly size: number;
   readonly bytes: number;
 }
@@ -52,16 +52,22 @@ export class PostgresqlStore implements EntryStore {
   readonly #database: Database;
   readonly #clock: Clock;
   #writer: number;
+  #first: number;
   #size: number;
   #bytes: number;
+  readonly #payloads: PostgresqlPayloads;
+  readonly #segmentBytes: number;
   #appending = false;
   readonly #closing = new AbortController();
   #lastRead: { readonly span: FrameSpan; readonly frame: Buffer } | undefined;
 
-  private constructor(database: Database, { writer, size, bytes }: Writer, clock: Clock) {
+  private constructor(database: Database, { writer, first, size, bytes }: Writer, options: PostgresqlStoreOptions) {
     this.#database = database;
-    this.#clock = clock;
+    this.#payloads = new PostgresqlPayloads(database);
+    this.#clock = options.clock;
+    this.#segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
     this.#writer = writer;
+    this.#first = first;
     this.#size = size;
     this.#bytes = bytes;
   }
@@ -70,15 +76,16 @@ export class PostgresqlStore implements EntryStore {
   static async open(
     database: Database,
     head: Writer,
-    { signedSize, onEntry, clock }: StoreOpening & { readonly clock: Clock },
+    options: StoreOpening & PostgresqlStoreOptions,
   ): Promise<PostgresqlStore> {
-    const store = new PostgresqlStore(database, head, clock);
-    for (let next = 0; next < head.size; ) {
+    const { signedSize, onEntry } = options;
+    const store = new PostgresqlStore(database, head, options);
+    for (let next = head.first; next < head.size; ) {
       const { span, frame } = await store.#readGroup(next);
       for (const entry of entriesOf(frame, span)) onEntry(entry);
       next = span.first + span.count;
     }
-    if (head.size < signedSize) throw damaged(head.size, `signed entries from ${head.size} on are missing`);
+    if (head.size < signedSize) throw damagedGroup(head.size, `signed entries from ${head.size} on are missing`);
     return store;
   }
 
@@ -118,6 +125,7 @@ export class PostgresqlStore implements EntryStore {
     const to = Math.min(from + limit, this.#size);
     const found: Buffer[] = [];
     let bytes = 0;
+    if (from < to && from < this.#first) throw prunedBefore(this.#first);
     for (let next = from; next < to && bytes < LIMITS.apiBodyBytes; ) {
       const { span, frame } = await this.#readGroup(next);
       let index = span.first;
@@ -135,56 +143,17 @@ export class PostgresqlStore implements EntryStore {
 
   async payloadsOf(index: number): Promise<readonly Payload[]> {
     if (index < 0 || index >= this.#size) return [];
-    const { rows } = await sql<PayloadRow>`
-      select entry, length, crc, bytes from ledger_payload where entry = ${index} order by payload`.execute(
-      this.#database.kysely,
-    );
-    if (rows.length > 0) return rows.map(payloadOf);
-    // None, or gone: the group remembers how many there were.
-    const counted = await sql<{ expected: number; found: number }>`
-      select payloads as expected,
-        (select count(*) from ledger_payload where entry >= first and entry < first + count) as found
-      from ledger_group where first <= ${index} order by first desc limit 1`.execute(this.#database.kysely);
-    const { expected = 0, found = 0 } = counted.rows[0] ?? {};
-    if (expected === found) return [];
-    throw damaged(index, 'which payloads there were can no longer be told');
+    if (index < this.#first) throw prunedBefore(this.#first);
+    return this.#payloads.of(index);
   }
 
-  async damagedPayload(from: number, to: number): Promise<number | undefined> {
-    const { rows } = await sql<{ first: number; count: number; payloads: number }>`
-      select first, count, payloads from ledger_group where first >= ${from} and first < ${to} and payloads > 0 order by 1`.execute(
-      this.#database.kysely,
-    );
-    for (const { first, count, payloads } of rows) {
-      const found = await sql<PayloadRow>`
-        select entry, length, crc, bytes from ledger_payload where entry >= ${first} and entry < ${first + count}
-        order by entry, payload`.execute(this.#database.kysely);
-      const damagedRow = found.rows.find((row) => payloadOf(row).kind === 'damaged');
-      if (damagedRow) return damagedRow.entry;
-      if (found.rows.length !== payloads) return first;
-    }
-    return undefined;
+  damagedPayload(from: number, to: number): Promise<number | undefined> {
+    return this.#payloads.damagedIn(from, to);
   }
 
   async erasePayloads(places: readonly PayloadPlace[]): Promise<void> {
-    if (places.length === 0) return;
-    const entries = places.map(({ index }) => index);
-    const payloads = places.map(({ payload }) => payload);
-    await this.#database
-      .transaction(async (tx) => {
-        const { rows } = await sql<{ entry: number; payload: number }>`
-          update ledger_payload set bytes = null
-          from unnest(${entries}::bigint[], ${payloads}::int[]) as wanted (entry, payload)
-          where ledger_payload.entry = wanted.entry and ledger_payload.payload = wanted.payload
-          returning ledger_payload.entry, ledger_payload.payload`.execute(tx);
-        const erased = new Set(rows.map(({ entry, payload }) => `${entry} ${payload}`));
-        const missing = places.find(({ index, payload }) => !erased.has(`${index} ${payload}`));
-        if (!missing) return;
-        const { index, payload } = missing;
-        throw new KinError('resource.unknown', `entry ${index} has no payload ${payload}`);
-      })
-      .catch(rethrow);
-    await sql`vacuum ledger_payload`.execute(this.#database.kysely).catch(rethrow);
+    if (places.some(({ index }) => index < this.#first)) throw prunedBefore(this.#first);
+    await this.#payloads.erase(places).catch(rethrow);
   }
 
   /** Groups in a row, as many as a segment of the other storage holds. */
@@ -193,10 +162,52 @@ export class PostgresqlStore implements EntryStore {
       select min(first) as first, max(first + count) as next, sum(bytes)::bigint as bytes
       from (
         select first, count, length(frame) as bytes,
-          div(sum(length(frame)) over (order by first) - length(frame), ${SEGMENT_BYTES}) as segment
+          div(sum(length(frame)) over (order by first) - length(frame), ${this.#segmentBytes}) as segment
         from ledger_group where first < ${this.#size}
       ) as groups group by segment order by 1`.execute(this.#database.kysely);
     return rows;
+  }
+
+  /**
+   * Drops the groups before the one that begins with `first`, and in the same transaction notes what is left of them. It is
+   * repeated until it is known to be done. What was dropped lies in the write-ahead log and in backups for longer. Rejects
+   * with `ledger.superseded`, or with `state.unwritable` when the database is away until the store closes.
+   */
+  async dropBefore(first: number, pruned: Buffer): Promise<void> {
+    for (;;) {
+      try {
+        this.#bytes = await this.#database.transaction((tx) => this.#drop(tx, first, pruned));
+        break;
+      } catch (error) {
+        await this.#lookAgain(error);
+      }
+    }
+    this.#first = first;
+    this.#lastRead = undefined;
+    for (const table of [sql`ledger_payload`, sql`ledger_group`]) {
+      // What it does now, PostgreSQL would do later by itself.
+      await sql`vacuum ${table}`.execute(this.#database.kysely).catch(() => undefined);
+    }
+  }
+
+  /** The bytes that are left. */
+  async #drop(tx: DatabaseTransaction, first: number, pruned: Buffer): Promise<number> {
+    const { rows } = await sql<{ bytes: number }>`
+      update ledger_head set pruned = ${pruned}, bytes = bytes - (
+        select coalesce(sum(length(frame)), 0)::bigint from ledger_group where first < ${first}
+      ) where writer = ${this.#writer} returning bytes`.execute(tx);
+    if (!rows[0]) throw superseded();
+    await sql`delete from ledger_group where first < ${first}`.execute(tx);
+    await sql`delete from ledger_payload where entry < ${first}`.execute(tx);
+    return rows[0].bytes;
+  }
+
+  /** Waits for a server that went away while something was written. Rejects for any other error, and when the store closes. */
+  async #lookAgain(error: unknown): Promise<void> {
+    if (!isFault(error, 'postgres.unreachable')) throw error;
+    await this.#clock.sleep(LOOK_AGAIN_MS, this.#closing.signal).catch(() => {
+      throw rethrown(error);
+    });
   }
 
   async pack(): Promise<void> {
@@ -268,10 +279,7 @@ export class PostgresqlStore implements EntryStore {
         this.#writer += 1;
         return rows[0]?.size === this.#size + count;
       } catch (error) {
-        if (!isFault(error, 'postgres.unreachable')) throw error;
-        await this.#clock.sleep(LOOK_AGAIN_MS, this.#closing.signal).catch(() => {
-          throw rethrown(error);
-        });
+        await this.#lookAgain(error);
       }
     }
   }
@@ -286,21 +294,12 @@ export class PostgresqlStore implements EntryStore {
     );
     const row = rows[0];
     const span = row && readHeader(row.frame, 0);
-    if (!row || row.first + row.count <= index) throw damaged(index, `entry ${index} is missing`);
+    if (!row || row.first + row.count <= index) throw damagedGroup(index, `entry ${index} is missing`);
     const isWhole = span?.first === row.first && span.count === row.count && span.end === row.frame.length;
-    if (!isWhole || !areEntriesSound(row.frame, span)) throw damaged(row.first, 'a group changed');
+    if (!isWhole || !areEntriesSound(row.frame, span)) throw damagedGroup(row.first, 'a group changed');
     this.#lastRead = { span, frame: row.frame };
     return this.#lastRead;
   }
-}
-
-function payloadOf({ length, crc, bytes }: PayloadRow): Payload {
-  if (bytes === null) return { kind: 'erased', length };
-  return bytes.length === length && crc32(bytes) === crc ? { kind: 'kept', bytes } : { kind: 'damaged', length };
-}
-
-function damaged(index: number, reason: string): KinError {
-  return tamperedSegment(TABLE, reason, { index, offset: 0 });
 }
 
 function superseded(): KinError {

@@ -40,8 +40,11 @@ export function minimumIndex(first: number): number {
 /** What the ledger in a folder has pruned. Throws `ledger.tampered` when the file has not its form. */
 export function readPruned(dir: string): PrunedPrefix {
   const path = join(dir, PRUNED_FILE);
-  if (!existsSync(path)) return NOTHING_PRUNED;
-  const bytes = readFileSync(path);
+  return existsSync(path) ? parsePruned(readFileSync(path)) : NOTHING_PRUNED;
+}
+
+/** The inverse of `formatPruned`. Throws `ledger.tampered` for other bytes. */
+export function parsePruned(bytes: Buffer): PrunedPrefix {
   const headerEnd = bytes.indexOf(0x0a);
   const header = headerOf(bytes.subarray(0, Math.max(0, headerEnd)).toString('utf8'));
   const hashes = bytes.subarray(headerEnd + 1);
@@ -52,15 +55,13 @@ export function readPruned(dir: string): PrunedPrefix {
 }
 
 /** Returns when the file will survive a power cut. Throws `state.unwritable`, and then the old one is there. */
-export function writePruned(dir: string, { hashes, ...header }: PrunedPrefix): void {
-  writeDurably(
-    join(dir, PRUNED_FILE),
-    Buffer.concat([
-      Buffer.from(`${JSON.stringify(header)}
-`),
-      hashes,
-    ]),
-  );
+export function writePruned(dir: string, prefix: PrunedPrefix): void {
+  writeDurably(join(dir, PRUNED_FILE), formatPruned(prefix));
+}
+
+/** A line of JSON, then the hashes. */
+export function formatPruned({ hashes, ...header }: PrunedPrefix): Buffer {
+  return Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), hashes]);
 }
 
 /** So often the files of a ledger can be pruned under somebody who reads them. */

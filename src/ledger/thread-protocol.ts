@@ -18,6 +18,7 @@ export type SignedNote = Pick<SignedCheckpoint, 'note' | 'timeS'>;
 /** What the other side may know without asking; sent whenever it may have changed. */
 export interface Levels {
   readonly first: number;
+  readonly prunedMs: number;
   readonly size: number;
   readonly bytes: number;
   readonly treeSize: number;

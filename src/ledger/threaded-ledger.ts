@@ -98,6 +98,7 @@ class ThreadedLedger {
         await this.#ask({ ask: 'sign', nowMs: this.#clock.now() });
       },
       first: () => this.#levels.first,
+      prunedMs: () => this.#levels.prunedMs,
       prune: (first, latestMs) => this.#ask<undefined>({ ask: 'prune', first, latestMs }),
       covers: (index, signal) => this.#coverage.covers(index, signal),
       close: async () => {

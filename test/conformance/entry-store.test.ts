@@ -3,8 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { systemClock } from '../../src/base/clock.ts';
+import { systemClock, toIso } from '../../src/base/clock.ts';
 import type { EntryStore, EntryToStore } from '../../src/ledger/entry-store.ts';
+import { createLog } from '../../src/base/log.ts';
+import { Pruner } from '../../src/ledger/retention/pruner.ts';
+import { SelfCheck } from '../../src/ledger/self-check.ts';
 import { openLedgerDirectory } from '../../src/ledger/ledger-directory.ts';
 import { openPostgresqlStorage } from '../../src/ledger/postgresql-storage.ts';
 import { SegmentStore } from '../../src/ledger/segment-store.ts';
@@ -100,6 +103,12 @@ async function appendAtLast(store: EntryStore, entry: EntryToStore): Promise<voi
   }
 }
 
+function eventOf(n: number, nowMs: number) {
+  const fill = 'x'.repeat(600);
+  const event = { id: `e${n}`, at: toIso(nowMs), type: 'request.served', data: { fill } };
+  return { id: event.id, bytes: Buffer.from(JSON.stringify(event)) };
+}
+
 describeEntryStore('in files', inFiles);
 describeEntryStore('in PostgreSQL', inPostgresql);
 
@@ -144,6 +153,86 @@ describe('a ledger in PostgreSQL', () => {
     await again.openStore({ signedSize: 0, onEntry: (bytes) => void heard.push(bytes.toString()) });
     expect(heard).toEqual(Array.from({ length: 80 }, (_, n) => `{"${Math.floor(n / 40)} ${n % 40}"}`));
     await Promise.all([storage.close(), again.close()]);
+    await query('truncate ledger_head, ledger_group, ledger_payload');
+  });
+
+  it('is pruned after its retention as one in files is: hashes and proofs stay, rows and payloads go, for good', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'kin-pg-'));
+    const storage = { kind: 'postgresql', connection: server.connection } as const;
+    let nowMs = Date.parse('2026-01-01T00:00:00Z');
+    const clock = { ...systemClock, now: () => nowMs };
+    const open = () => openLedgerDirectory(dir, { clock, storage, segmentBytes: 128 * 1024 });
+    let ledger = await open();
+    const secret = Buffer.from('sealed, and old');
+    for (let n = 0; n < 1500; n += 50) {
+      const entries = Array.from({ length: 50 }, (_, at) => eventOf(n + at, nowMs));
+      await ledger.sequencer.append(
+        entries.map((entry, at) => (n + at === 3 ? { ...entry, payloads: [secret] } : entry)),
+      );
+      if (n === 950) nowMs += 40 * 24 * 3_600_000;
+    }
+    await ledger.sign();
+    const root = ledger.nodes.tree.root();
+    const before = await ledger.store.segments();
+    expect(before.length).toBeGreaterThan(3);
+    expect(before.map(({ first }) => first).slice(1)).toEqual(before.slice(0, -1).map(({ next }) => next));
+    writeFileSync(join(dir, 'retention.json'), '{ "keepDays": 30 }');
+    const prune = async () => {
+      const { signal } = new AbortController();
+      const time = { look: () => nowMs };
+      const pruner = new Pruner({ dir, ledger, clock, time, log: createLog('t', 'silent'), signal });
+      const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
+      await pruner.step();
+      stop();
+      expect(pruner.fault).toBeUndefined();
+    };
+    await prune();
+    const first = ledger.first();
+    expect(first).toBeGreaterThan(256);
+    expect(first).toBeLessThanOrEqual(1000);
+    for (const again of [false, true]) {
+      if (again) {
+        await ledger.close();
+        ledger = await open();
+      }
+      expect(ledger.first()).toBe(first);
+      expect(await ledger.nodes.rootAt(1500)).toEqual(root);
+      await expect(ledger.store.read(first - 1, 1)).rejects.toMatchObject({ code: 'ledger.pruned' });
+      await expect(ledger.store.payloadsOf(3)).rejects.toMatchObject({ code: 'ledger.pruned' });
+      expect((await ledger.store.read(first, 1)).map(String)[0]).toContain(`"id":"e${first}"`);
+      const check = new SelfCheck(ledger, { clock, log: createLog('t', 'silent') });
+      await check.step();
+      expect(check.state()).toMatchObject({ rounds: 1, coverage: 1 });
+    }
+    const rows = await query<{ groups: number; payloads: number; bytes: number; left: number }>(
+      `select (select count(*) from ledger_group where first < ${first})::int as groups,
+        (select count(*) from ledger_payload)::int as payloads, bytes::int as bytes,
+        (select sum(length(frame)) from ledger_group)::int as left from ledger_head`,
+    );
+    expect(rows).toEqual([{ groups: 0, payloads: 0, bytes: ledger.store.bytes, left: ledger.store.bytes }]);
+    await ledger.close();
+    await query('truncate ledger_head, ledger_group, ledger_payload');
+    rmSync(dir, { recursive: true });
+  });
+
+  it('is pruned by its writer alone, and also when the server goes away while that is done', async () => {
+    const open = () => openPostgresqlStorage({ connection: server.connection, vkey: 'key', birthNote: 'born' });
+    const storage = await open();
+    const store = await storage.openStore({ signedSize: 0, onEntry: () => undefined });
+    for (let n = 0; n < 10; n += 1) await store.append([{ bytes: Buffer.from(`{"${n}"}`) }]);
+    const prefix = (first: number) => ({ first, latestMs: 1, chains: {}, hashes: Buffer.alloc(first * 32, 7) });
+    const restarted = server.stop('SIGKILL').then(() => server.start());
+    await storage.prune(prefix(4));
+    await restarted;
+    expect(storage.pruned().first).toBe(4);
+    expect((await store.read(4, 9)).map(String)).toEqual(['{"4"}', '{"5"}', '{"6"}', '{"7"}', '{"8"}', '{"9"}']);
+    const other = await open();
+    expect(other.pruned()).toEqual(prefix(4));
+    await expect(storage.prune(prefix(6))).rejects.toMatchObject({ code: 'ledger.superseded' });
+    const heard: string[] = [];
+    await other.openStore({ signedSize: 10, onEntry: (bytes) => void heard.push(bytes.toString()) });
+    expect(heard).toHaveLength(6);
+    await Promise.all([storage.close(), other.close()]);
     await query('truncate ledger_head, ledger_group, ledger_payload');
   });
 

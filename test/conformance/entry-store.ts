@@ -48,6 +48,10 @@ export function describeEntryStore(name: string, create: () => Promise<StoreUnde
       expect(texts(await again.store.read(0, 60))).toEqual(expected);
       await again.store.append([entry('next')]);
       expect(texts(await again.store.read(60, 1))).toEqual(['{"next"}']);
+      const segments = await again.store.segments();
+      expect([segments[0]?.first, segments.at(-1)?.next]).toEqual([0, 61]);
+      expect(segments.slice(1).map(({ first }) => first)).toEqual(segments.slice(0, -1).map(({ next }) => next));
+      expect(segments.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(again.store.bytes);
       expect(again.store.bytes).toBeGreaterThan(store.bytes);
       await again.store.close();
     });
@@ -121,6 +125,11 @@ export function describeEntryStore(name: string, create: () => Promise<StoreUnde
       expect(heard).toEqual(['{"a"}', '{"b"}']);
       expect(await again.payloadsOf(0)).toEqual([kept('one')]);
       expect(await again.payloadsOf(1)).toEqual([{ kind: 'damaged', length: 3 }]);
+      expect(await again.damagedPayload(0, 2)).toBe(1);
+      await again.append([entry('c', 'three')]);
+      expect(await again.damagedPayload(2, 3)).toBeUndefined();
+      await again.erasePayloads([{ index: 2, payload: 0 }]);
+      expect(await again.damagedPayload(2, 3)).toBeUndefined();
       await again.close();
     });
   });

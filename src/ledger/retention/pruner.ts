@@ -4,8 +4,6 @@ import type { Log } from '../../base/log.ts';
 import type { LedgerEvent } from '../entry.ts';
 import { entryOf } from '../event-form.ts';
 import type { OpenLedger } from '../open-ledger.ts';
-import { readPruned } from '../pruned-prefix.ts';
-import { listSegments } from '../segment-file.ts';
 import type { BelievedTime } from './believed-time.ts';
 import { isHeld, type LegalHold, readHolds } from './legal-holds.ts';
 import { pruningEvent } from './pruning-entry.ts';
@@ -15,7 +13,7 @@ import { keepMs, type RetentionPolicy, readRetention } from './retention-policy.
 const SEGMENTS_PER_STEP = 32;
 const ENTRIES_PER_READ = 1000;
 
-type PrunedLedger = Pick<OpenLedger, 'first' | 'prune' | 'signed' | 'sequencer' | 'store' | 'covers'>;
+type PrunedLedger = Pick<OpenLedger, 'first' | 'prunedMs' | 'prune' | 'signed' | 'sequencer' | 'store' | 'covers'>;
 
 export interface PrunerOptions {
   readonly dir: string;
@@ -99,14 +97,12 @@ export class Pruner {
 
   /** The segment that is written to stays, and so does what no checkpoint covers. */
   async #prunable(rule: Rule, holds: readonly Held[]): Promise<Prunable | undefined> {
-    const { dir, ledger } = this.#options;
-    const from = ledger.first();
-    const segments = listSegments(dir).filter(({ first }) => first >= from);
-    let latestMs = readPruned(dir).latestMs;
+    const { ledger } = this.#options;
+    const segments = (await ledger.store.segments()).slice(0, -1);
+    let latestMs = ledger.prunedMs();
     let found: Prunable | undefined;
-    for (const [position, { first }] of segments.slice(0, SEGMENTS_PER_STEP).entries()) {
-      const next = segments[position + 1]?.first;
-      if (next === undefined || next > ledger.signed().checkpoint.size) break;
+    for (const [position, { first, next }] of segments.slice(0, SEGMENTS_PER_STEP).entries()) {
+      if (next > ledger.signed().checkpoint.size) break;
       const seen = await this.#latestOf({ first, next, latestMs }, rule, holds);
       if (seen === undefined) break;
       latestMs = seen;
