@@ -2,13 +2,16 @@ import type { Command } from 'commander';
 import { printDuration } from '../base/duration.ts';
 import { socketClient } from '../base/socket-http.ts';
 import type { LedgerStatus } from '../ledger/ledger-status.ts';
-import type { LegalHold } from '../ledger/retention/legal-holds.ts';
+import type { HoldsChanged } from '../ledger/retention/hold-desk.ts';
+import { coveredBy, outcomeOf } from './hold-lines.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { epochMsOf, type PrintTime } from './moment.ts';
 import type { Paint } from './paint.ts';
 import { renderRows } from './table.ts';
 
 const ANSWER_MS = 10_000;
+/** Lifting a hold does the erasures that waited for it, and these read the whole record. */
+const LIFT_MS = 600_000;
 
 interface HoldOptions {
   readonly reason: string;
@@ -19,7 +22,9 @@ interface HoldOptions {
 export function declareLedgerStatus(ledger: Command, binder: Binder): void {
   const status = ledger.command('status').description('what is signed, witnessed, kept, held and read again');
   binder.bind(status, runStatus);
-  const hold = ledger.command('hold').description('legal holds: what they cover is not pruned, however old it is');
+  const hold = ledger
+    .command('hold')
+    .description('legal holds: what they cover is neither pruned nor erased; see also `subject hold`');
   const set = hold
     .command('set')
     .description('hold all entries, or those of a tenant')
@@ -72,9 +77,11 @@ async function changeHold(
   { id, reason, tenant, by }: HoldOptions & { readonly id: string },
 ) {
   const body = { id, reason, by: invocation.actor(by), ...(tenant === undefined ? {} : { tenant }) };
-  const holds = await asked<readonly LegalHold[]>(invocation, 'POST', path, { body });
+  const { holds, erased } = await asked<HoldsChanged>(invocation, 'POST', path, { body, withinMs: LIFT_MS });
   const standing = holds.map((hold) => hold.id).join(', ');
-  invocation.print({ holds }, () => (standing === '' ? 'no hold stands\n' : `standing: ${standing}\n`));
+  invocation.print({ holds, erased }, () => {
+    return `${standing === '' ? 'no hold stands' : `standing: ${standing}`}\n${erased.map(outcomeOf).join('')}`;
+  });
 }
 
 interface Board {
@@ -153,9 +160,9 @@ function retentionRows(
       ? [['', `nothing is pruned before it has seen its clock for ${printDuration(doubtedMs)} more`]]
       : []),
     ...(fault === undefined ? [] : [['', paint('red', `cannot prune: ${fault}`)]]),
-    ...holds.map(({ id, by, at, reason, tenant }) => [
+    ...holds.map((hold) => [
       '  hold',
-      `${id} on ${tenant === undefined ? 'everything' : `tenant ${tenant}`} by ${by} since ${time(at)}: ${reason}`,
+      `${hold.id} on ${coveredBy(hold)} by ${hold.by} since ${time(hold.at)}: ${hold.reason}`,
     ]),
   ];
 }

@@ -4,7 +4,9 @@ import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { socketClient } from '../base/socket-http.ts';
 import type { Erasure, Hold } from '../ledger/erasure-file.ts';
+import type { StandingHold } from '../ledger/retention/legal-holds.ts';
 import type { Revealed } from '../ledger/subject-routes.ts';
+import { coveredBy, outcomeOf } from './hold-lines.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { renderTable } from './table.ts';
 
@@ -121,12 +123,6 @@ async function runApprove(invocation: Invocation, { by: given }: By, request = '
   invocation.print(erasure, () => outcomeOf(erasure));
 }
 
-function outcomeOf({ id, state, entry, payloads }: Erasure): string {
-  if (state === 'held')
-    return `${id} is approved and held: it is done when the hold is released (kintsugi subject show)\n`;
-  return `${id} is done: the key is destroyed (entry ${entry}), ${payloads} payloads are overwritten\n`;
-}
-
 async function runWithdraw(invocation: Invocation, { by, reason }: Because, request = ''): Promise<void> {
   const erasure = await ask<Erasure>(invocation, 'withdraw', { request, by: invocation.actor(by), reason });
   invocation.print(erasure, () => `${erasure.id} is withdrawn\n`);
@@ -146,7 +142,7 @@ async function runRelease(invocation: Invocation, { by, reason }: Because, hold 
 
 interface Shown {
   readonly erasures: readonly Erasure[];
-  readonly holds: readonly Hold[];
+  readonly holds: readonly StandingHold[];
   readonly vault: { readonly epoch: number; readonly epochStartedAt: number; readonly keys: number };
 }
 
@@ -161,7 +157,7 @@ function renderShown({ time }: Invocation, { erasures, holds, vault }: Shown): s
     const by = [requestedBy, ...(approvedBy === undefined ? [] : [approvedBy])].join(', ');
     return [id, state, tenant, legalBasis, by, time(requestedAt), entry === undefined ? '' : `entry ${entry}`];
   });
-  const holdRows = holds.map(({ id, tenant, reason, by, at }) => [id, tenant, reason, by, time(at)]);
+  const holdRows = holds.map((hold) => [hold.id, coveredBy(hold), hold.reason, hold.by, time(hold.at)]);
   const titles = (...words: string[]) => words.map((title) => ({ title }));
   return [
     erasures.length === 0
@@ -170,7 +166,7 @@ function renderShown({ time }: Invocation, { erasures, holds, vault }: Shown): s
           titles('erasure', 'state', 'tenant', 'basis', 'asked, approved', 'asked at', 'on record'),
           erasureRows,
         ),
-    holds.length === 0 ? 'no hold stands\n' : renderTable(titles('hold', 'tenant', 'reason', 'by', 'since'), holdRows),
+    holds.length === 0 ? 'no hold stands\n' : renderTable(titles('hold', 'on', 'reason', 'by', 'since'), holdRows),
     `${keys} keys, in epoch ${epoch} since ${time(toIso(epochStartedAt))}\n`,
   ].join('\n');
 }

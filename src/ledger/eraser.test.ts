@@ -125,7 +125,7 @@ describe('an erasure', () => {
     await stop();
     await start();
     const release = (hold: string) => ask<{ erased: Erasure[] }>('release', { hold, by: 'carl', reason: 'over' });
-    expect(await release(first.id)).toEqual({ erased: [] });
+    expect(await release(first.id)).toMatchObject({ erased: [], holds: [{ id: second.id }] });
     expect(await release(second.id)).toMatchObject({ erased: [{ id, state: 'done', payloads: 1 }] });
     expect((await events()).map(({ type }) => type)).toEqual([
       'request.served',
@@ -138,6 +138,30 @@ describe('an erasure', () => {
       'hold.lifted',
       'key.destroyed',
     ]);
+  });
+
+  it('is stopped by a hold on its tenant or on everything too, and done when that is lifted, by whatever door', async () => {
+    await client.append([event('a', PATIENT, ADDRESS), event('b', 'patient-2', ADDRESS)]);
+    const holds = (what: string, body: object) =>
+      people.call<{ holds: { id: string; kid?: string }[]; erased: Erasure[] }>('POST', `/v1/holds${what}`, body);
+    const because = { reason: 'a lawsuit', by: 'carl' };
+    await holds('', { id: 'case-7', tenant: 'clinic', ...because });
+    await holds('', { id: 'case-8', tenant: 'shop', ...because });
+    const person = await ask<Hold>('hold', { tenant: 'clinic', subject: 'patient-2', ...because });
+    const [one, two] = [await request(PATIENT), await request('patient-2')];
+    for (const { id } of [one, two]) expect((await approve(id)).state).toBe('held');
+    const shown = await ask<{ holds: { id: string }[] }>('show', {});
+    expect(shown.holds.map(({ id }) => id)).toEqual(['case-7', 'case-8', person.id]);
+    const lifted = await ask<{ erased: Erasure[] }>('release', { hold: 'case-7', ...because });
+    expect(lifted).toMatchObject({ erased: [{ id: one.id, state: 'done' }] });
+    await holds('', { id: 'case-9', ...because });
+    const { holds: left, erased } = await holds('/lift', { id: person.id, ...because });
+    expect([left.map(({ id }) => id), erased]).toEqual([['case-8', 'case-9'], []]);
+    expect(await holds('/lift', { id: 'case-9', ...because })).toMatchObject({
+      erased: [{ id: two.id, state: 'done' }],
+    });
+    await expect(holds('/lift', { id: 'case-9', ...because })).rejects.toMatchObject({ code: 'resource.unknown' });
+    expect((await verifyLedger(join(root, 'ledger'))).kind).toBe('intact');
   });
 
   it('can be taken back before it begins', async () => {

@@ -6,6 +6,7 @@ import type { Custody } from './custody.ts';
 import type { RecordedEvent } from './entry.ts';
 import type { EntryStore, PayloadPlace } from './entry-store.ts';
 import { type Erasure, ErasureFile, type Hold } from './erasure-file.ts';
+import { holdsOnPerson, type LegalHold, type StandingHold } from './retention/legal-holds.ts';
 
 const READ_ENTRIES = 4096;
 
@@ -20,6 +21,8 @@ export interface EraserOptions {
   readonly first?: () => number;
   /** Resolves when a signed checkpoint covers the entry. */
   readonly covered: (index: number) => Promise<void>;
+  /** Holds on everything or on a tenant; those on persons are the eraser's own. Throws when that cannot be told. */
+  readonly legalHolds?: () => readonly LegalHold[];
   readonly clock: Clock;
   readonly random: Random;
   /** Hears of each step when it is durable; for tests that kill the process there. */
@@ -85,7 +88,7 @@ export class Eraser {
       throw new KinError('erasure.refused', `${by} has asked for ${id}: another person has to approve it`);
     }
     await this.#record(erasure, 'erasure.approved', by, {});
-    const holds = this.#holdsOn(erasure.kid);
+    const holds = this.#holdsOn(erasure);
     const state = holds.length > 0 ? 'held' : 'erasing';
     const approved = this.#file.putErasure({ ...erasure, state, approvedBy: by });
     if (state === 'erasing') return await this.#erase(approved);
@@ -123,9 +126,14 @@ export class Eraser {
     if (!hold) throw new KinError('resource.unknown', `there is no hold ${id}`);
     await this.#record(hold, 'hold.lifted', by, { reason });
     this.#file.removeHold(id);
-    if (this.#holdsOn(hold.kid).length > 0) return [];
+    return this.eraseReleased();
+  }
+
+  /** Does what was approved and waited for a hold, where none stands against it any more; resolves with that. */
+  async eraseReleased(): Promise<readonly Erasure[]> {
     const done: Erasure[] = [];
-    for (const erasure of this.erasures.filter((each) => each.kid === hold.kid && each.state === 'held')) {
+    for (const erasure of this.erasures.filter(({ state }) => state === 'held')) {
+      if (this.#holdsOn(erasure).length > 0) continue;
       done.push(await this.#erase(this.#file.putErasure({ ...erasure, state: 'erasing' })));
     }
     return done;
@@ -186,8 +194,8 @@ export class Eraser {
     throw new KinError('resource.unknown', `there is no erasure ${id}`);
   }
 
-  #holdsOn(kid: string): readonly Hold[] {
-    return this.holds.filter((hold) => hold.kid === kid);
+  #holdsOn({ tenant, kid }: Pick<Erasure, 'tenant' | 'kid'>): readonly StandingHold[] {
+    return holdsOnPerson([...this.holds, ...(this.#options.legalHolds?.() ?? [])], tenant, kid);
   }
 
   async #record(

@@ -15,7 +15,6 @@ import { ledgerMetrics } from './metrics.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { isPublicPath, sendPublicFile } from './public-files.ts';
 import { indexOfEvent, receiptOf } from './receipt.ts';
-import { HoldDesk } from './retention/hold-desk.ts';
 import { sealEvents } from './sealing.ts';
 import type { NewEntry } from './sequencer.ts';
 import { subjectRoutes } from './subject-routes.ts';
@@ -60,7 +59,7 @@ export class LedgerService {
     this.#ledger = ledger;
     this.#workers = workers;
     this.#custody = custody;
-    if (custody && eraser) this.#subjects = subjectRoutes(custody, eraser, ledger.store);
+    if (custody && eraser) this.#subjects = subjectRoutes(custody, eraser, workers.holds, ledger.store);
     this.#clock = clock;
     const { nodes, store } = ledger;
     this.#source = ledgerSource({
@@ -70,7 +69,7 @@ export class LedgerService {
       published: () => workers.cosigner?.published() ?? ledger.signed(),
     });
     this.#log = log;
-    const holds = new HoldDesk({ dir, ledger, clock });
+    const { holds } = workers;
     this.#metrics = ledgerMetrics(ledger, workers);
     this.#routes = new Map<string, Handler>([
       ['POST /v1/append', (request, response, query) => this.#append(request, response, query)],

@@ -4,7 +4,7 @@ import type { LedgerWorkers } from './ledger-workers.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { minimumIndex } from './pruned-prefix.ts';
 import type { StoredSegment } from './entry-store.ts';
-import { type LegalHold, readHolds } from './retention/legal-holds.ts';
+import type { StandingHold } from './retention/legal-holds.ts';
 import { type RetentionPolicy, readRetention } from './retention/retention-policy.ts';
 import type { Tier } from './segment-file.ts';
 import type { SelfCheckState } from './self-check.ts';
@@ -28,7 +28,7 @@ export interface LedgerStatus {
     readonly minimumIndex: number;
     /** Absent where there is none: then nothing is pruned. */
     readonly policy?: RetentionPolicy;
-    readonly holds: readonly LegalHold[];
+    readonly holds: readonly StandingHold[];
     /** How long the ledger has to run until it believes its clock enough to prune by it; absent when it does. */
     readonly doubtedMs?: number;
     /** Why nothing can be pruned. */
@@ -54,7 +54,7 @@ export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: Led
   const doubtedMs = time.leftMs();
   const first = ledger.first();
   const policy = readRetention(dir);
-  const retention = { first, minimumIndex: minimumIndex(first), holds: readHolds(dir) };
+  const retention = { first, minimumIndex: minimumIndex(first), holds: workers.holds.standing() };
   const sinceMs = cosigner?.unwitnessedSinceMs();
   const since = sinceMs === undefined ? {} : { unwitnessedSince: toIso(sinceMs) };
   return {

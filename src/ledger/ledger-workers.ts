@@ -5,6 +5,7 @@ import type { Cosigner } from './cosigner.ts';
 import type { Eraser } from './eraser.ts';
 import type { OpenLedger } from './open-ledger.ts';
 import { BelievedTime } from './retention/believed-time.ts';
+import { HoldDesk } from './retention/hold-desk.ts';
 import { Pruner } from './retention/pruner.ts';
 import { SelfCheck } from './self-check.ts';
 import { Tiering } from './tiers/tiering.ts';
@@ -33,6 +34,7 @@ interface Working {
 export class LedgerWorkers {
   readonly cosigner: Cosigner | undefined;
   readonly selfCheck: SelfCheck;
+  readonly holds: HoldDesk;
   readonly time: BelievedTime;
   readonly pruner: Pruner;
   readonly tiering: Tiering;
@@ -43,11 +45,12 @@ export class LedgerWorkers {
   constructor({ dir, ledger, cosigner, eraser, clock, log }: Working) {
     this.#clock = clock;
     const { signal } = this.#ending;
-    const subjectHolds = () => eraser?.holds ?? [];
+    this.holds = new HoldDesk({ dir, ledger, eraser, clock });
+    const holds = () => this.holds.standing();
     this.cosigner = cosigner;
     this.selfCheck = new SelfCheck(ledger, { clock, log });
     this.time = new BelievedTime({ dir, clock, witnessedMs: () => cosigner?.witnessedAtMs() });
-    this.pruner = new Pruner({ dir, ledger, clock, time: this.time, log, subjectHolds, signal });
+    this.pruner = new Pruner({ dir, ledger, clock, time: this.time, log, holds, signal });
     this.tiering = new Tiering({ dir, store: ledger.store, clock, log, signal });
   }
 

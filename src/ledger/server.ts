@@ -16,6 +16,7 @@ import { LedgerService } from './ledger-service.ts';
 import type { StorageChoice } from './ledger-storage.ts';
 import type { Recovered } from './entry-store.ts';
 import { LedgerWorkers } from './ledger-workers.ts';
+import { readHolds } from './retention/legal-holds.ts';
 import { threadedLedger } from './threaded-ledger.ts';
 
 /** An acknowledged entry is unsigned for at most this long. */
@@ -108,6 +109,7 @@ async function openEraser(ledger: OpenLedger, custody: Custody, options: LedgerO
     custody,
     store: ledger.store,
     first: ledger.first,
+    legalHolds: () => readHolds(options.dir),
     covered: async (index) => {
       await ledger.sign();
       await ledger.covers(index, never);

@@ -6,6 +6,7 @@ import type { Custody } from './custody.ts';
 import type { RecordedEvent } from './entry.ts';
 import type { EntryStore } from './entry-store.ts';
 import type { Eraser } from './eraser.ts';
+import type { HoldDesk } from './retention/hold-desk.ts';
 
 const name = z.string().min(1).max(512);
 const by = z.string().min(1).max(200);
@@ -29,6 +30,7 @@ export interface Revealed {
 export function subjectRoutes(
   custody: Custody,
   eraser: Eraser,
+  desk: HoldDesk,
   store: Pick<EntryStore, 'read' | 'payloadsOf'>,
 ): ReadonlyMap<string, (body: unknown) => unknown> {
   return new Map<string, (body: unknown) => unknown>([
@@ -52,7 +54,7 @@ export function subjectRoutes(
       '/v1/subjects/release',
       async (body) => {
         const asked = parse(releaseSchema, body);
-        return { erased: await eraser.release(asked.hold, asked.by, asked.reason) };
+        return desk.lift({ id: asked.hold, by: asked.by, reason: asked.reason });
       },
     ],
     ['/v1/subjects/rotate', (body) => custody.rotate({ kind: 'operator', name: parse(rotateSchema, body).by })],
@@ -61,8 +63,11 @@ export function subjectRoutes(
       '/v1/subjects/show',
       () => {
         const { epoch, epochStartedAt, size, damaged } = custody.vault;
-        const { erasures, holds } = eraser;
-        return { erasures, holds, vault: { epoch, epochStartedAt, keys: size, damaged } };
+        return {
+          erasures: eraser.erasures,
+          holds: desk.standing(),
+          vault: { epoch, epochStartedAt, keys: size, damaged },
+        };
       },
     ],
   ]);

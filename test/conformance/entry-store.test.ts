@@ -180,7 +180,7 @@ describe('a ledger in PostgreSQL', () => {
     const prune = async () => {
       const { signal } = new AbortController();
       const time = { look: () => nowMs };
-      const pruner = new Pruner({ dir, ledger, clock, time, log: createLog('t', 'silent'), signal });
+      const pruner = new Pruner({ dir, ledger, clock, time, log: createLog('t', 'silent'), holds: () => [], signal });
       const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
       await pruner.step();
       stop();

@@ -15,8 +15,16 @@ export const holdSchema = z.strictObject({
   tenant: z.string().min(1).optional(),
 });
 
-/** A legal hold: while it stands, nothing that it covers is pruned, however old it is. */
+/** A legal hold: while it stands, nothing that it covers is pruned, however old it is, nor erased, whoever approved that. */
 export type LegalHold = z.infer<typeof holdSchema>;
+
+/**
+ * Any hold that stands. With `kid` it is on one person of the tenant; then all of the tenant is kept from pruning, since
+ * nobody can tell whose an entry is.
+ */
+export interface StandingHold extends LegalHold {
+  readonly kid?: string;
+}
 
 /** The holds that stand. Throws `state.corrupt` when that cannot be told: then nothing may be pruned. */
 export function readHolds(dir: string): readonly LegalHold[] {
@@ -43,7 +51,12 @@ export function liftHold(dir: string, id: string): void {
   writeDurably(join(dir, HOLDS_FILE), JSON.stringify(left));
 }
 
-/** Whether a hold covers an entry of a tenant, or of none. */
+/** Whether a hold keeps an entry of a tenant, or of none, from being pruned. */
 export function isHeld(holds: readonly Pick<LegalHold, 'tenant'>[], tenant: string | undefined): boolean {
   return holds.some((hold) => hold.tenant === undefined || hold.tenant === tenant);
+}
+
+/** The holds that keep the data of a person of a tenant from being erased. */
+export function holdsOnPerson(holds: readonly StandingHold[], tenant: string, kid: string): readonly StandingHold[] {
+  return holds.filter((hold) => (hold.kid === undefined ? isHeld([hold], tenant) : hold.kid === kid));
 }

@@ -5,7 +5,7 @@ import type { LedgerEvent } from '../entry.ts';
 import { entryOf } from '../event-form.ts';
 import type { OpenLedger } from '../open-ledger.ts';
 import type { BelievedTime } from './believed-time.ts';
-import { isHeld, type LegalHold, readHolds } from './legal-holds.ts';
+import { isHeld, type LegalHold } from './legal-holds.ts';
 import { pruningEvent } from './pruning-entry.ts';
 import { keepMs, type RetentionPolicy, readRetention } from './retention-policy.ts';
 
@@ -15,6 +15,8 @@ const ENTRIES_PER_READ = 1000;
 
 type PrunedLedger = Pick<OpenLedger, 'first' | 'prunedMs' | 'prune' | 'signed' | 'sequencer' | 'store' | 'covers'>;
 
+type Held = Pick<LegalHold, 'tenant'>;
+
 export interface PrunerOptions {
   readonly dir: string;
   readonly ledger: PrunedLedger;
@@ -22,13 +24,11 @@ export interface PrunerOptions {
   /** By which ages count. */
   readonly time: Pick<BelievedTime, 'look'>;
   readonly log: Log;
-  /** Holds on data subjects: all of their tenant is kept, since nobody can tell whose an entry is. */
-  readonly subjectHolds?: () => readonly { readonly tenant: string }[];
+  /** The holds that stand. Throws when that cannot be told: then nothing is pruned. */
+  readonly holds: () => readonly Held[];
   /** Aborts what waits when the ledger closes. */
   readonly signal: AbortSignal;
 }
-
-type Held = Pick<LegalHold, 'tenant'>;
 
 /** How long what is kept, by which time. */
 interface Rule {
@@ -73,25 +73,20 @@ export class Pruner {
     }
   }
 
-  #holds(): readonly Held[] {
-    const { dir, subjectHolds } = this.#options;
-    return [...readHolds(dir), ...(subjectHolds?.() ?? [])];
-  }
-
   async #prune(): Promise<void> {
-    const { dir, ledger, clock, time, signal } = this.#options;
+    const { dir, ledger, clock, time, holds, signal } = this.#options;
     // The clock is looked at also while there is no policy: one that comes is not kept waiting.
     const nowMs = time.look();
     const policy = readRetention(dir);
     if (!policy || nowMs === undefined) return;
-    const prunable = await this.#prunable({ policy, nowMs }, this.#holds());
+    const prunable = await this.#prunable({ policy, nowMs }, holds());
     if (!prunable) return;
     const { first, latestMs, segments } = prunable;
     const event = pruningEvent({ from: ledger.first(), first, segments }, clock);
     const [index = 0] = await ledger.sequencer.append([entryOf(event)]);
     await ledger.covers(index, signal);
     // A hold that was set meanwhile wins. Then the entry has announced what did not come.
-    const still = await this.#prunable({ policy, nowMs }, this.#holds());
+    const still = await this.#prunable({ policy, nowMs }, holds());
     if (still && still.first >= first) await ledger.prune(first, latestMs);
   }
 

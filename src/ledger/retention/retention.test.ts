@@ -36,7 +36,7 @@ import { leafHash } from '../tlog/merkle-tree.ts';
 import { policyOfKey } from '../tlog/policy.ts';
 import { readEntries, verifyLedger } from '../verify.ts';
 import { BelievedTime } from './believed-time.ts';
-import { liftHold, setHold } from './legal-holds.ts';
+import { liftHold, readHolds, setHold } from './legal-holds.ts';
 import { Pruner } from './pruner.ts';
 import { pruningEvent } from './pruning-entry.ts';
 
@@ -112,7 +112,15 @@ function copy(to: string): void {
 
 /** One step of the pruner, signing meanwhile as the ledger's process does. */
 async function prune(of: LedgerDirectory = ledger, by: Pick<BelievedTime, 'look'> = time): Promise<Pruner> {
-  const pruner = new Pruner({ dir, ledger: of, clock, time: by, log, signal: ending.signal });
+  const pruner = new Pruner({
+    dir,
+    ledger: of,
+    clock,
+    time: by,
+    log,
+    holds: () => readHolds(dir),
+    signal: ending.signal,
+  });
   const stop = systemClock.every(5, () => of.sign().catch(() => undefined));
   await pruner.step();
   stop();
@@ -439,8 +447,8 @@ async function readAll(of: string): Promise<string> {
 
 test('a hold on a data subject keeps what its tenant has', async () => {
   nowMs = BORN_MS + SIX_YEARS_MS + 20 * DAY_MS;
-  const subjectHolds = () => [{ tenant: 'clinic' }];
-  const pruner = new Pruner({ dir, ledger, clock, time, log, subjectHolds, signal: ending.signal });
+  const holds = () => [{ tenant: 'clinic', kid: 'k' }];
+  const pruner = new Pruner({ dir, ledger, clock, time, log, holds, signal: ending.signal });
   const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
   await pruner.step();
   stop();
