@@ -203,10 +203,10 @@ export class PostgresqlStore implements EntryStore {
   }
 
   /** Waits for a server that went away while something was written. Rejects for any other error, and when the store closes. */
-  async #lookAgain(error: unknown): Promise<void> {
-    if (!isFault(error, 'postgres.unreachable')) throw error;
+  async #lookAgain(fault: unknown): Promise<void> {
+    if (!isFault(fault, 'postgres.unreachable')) throw fault;
     await this.#clock.sleep(LOOK_AGAIN_MS, this.#closing.signal).catch(() => {
-      throw rethrown(error);
+      throw rethrown(fault);
     });
   }
 
