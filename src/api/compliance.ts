@@ -109,6 +109,11 @@ export class Compliance implements CollectorListener {
     }
   }
 
+  /** Somebody changed these: whoever measures what they are part of does it at once, and not at its rhythm. */
+  settingsChanged(settings: readonly string[]): void {
+    for (const collector of this.#watch.collectorsNear(settings)) this.#rounds.hurry(collector);
+  }
+
   onReport({ name }: Collector, facts: readonly Fact[], beganAt: number): void {
     const now = this.#clock.now();
     this.#tell(this.posture.report(name, facts, now));

@@ -332,9 +332,16 @@ function concerns({ subject, cause }: Diagnosis, tenant: string): boolean {
   return subject.kind !== 'tenant' || subject.name === tenant;
 }
 
-function partWatchOf({ options, picture, parts }: Control): PartWatch {
+function partWatchOf({ options, picture, parts, compliance }: Control): PartWatch {
   const { clock, log } = options;
-  return new PartWatch({ parts, world: picture.world, clock, log, onSample: (sample) => picture.take(sample) });
+  return new PartWatch({
+    parts,
+    world: picture.world,
+    clock,
+    log,
+    onSample: (sample) => picture.take(sample),
+    onChange: (settings) => compliance.settingsChanged(settings),
+  });
 }
 
 function ownLevelsOf({ options, picture }: Control): OwnLevels {

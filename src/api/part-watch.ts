@@ -15,12 +15,15 @@ export interface PartWatchOptions {
   readonly log: Log;
   /** Hears of every measurement, in the order of the parts. */
   readonly onSample: (sample: Sample) => void;
+  /** Hears of settings whose value is another than at the last look: what was measured of them may be so no longer. */
+  readonly onChange: (settings: readonly string[]) => void;
 }
 
 /** Looks at everything that is not an instance, again and again, and tells the loop what was measured. */
 export class PartWatch {
   readonly #options: PartWatchOptions;
   #stop: () => void = () => undefined;
+  #values: ReadonlyMap<string, string | null> = new Map();
 
   constructor(options: PartWatchOptions) {
     this.#options = options;
@@ -48,6 +51,17 @@ export class PartWatch {
       actors: seen.flatMap((view) => view.actors),
     };
     for (const sample of seen.flatMap((view) => view.samples)) onSample(sample);
+    this.#tellChanges();
+  }
+
+  /** The first look at a setting is no change. */
+  #tellChanges(): void {
+    const { world, onChange } = this.#options;
+    const before = this.#values;
+    this.#values = new Map(world.parts.settings.map(({ id, value }) => [id, value]));
+    const isFirst = before.size === 0;
+    const changed = [...this.#values].filter(([id, value]) => (before.get(id) ?? null) !== value).map(([id]) => id);
+    if (!isFirst && changed.length > 0) onChange(changed);
   }
 
   async close(): Promise<void> {

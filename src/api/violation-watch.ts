@@ -49,6 +49,12 @@ export class ViolationWatch {
     return [...this.#said].flatMap(([collector, said]) => (said.has(key) ? [collector] : []));
   }
 
+  /** Collectors that measure something of which one of these settings is a part. */
+  collectorsNear(settings: readonly string[]): readonly string[] {
+    const isNear = (key: string) => settings.some((id) => id.startsWith(`${key.slice(key.indexOf(' ') + 1)}/`));
+    return [...this.#said].flatMap(([collector, said]) => ([...said.keys()].some(isNear) ? [collector] : []));
+  }
+
   /**
    * Takes the whole report of a collector whose measurement began at `beganAt`. Returns whether something turned, so
    * that it is worth while to measure again at once.

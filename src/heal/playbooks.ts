@@ -108,13 +108,15 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       PAGE,
     ],
   ),
-  // Who sees another's data is cut off first; going back comes after, and a person hears of it in any case.
+  // Who sees another's data is cut off first; going back comes after. What nothing could mend stays cut off, and a person
+  // is called for it.
   playbook(
     'contain-leak',
     ['isolation'],
     [
-      { move: 'quarantine', also: [{ move: 'rollback' }, { move: 'revert' }], ...STEADY },
+      { move: 'quarantine', also: [{ move: 'rollback' }, { move: 'reenable' }, { move: 'revert' }], ...STEADY },
       { move: 'rollback', ...STEADY },
+      { move: 'quarantine', also: [{ move: 'page' }], ...STEADY },
       PAGE,
     ],
   ),

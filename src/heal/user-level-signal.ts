@@ -42,7 +42,7 @@ export function signalFor(options: SignalOptions): () => Reading {
   const { plan, steps, since, view, userSignal, symptoms, doubted, clock } = options;
   // Whoever is limited fails by intention; what the others feel is what counts.
   const limited = steps.flatMap(({ move, input }) => (keepsOut(move) ? [String(input['tenant'] ?? '')] : []));
-  const exceptTenant = limited[0];
+  const exceptTenants = limited.length === 0 ? undefined : limited;
   const successors = steps.flatMap(successorsOf);
   const violated = plan.answers.flatMap((key) => factKeyOf(key) ?? []);
   // Those whom the law holds where they are go on failing: whoever was moved is who can tell.
@@ -55,17 +55,17 @@ export function signalFor(options: SignalOptions): () => Reading {
     const from = Math.max(since, clock.now() - WINDOW_MS);
     const routed = plan.workload !== null && workloadOf(fleet, plan.workload)?.routed === true;
     const reach =
-      routed && plan.workload !== null ? [plan.workload] : reachOf(causedAt(plan, exceptTenant, userSignal), fleet);
+      routed && plan.workload !== null ? [plan.workload] : reachOf(causedAt(plan, limited[0], userSignal), fleet);
     const felt = userSignal.felt(from, {
       ...(reach.length === 0 ? {} : { workloads: reach }),
-      ...(exceptTenant === undefined ? {} : { exceptTenant }),
+      ...(exceptTenants === undefined ? {} : { exceptTenants }),
       ...(moved.length === 0 ? {} : { onlyTenants: moved }),
     });
     const failing = felt.requests > 0 && felt.failed > FAILED_SHARE_MAX * felt.requests;
     const liars = doubted();
     if (failing || speaksAgainst(plan, since, symptoms(), liars)) return 'bad';
     if (felt.requests === 0 && isContained(plan, steps, limited, userSignal.felt(from, {}), symptoms())) return 'good';
-    if (plan.workload === null || exceptTenant !== undefined) return felt.requests > 0 ? 'good' : 'none';
+    if (plan.workload === null || exceptTenants !== undefined) return felt.requests > 0 ? 'good' : 'none';
     // What the tenants feel is what counts. Where nothing was put in place, readiness speaks only for want of requests.
     if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';

@@ -22,19 +22,19 @@ export class UserSignal {
     if ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples = this.#samples.filter((each) => each.at >= oldest);
   }
 
-  /** Sum of what was felt since `from`, at some workloads or all, by everybody or `onlyTenants`, but not `exceptTenant`. */
+  /** Sum of what was felt since `from`, at some workloads or all, by everybody or `onlyTenants`, but not `exceptTenants`. */
   felt(
     from: number,
     filter: {
       readonly workloads?: readonly string[];
-      readonly exceptTenant?: string;
+      readonly exceptTenants?: readonly string[];
       readonly onlyTenants?: readonly string[];
     },
   ): Felt {
     let requests = 0;
     let failed = 0;
     for (const sample of this.#samples) {
-      if (sample.at < from || sample.tenant === filter.exceptTenant) continue;
+      if (sample.at < from || filter.exceptTenants?.includes(sample.tenant)) continue;
       if (filter.workloads && !filter.workloads.includes(sample.workload)) continue;
       if (filter.onlyTenants && !filter.onlyTenants.includes(sample.tenant)) continue;
       requests += sample.ok + sample.failed;

@@ -7,6 +7,8 @@ import type { ConditionName } from '../../observe/condition.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
 import { PostgresqlStore, type StoreAddress } from './store.ts';
+import { SurplusWatch } from './surplus-watch.ts';
+import { TenantContext } from './tenant-context.ts';
 import {
   type HoldingSession,
   type ProtectedTable,
@@ -42,8 +44,9 @@ export interface PostgresqlPartsOptions {
 
 /**
  * The PostgreSQL databases behind workloads, measured by their own catalogs: sessions that others wait for, row-level
- * security that is off, privileges and passwords that no longer fit. What it mends: it ends such a session, switches a
- * protection on, grants what is declared, and makes the password that the workload holds valid again.
+ * security that is off, privileges and passwords that no longer fit, and what is there beyond what was declared. What it
+ * mends: it ends such a session, switches a protection on, grants what is declared, takes away what is surplus, and makes
+ * the password that the workload holds valid again.
  */
 export class PostgresqlParts implements Parts {
   readonly name = 'postgresql';
@@ -56,11 +59,14 @@ export class PostgresqlParts implements Parts {
   readonly #sessions = new Map<string, AssetView>();
   /** Since when each session has had somebody waiting at every look. */
   readonly #holding = new Map<string, number>();
+  readonly #surplus = new SurplusWatch();
+  readonly #context: TenantContext;
 
   constructor(options: PostgresqlPartsOptions) {
     this.#onBlind = options.onBlind;
     this.#addresses = options.addresses;
     this.#clock = options.clock;
+    this.#context = new TenantContext(options.clock);
   }
 
   owns(id: string): boolean {
@@ -81,16 +87,22 @@ export class PostgresqlParts implements Parts {
   }
 
   async set(order: SettingOrder): Promise<void> {
-    const { store, table } = this.#tableOf(order.setting);
-    const kind = order.setting.split('/').at(-1);
+    const store = this.#storeOf(order.setting);
+    const [table, kind] = partsOf(order.setting, store);
+    if (kind === undefined && order.value === null) return this.#surplus.remove(store, await store.tables(), order);
     if (kind === 'row-level-security' && order.value === ON) return store.protect(table);
     if (kind === 'privileges' && order.value) return store.grant(table, order.value.split(' '));
     notOf(this.name, order.setting);
   }
 
-  /** A protection or a privilege that is declared is never taken away again: it would be the fault once more. */
-  async unset(): Promise<void> {
-    return undefined;
+  /**
+   * What was surplus is put back: somebody may need it. A protection or a privilege that is declared is never taken away
+   * again: it would be the fault once more.
+   */
+  async unset(order: SettingOrder): Promise<void> {
+    const store = this.#storeOf(order.setting);
+    const [, kind] = partsOf(order.setting, store);
+    if (kind === undefined) await this.#surplus.restore(store, order);
   }
 
   async act(order: AssetOrder): Promise<JsonObject> {
@@ -137,15 +149,19 @@ export class PostgresqlParts implements Parts {
     // Before the workload has made its role there is nothing that could be refused.
     const hasRole = await store.hasRole();
     const refused = hasRole && (await store.refusesRole());
+    const oids = tables.map(({ oid }) => oid);
+    const surplus = hasRole ? await this.#surplus.look(store, oids, this.#clock.now()) : [];
+    if (hasRole && address.rowSecurity) await this.#context.look(store);
     const findings = [
       ...this.#sessionFindings(address, sessions),
-      ...tables.flatMap((table) => this.#tableFindings(address, table)),
+      ...tables.flatMap((table) => this.#tableFindings(store, table)),
       ...(hasRole ? [credentialFinding(address, refused)] : []),
     ];
     const at = this.#clock.now();
+    const settings = [...findings.flatMap(({ setting }) => setting ?? []), ...surplus];
     return {
-      settings: findings.flatMap(({ setting }) => setting ?? []),
-      assets: [storeAsset(address), ...findings.map(({ asset }) => asset)],
+      settings,
+      assets: [storeAsset(address, settings), ...findings.map(({ asset }) => asset)],
       actors: [],
       samples: findings.map(
         ({ asset, condition, holds, reason, detail }): ConditionSample => ({
@@ -191,19 +207,22 @@ export class PostgresqlParts implements Parts {
     return [...holding, ...over];
   }
 
-  #tableFindings(address: StoreAddress, table: ProtectedTable): readonly Finding[] {
+  #tableFindings(store: PostgresqlStore, table: ProtectedTable): readonly Finding[] {
+    const { address } = store;
     const findings: Finding[] = [];
     if (address.rowSecurity) {
       const id = `postgresql/${address.id}/${table.table}/row-level-security`;
       const setting = this.#setting(id, 'protection', address, table.rowSecurity ? ON : 'off', ON);
       const reason = `row-level security of ${table.table} in ${address.id} is ${table.rowSecurity ? 'on' : 'off'}`;
-      const asset = partAsset('protection', id, address, [id]);
+      const detail = { tenantContext: this.#context.isProven(store) };
+      const asset = { ...partAsset('protection', id, address, [id]), detail };
       findings.push({ asset, setting, condition: 'disabled', holds: !table.rowSecurity, reason, detail: {} });
     }
     if (address.privileges.length > 0) {
       const missing = address.privileges.filter((each) => !table.privileges.includes(each));
       const id = `postgresql/${address.id}/${table.table}/privileges`;
-      const setting = this.#setting(id, 'grant', address, table.privileges.join(' '), address.privileges.join(' '));
+      const held = address.privileges.filter((each) => table.privileges.includes(each));
+      const setting = this.#setting(id, 'grant', address, held.join(' '), address.privileges.join(' '));
       const reason =
         missing.length > 0
           ? `${address.role?.user} may not ${missing.join(', ')} on ${table.table} in ${address.id}`
@@ -227,13 +246,13 @@ export class PostgresqlParts implements Parts {
     if (!found) throw new KinError('resource.unknown', `there is no store of ${id}`);
     return found;
   }
+}
 
-  #tableOf(setting: string): { store: PostgresqlStore; table: string } {
-    const store = this.#storeOf(setting);
-    const [table] = setting.slice(`postgresql/${store.address.id}/`.length).split('/');
-    if (!table) throw new KinError('resource.unknown', `there is no table of ${setting}`);
-    return { store, table };
-  }
+/** Table and kind of a setting of a table; the kind is left out for what is surplus, whose name follows the store's. */
+function partsOf(setting: string, { address }: PostgresqlStore): readonly [table: string, kind: string | undefined] {
+  const [, table, kind] =
+    /^(.+)\/(row-level-security|privileges)$/.exec(setting.slice(`postgresql/${address.id}/`.length)) ?? [];
+  return [table ?? '', kind];
 }
 
 function keyOf({ id }: StoreAddress, { pid, backendStart }: HoldingSession): string {
@@ -244,8 +263,9 @@ function storeId({ id }: StoreAddress): string {
   return `store postgresql/${id}`;
 }
 
-function storeAsset(address: StoreAddress): AssetView {
-  return { ...partAsset('store', `postgresql/${address.id}`, address, []), partOf: null };
+function storeAsset(address: StoreAddress, settings: readonly SettingView[]): AssetView {
+  const ids = settings.map(({ id }) => id);
+  return { ...partAsset('store', `postgresql/${address.id}`, address, ids), partOf: null };
 }
 
 function partAsset(

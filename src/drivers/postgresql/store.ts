@@ -1,6 +1,9 @@
 import { Client, escapeIdentifier, escapeLiteral, Pool } from 'pg';
 import type { Redacted } from '../../base/redacted.ts';
+import { CANARY_APPLICATION } from '../../observe/facts/postgres-place.ts';
 import { scramVerifier } from './scram-verifier.ts';
+import { isTenantNamed, readTables } from './store-catalogue.ts';
+import { readSurplus, type Surplus } from './surplus.ts';
 
 /** Where a store is in one region, and by whom it is entered. */
 export interface StoreAddress {
@@ -99,6 +102,22 @@ export class PostgresqlStore {
   async grant(table: string, privileges: readonly string[]): Promise<void> {
     const { role } = this.address;
     if (role) await this.pool.query(`grant ${privileges.join(', ')} on ${table} to ${escapeIdentifier(role.user)}`);
+  }
+
+  /** Oids of the tables that hold data of tenants. */
+  async tables(): Promise<readonly number[]> {
+    return (await readTables(this.pool, this.address)).map(({ oid }) => oid);
+  }
+
+  /** What is there beyond what is declared; `tables` are the oids of those that hold data of tenants. */
+  readSurplus(tables: readonly number[]): Promise<readonly Surplus[]> {
+    return readSurplus(this.pool, this.address, tables);
+  }
+
+  /** Whether a session of the workload shows that it names its tenant, at this moment. */
+  async namesTenant(): Promise<boolean> {
+    const { schema, role } = this.address;
+    return role !== undefined && isTenantNamed(this.pool, schema, role.user, CANARY_APPLICATION);
   }
 
   async close(): Promise<void> {

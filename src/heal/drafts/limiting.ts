@@ -36,35 +36,56 @@ const ALL = { tenant: null, workload: null, route: null, fingerprint: null, acto
 export const limiting =
   (kind: Kind): DraftMove =>
   (scene, parameters) => {
-    const scope = scopeOf(scene, kind, parameters['widen'] === true);
-    if (!scope) return [];
-    const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
-    const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
-    const minutes = Number(parameters['minutes'] ?? MINUTES[kind]);
-    const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind);
-    if (stands && !isRunningOut(scene, kind, tenant?.name ?? '', minutes)) return [];
-    if (parameters['collapsed'] === true && !hasCollapsed(scene)) return [];
-    const rampMinutes = Math.round(minutes * RAMP_SHARE[kind] * 100) / 100;
-    const rates = ratesOf(scene, tenant, parameters);
-    const { touch, who, ...narrowed } = scope;
-    const share = Number(parameters['share'] ?? excessOf(scene));
-    const draft: Draft = {
-      move: kind,
-      input: {
-        id: keyOf(scene, kind),
-        kind,
-        ...narrowed,
-        ...rates,
-        ...(kind === 'shed' ? { share } : {}),
-        minutes,
-        rampMinutes,
-      },
-      touch,
-      undo: 'the limit is lifted',
-      effect: effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
-    };
-    return [draft];
+    const scopes = leakingScopes(scene, kind) ?? [scopeOf(scene, kind, parameters['widen'] === true)];
+    return scopes.flatMap((scope) => (scope ? limit(scene, kind, scope, parameters) : []));
   };
+
+function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): readonly Draft[] {
+  const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
+  const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
+  const minutes = Number(parameters['minutes'] ?? MINUTES[kind]);
+  const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind);
+  if (stands && !isRunningOut(scene, kind, tenant?.name ?? '', minutes)) return [];
+  if (parameters['collapsed'] === true && !hasCollapsed(scene)) return [];
+  const rampMinutes = Math.round(minutes * RAMP_SHARE[kind] * 100) / 100;
+  const rates = ratesOf(scene, tenant, parameters);
+  const { touch, who, ...narrowed } = scope;
+  const share = Number(parameters['share'] ?? excessOf(scene));
+  const draft: Draft = {
+    move: kind,
+    input: {
+      id: keyOf(scene, scope.tenant === null ? kind : `${kind}-${scope.tenant}`),
+      kind,
+      ...narrowed,
+      ...rates,
+      ...(kind === 'shed' ? { share } : {}),
+      minutes,
+      rampMinutes,
+    },
+    touch,
+    undo: 'the limit is lifted',
+    effect: effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
+  };
+  return [draft];
+}
+
+/**
+ * A store that is in one region leaks what is of the tenants there: these are kept out of the workload that reads it, and
+ * those whose data are elsewhere are served. Undefined where a leak has no such place.
+ */
+function leakingScopes(scene: Scene, kind: Kind): readonly Scope[] | undefined {
+  const asset = subjectAsset(scene);
+  const workload = subjectWorkload(scene) ?? firstNeeding(scene);
+  const region = asset?.region ?? null;
+  if (kind !== 'quarantine' || scene.cause !== 'isolation' || asset?.kind !== 'store' || region === null || !workload) {
+    return undefined;
+  }
+  const there = scene.fleet.tenants.filter((each) => each.regions.includes(region));
+  return there.map((each) => {
+    const who = `${each.name} at ${workload.name}`;
+    return { ...ALL, tenant: each.name, workload: workload.name, touch: touchTenants([each]), who };
+  });
+}
 
 /** What has to go for the rest to be about one and a half times the usual; nearly all of it where nothing is answered. */
 function excessOf(scene: Scene): number {

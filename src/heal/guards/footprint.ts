@@ -1,5 +1,5 @@
 import type { Footprint, Standing } from '../../comply/gate.ts';
-import { assetOf, type FleetView, settingOf } from '../../diagnose/fleet-view.ts';
+import { assetOf, type FleetView, type SettingView, settingOf } from '../../diagnose/fleet-view.ts';
 import type { MoveName } from '../../resources/playbook.ts';
 import type { Claim, Deed } from '../../resources/move-rule-words.ts';
 import type { Step } from '../plan.ts';
@@ -90,12 +90,20 @@ function claimsOf(step: Step, fleet: FleetView): Footprint['claims'] {
   if (move === 'rotate') claims['new-certificate-live'] = true;
   const setting = settingWrittenBy(step, fleet);
   if (setting?.kind === 'protection') {
-    // It has served with the protection before, so the application names its tenant.
-    claims['tenant-context-proven'] = setting.history.some(
-      ({ value, soakedAt }) => value === input['value'] && soakedAt !== null,
-    );
+    const proven = isContextProven(setting, input['value'], fleet);
+    if (proven !== undefined) claims['tenant-context-proven'] = proven;
   }
   return claims;
+}
+
+/**
+ * Whether the application names its tenant: its sessions were seen to, where somebody looks at them (not seen is not
+ * known); elsewhere by its having served with the protection before.
+ */
+function isContextProven(setting: SettingView, value: unknown, fleet: FleetView): boolean | undefined {
+  const seen = assetOf(fleet, `protection ${setting.id}`)?.detail['tenantContext'];
+  if (typeof seen === 'boolean') return seen ? true : undefined;
+  return setting.history.some((change) => change.value === value && change.soakedAt !== null);
 }
 
 function settingWrittenBy({ input }: Step, fleet: FleetView) {

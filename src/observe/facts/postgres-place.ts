@@ -28,7 +28,7 @@ const STATEMENT_MS = 3_000;
 /** A probe never waits behind the application, nor the application long behind a probe. */
 const LOCK_MS = 200;
 /** Seen in `pg_stat_activity` and in the server's log, so that nobody takes a probe for an attack. */
-const CANARY_APPLICATION = 'kintsugi-canary';
+export const CANARY_APPLICATION = 'kintsugi-canary';
 
 /** One session, closed at the end whatever happens, and broken off when the signal aborts. */
 export async function inSession<T>(

@@ -102,8 +102,8 @@ function commonest(names: readonly (string | null)[]): string | null {
   return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? null;
 }
 
-/** The role itself, or one that it can become, is superuser, has BYPASSRLS or owns one of the tables. */
-const BYPASSING = `
+/** `$1`, or a role that it can become, is superuser, has BYPASSRLS or owns one of the tables with the oids `$2`. */
+export const BYPASSING_ROLES = `
   select r.rolname as name from pg_roles r
   where (r.rolsuper or r.rolbypassrls or exists (select from pg_class c where c.oid = any ($2::oid[]) and c.relowner = r.oid))
     and (r.rolname = $1 or exists (
@@ -115,8 +115,9 @@ const BYPASSING = `
 /**
  * Views that read tables with the rights of somebody whom the policies do not bind: row-level security of a view without
  * security_invoker is that of its owner. One whose owner is bound is sound. Materialized views hold rows of all tenants.
+ * `$1` is the role that reads, `$2` the oids of the tables.
  */
-const VIEWS = `
+export const BYPASSING_VIEWS = `
   with recursive readers (oid, base) as (
     select r.ev_class, d.refobjid from pg_rewrite r
       join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refclassid = 'pg_class'::regclass
@@ -175,8 +176,8 @@ export async function readBypasses(client: Client, role: string, tables: readonl
   const names = async (text: string, more: readonly unknown[] = []) =>
     (await rowsOf<{ name: string }>(client, text, [role, oids, ...more])).map(({ name }) => name).toSorted();
   return {
-    roles: await names(BYPASSING),
-    views: await names(VIEWS),
+    roles: await names(BYPASSING_ROLES),
+    views: await names(BYPASSING_VIEWS),
     grants: await names(BLIND_SPOTS),
     keys: await names(KEYS, [tables.map(({ column }) => column)]),
   };
