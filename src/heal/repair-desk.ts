@@ -64,8 +64,10 @@ export class RepairDesk {
 
   /** Reads the repairs that a former leader left and goes on with each from its journal. */
   async resume(epoch: number, signal: AbortSignal): Promise<void> {
+    // Until they are read, those of before count: what is being repaired has not recovered.
+    const left = await this.#options.memory.readOpenRepairs();
     this.#open.clear();
-    for (const repair of await this.#options.memory.readOpenRepairs()) this.#run(repair, epoch, signal);
+    for (const repair of left) this.#run(repair, epoch, signal);
   }
 
   /** Keeps the plan, takes its target and its budget, and begins. A target that was taken meanwhile is left alone. */
