@@ -42,6 +42,8 @@ import { gateAnswers, questionsSchema } from './gate-answers.ts';
 import { policyOf } from './policy.ts';
 import { controlView, postureView, tenantPostureView } from './posture-views.ts';
 import { standingView } from './standing-view.ts';
+import { registerViolationTimes, timesOf } from './violation-metrics.ts';
+import { readLastViolations } from './violation-times.ts';
 import { MADE } from '../evidence/bundle-verifier.ts';
 import { incidentSummary, incidentView, planView, repairsView, statusView, trustView } from './views.ts';
 
@@ -204,13 +206,19 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
   });
   app.get('/v1/export', async () => ({ documents: (await readResources(database)).map((each) => each.resource) }));
   const nameParams = z.object({ name: z.string() });
-  app.get('/v1/posture', () => postureView(control));
-  app.get('/v1/posture/:name', { schema: { params: nameParams } }, ({ params }) =>
-    tenantPostureView(control, params.name),
-  );
+  app.get('/v1/posture', async () => ({ ...postureView(control), times: await timesOf(control) }));
+  app.get('/v1/posture/:name', { schema: { params: nameParams } }, async ({ params }) => ({
+    ...tenantPostureView(control, params.name),
+    times: (await timesOf(control)).filter(({ tenant }) => tenant === params.name),
+  }));
   const tenantQuery = z.object({ tenant: z.string().optional() });
-  app.get('/v1/controls/:name', { schema: { params: nameParams, querystring: tenantQuery } }, ({ params, query }) =>
-    controlView(control, params.name, query.tenant),
+  app.get(
+    '/v1/controls/:name',
+    { schema: { params: nameParams, querystring: tenantQuery } },
+    async ({ params, query }) => ({
+      ...controlView(control, params.name, query.tenant),
+      violations: await readLastViolations(control.options.database, params.name),
+    }),
   );
   const standingQuery = z.object({ tenant: z.string().max(100), framework: z.string().max(100) });
   app.get('/v1/standing', { schema: { querystring: standingQuery } }, ({ query }) =>
@@ -429,6 +437,7 @@ function health(app: FastifyInstance, control: Control): void {
       },
     }),
   );
+  registerViolationTimes(registry, control);
   app.get('/metrics', async (_request, reply) => reply.type(registry.contentType).send(await registry.metrics()));
   app.get('/livez', () => ({ alive: true }));
   app.get('/readyz', async (_request, reply) => {

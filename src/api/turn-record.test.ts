@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { holdLease } from '../../test/sim/held-lease.ts';
-import { systemClock } from '../base/clock.ts';
+import { systemClock, toIso } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Status } from '../comply/assess.ts';
 import type { Turn } from '../comply/posture.ts';
@@ -10,6 +10,7 @@ import { type Database, openDatabase } from '../store/database.ts';
 import { migrate } from '../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import { TurnRecord } from './turn-record.ts';
+import { readLastViolations, readViolationTimes } from './violation-times.ts';
 
 let server: ThrowawayPostgres;
 let database: Database;
@@ -26,6 +27,7 @@ afterAll(async () => {
 beforeEach(async () => {
   await database.kysely.deleteFrom('control_status').execute();
   await database.kysely.deleteFrom('outbox').execute();
+  await database.kysely.deleteFrom('violation').execute();
 });
 
 const start = async () =>
@@ -120,4 +122,53 @@ test('a replica that only watches remembers the newest turns, and goes on with t
   const lines = await told();
   expect(lines).toHaveLength(100);
   expect(lines.at(-1)).toBe('controls.turned clinic c1 not-satisfied 999');
+});
+
+test('a violation is kept from its last good measurement to the one that shows it healed, flapping in between', async () => {
+  const record = await start();
+  const [goodAt, badAt] = [Date.UTC(2026, 0, 1), Date.UTC(2026, 0, 1, 0, 0, 4)];
+  const begins = { ...turn('c1', 'not-satisfied', badAt + 500), measured: { at: badAt, goodAt } };
+  record.take([turn('c1', 'satisfied', goodAt), begins]);
+  await record.flush(badAt + 1_000);
+  const open = await readLastViolations(database, 'c1');
+  expect(open).toMatchObject([{ tenant: 'clinic', goodAt: toIso(goodAt), badAt: toIso(badAt), healedAt: null }]);
+  record.take([{ ...turn('c1', 'satisfied', badAt + 9_500), measured: { at: badAt + 9_000, goodAt: null } }]);
+  await record.flush(badAt + 10_000);
+  expect(await readLastViolations(database, 'c1')).toMatchObject([{ healedAt: toIso(badAt + 9_000) }]);
+});
+
+test('how long violations lasted is told for each tenant and framework, without those whose beginning nobody saw', async () => {
+  const record = await start();
+  const now = systemClock.now();
+  const violated = (control: string, goodAt: number | null, foundAt: number, tenant?: string): Turn => {
+    return { ...turn(control, 'not-satisfied', foundAt, tenant), measured: { at: foundAt, goodAt } };
+  };
+  record.take([violated('c1', now - 9_000, now - 8_000), violated('c2', now - 9_000, now - 6_000)]);
+  record.take([violated('c3', null, now - 5_000), violated('c1', null, now - 5_000, 'shop')]);
+  record.take([{ ...turn('c1', 'satisfied', now - 4_000), measured: { at: now - 4_000, goodAt: null } }]);
+  // Not measured any more: that ends nothing.
+  record.take([turn('c2', 'unknown', now - 3_000)]);
+  await record.flush(now + 120_000);
+  expect(await readViolationTimes(database)).toEqual([
+    {
+      tenant: 'clinic',
+      framework: 'gdpr',
+      found: 3,
+      open: 2,
+      findMsMedian: 2_000,
+      findMsMax: 3_000,
+      healMsMedian: 5_000,
+      healMsMax: 5_000,
+    },
+    {
+      tenant: 'shop',
+      framework: 'gdpr',
+      found: 1,
+      open: 1,
+      findMsMedian: null,
+      findMsMax: null,
+      healMsMedian: null,
+      healMsMax: null,
+    },
+  ]);
 });

@@ -3,6 +3,7 @@ import type { Status } from '../comply/assess.ts';
 import type { Turn } from '../comply/posture.ts';
 import type { RecordEvent } from '../heal/record.ts';
 import { TURNED } from '../evidence/story.ts';
+import { noteViolations } from './violation-times.ts';
 import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 
@@ -97,6 +98,7 @@ export class TurnRecord {
           })),
         )
         .execute();
+      await noteViolations(tx, turns);
       for (const { tenant, framework, turned } of entriesOf(turns)) {
         await record(tx, TURNED, tenant, { framework, turns: turned }, { tenant });
       }
@@ -136,6 +138,12 @@ function keyOf({ tenant, framework, control }: Pick<Turn, 'tenant' | 'framework'
   return `${tenant} ${framework} ${control}`;
 }
 
+/** Of a violation also the last good measurement before it: when it began at the earliest. */
+function tupleOf({ control, to, at, measured }: Turn): readonly [string, Status, number, ...number[]] {
+  const goodAt = to === 'not-satisfied' ? (measured?.goodAt ?? null) : null;
+  return goodAt === null ? [control, to, at] : [control, to, at, goodAt];
+}
+
 /** Turns of one tenant under one framework stand in one entry, oldest first: no entry is about two tenants. */
 function entriesOf(turns: readonly Turn[]) {
   const groups = new Map<string, Turn[]>();
@@ -145,7 +153,7 @@ function entriesOf(turns: readonly Turn[]) {
   }
   return [...groups.values()].flatMap((group) => {
     const [{ tenant, framework }] = group as [Turn];
-    const turned = group.toSorted((a, b) => a.at - b.at).map(({ control, to, at }) => [control, to, at] as const);
+    const turned = group.toSorted((a, b) => a.at - b.at).map(tupleOf);
     const chunks = Array.from({ length: Math.ceil(turned.length / ENTRY_TURNS_MAX) }, (_, index) =>
       turned.slice(index * ENTRY_TURNS_MAX, (index + 1) * ENTRY_TURNS_MAX),
     );

@@ -1,5 +1,7 @@
 import type { Command } from 'commander';
+import { printDuration } from '../base/duration.ts';
 import type { Binder, Invocation } from './invocation.ts';
+import { epochMsOf } from './moment.ts';
 import { paintStatus, type TenantResult } from './posture.ts';
 import { renderRows, renderTable } from './table.ts';
 
@@ -33,6 +35,16 @@ interface ControlSpec {
 interface ControlAnswer {
   readonly control: ControlSpec;
   readonly results: readonly TenantResult[];
+  /** The last one of each tenant; left out by an earlier Kintsugi. */
+  readonly violations?: readonly LastViolationAnswer[];
+}
+
+interface LastViolationAnswer {
+  readonly tenant: string;
+  readonly goodAt: string | null;
+  readonly badAt: string;
+  readonly foundAt: string;
+  readonly healedAt: string | null;
 }
 
 export function declareControl(program: Command, binder: Binder): void {
@@ -48,7 +60,7 @@ export function declareControl(program: Command, binder: Binder): void {
   });
 }
 
-function renderControl(invocation: Invocation, { control, results }: ControlAnswer): string {
+function renderControl(invocation: Invocation, { control, results, violations = [] }: ControlAnswer): string {
   const { paint } = invocation;
   const { id, framework, clause, link, title, paraphrase, level, decidedBy, evidence, nist80053 } = control;
   const facts = [
@@ -67,17 +79,32 @@ function renderControl(invocation: Invocation, { control, results }: ControlAnsw
     ]),
     ...(nist80053.length === 0 ? [] : [['NIST 800-53', nist80053.join(', ')]]),
   ];
-  return `${paint('bold', id)}  ${title}\n${paraphrase}\n\n${renderRows(facts)}\n${renderResults(invocation, results)}`;
+  return `${paint('bold', id)}  ${title}\n${paraphrase}\n\n${renderRows(facts)}\n${renderResults(invocation, results, violations)}`;
 }
 
-function renderResults({ paint, time }: Invocation, results: ControlAnswer['results']): string {
+function renderResults(
+  { paint, time }: Invocation,
+  results: ControlAnswer['results'],
+  violations: readonly LastViolationAnswer[],
+): string {
   if (results.length === 0) return 'it binds no tenant\n';
+  const lastOf = (name: string) => violations.filter(({ tenant }) => tenant === name);
   const rows = results.flatMap(({ tenant, status, since, reasons, deviation }) => [
     [tenant, paintStatus(paint, status), `since ${time(since)}`],
     ...reasons.map(({ text, measuredAt }) => ['', '', measuredAt === null ? text : `${text} (${time(measuredAt)})`]),
+    ...lastOf(tenant).map((each) => ['', '', tellViolation(each, time)]),
     ...(deviation === null
       ? []
       : [['', '', `exception ${deviation.name} of ${deviation.owner}, until ${time(deviation.expiresAt)}`]]),
   ]);
   return renderTable([{ title: 'tenant' }, { title: 'result' }, { title: 'why' }], rows);
+}
+
+/** When it began is only known to be between two measurements. */
+function tellViolation({ goodAt, badAt, foundAt, healedAt }: LastViolationAnswer, time: Invocation['time']): string {
+  const since = epochMsOf(goodAt ?? badAt);
+  const after = (at: string) => printDuration(Math.max(0, epochMsOf(at) - since));
+  const began = goodAt === null ? `before ${time(badAt)}` : `between ${time(goodAt)} and ${time(badAt)}`;
+  const end = healedAt === null ? 'not over' : `measured to be over within ${after(healedAt)}`;
+  return `last violated ${began}, found within ${goodAt === null ? 'an unknown time' : after(foundAt)}, ${end}`;
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { FactName } from '../resources/fact-kinds.ts';
+import { printDuration } from '../base/duration.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { renderRows, renderTable } from './table.ts';
 
@@ -18,8 +19,20 @@ export interface PostureAnswer {
   readonly rows: readonly PostureRow[];
   /** Frameworks that a tenant names and that nobody knows. */
   readonly unjudged: readonly { readonly tenant: string; readonly framework: string }[];
+  /** Of those that were violated lately; left out by an earlier Kintsugi. */
+  readonly times?: readonly ViolationTimesAnswer[];
   /** Only where one tenant was asked for. */
   readonly results?: readonly ResultAnswer[];
+}
+
+/** How long violations lasted. Null: nobody knows. */
+interface ViolationTimesAnswer {
+  readonly tenant: string;
+  readonly framework: string;
+  readonly found: number;
+  readonly open: number;
+  readonly findMsMax: number | null;
+  readonly healMsMax: number | null;
 }
 
 export interface ResultAnswer {
@@ -63,7 +76,8 @@ export function declarePosture(program: Command, binder: Binder): void {
   });
 }
 
-function renderPosture(invocation: Invocation, { rows, unjudged, results }: PostureAnswer, all: boolean): string {
+function renderPosture(invocation: Invocation, answer: PostureAnswer, all: boolean): string {
+  const { rows, unjudged, results, times = [] } = answer;
   if (rows.length === 0 && unjudged.length === 0) return 'no tenant lives under a regulation\n';
   const { paint } = invocation;
   const columns = [
@@ -88,7 +102,18 @@ function renderPosture(invocation: Invocation, { rows, unjudged, results }: Post
   const strange = unjudged.map(
     ({ tenant, framework }) => `${tenant} names ${framework}, which nobody knows: every move for it is denied\n`,
   );
-  return table + strange.join('') + (results ? renderResults(invocation, results, all) : HINT);
+  return table + strange.join('') + renderTimes(times) + (results ? renderResults(invocation, results, all) : HINT);
+}
+
+/** A violation may have begun at any time since the last good measurement, so these are the longest that it can have been. */
+function renderTimes(times: readonly ViolationTimesAnswer[]): string {
+  const told = (ms: number | null) => (ms === null ? '-' : printDuration(ms));
+  return times
+    .map(({ tenant, framework, found, open, findMsMax, healMsMax }) => {
+      const spans = `found within ${told(findMsMax)}, healed within ${told(healMsMax)}`;
+      return `${tenant} ${framework}: ${found} violations in 30 days, ${open} of them not over; ${spans}\n`;
+    })
+    .join('');
 }
 
 const HINT = '`kintsugi posture TENANT` names the controls, `kintsugi control ID` explains one\n';

@@ -20,6 +20,8 @@ export class FactBook {
   readonly #byKey = new Map<string, Fact>();
   readonly #shared: Shelf = new Map();
   readonly #byTenant = new Map<string, Shelf>();
+  /** Each fact as it was measured the time before, with a value. */
+  readonly #earlier = new Map<string, Fact>();
   readonly #blind = new Map<FactName, string>();
   readonly #deadlines = new DeadlineQueue();
   /** Keys that stand in the queue: each once. */
@@ -31,6 +33,7 @@ export class FactBook {
     const before = this.#byKey.get(key);
     if (before && before.measuredAt > fact.measuredAt) return fact;
     if (before) this.#unshelve(before);
+    if (before?.measured.kind === 'value') this.#earlier.set(key, before);
     this.#byKey.set(key, fact);
     this.#blind.delete(fact.name);
     for (const shelf of this.#shelvesOf(fact)) shelf.set(fact.name, [...(shelf.get(fact.name) ?? NONE), fact]);
@@ -46,6 +49,7 @@ export class FactBook {
     const fact = this.#byKey.get(key);
     if (!fact) return undefined;
     this.#byKey.delete(key);
+    this.#earlier.delete(key);
     this.#unshelve(fact);
     return fact;
   }
@@ -76,6 +80,11 @@ export class FactBook {
   /** Digests of the transcripts that what is known rests on. */
   evidence(): ReadonlySet<string> {
     return new Set([...this.#byKey.values()].flatMap(({ evidence }) => evidence ?? []));
+  }
+
+  /** A fact as it was measured, with a value, before it was measured last. */
+  earlier(key: string): Fact | undefined {
+    return this.#earlier.get(key);
   }
 
   /** Facts that a collector said last. */

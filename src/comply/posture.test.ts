@@ -108,7 +108,7 @@ test('a fact bears on its tenants and on nobody else', () => {
     tenant('clinic', { terms: { ...tenant('clinic').terms, regions: ['us'] } }),
   ]);
   const turns = posture.take([fact('residency.stores', ['us'], { subject: 'shop', tenants: ['shop'] })], NOW);
-  expect(turns).toEqual([
+  expect(turns).toMatchObject([
     { tenant: 'shop', framework: 'law', control: 'law-3', from: 'unknown', to: 'not-satisfied', at: NOW },
   ]);
   expect(statusOf(posture, 'law-3', NOW, 'clinic')).toBe('unknown');
@@ -240,4 +240,26 @@ test('step by step comes to the same as all at once, whatever the order', () => 
     }),
     { numRuns: 200 },
   );
+});
+
+test('a violation says since when it may be so, and by which measurement it is over', () => {
+  const posture = postureOf([tenant('shop')]);
+  const rls = (value: boolean | undefined, at: number) =>
+    posture.take([fact('rls.enabled', value, { measuredAt: at })], at).map(({ to, measured }) => [to, measured]);
+  // Nobody measures the other fact of this control: it never is satisfied.
+  expect(rls(true, NOW)).toEqual([]);
+  expect(rls(true, NOW + 10)).toEqual([]);
+  expect(rls(false, NOW + 20)).toEqual([['not-satisfied', { at: NOW + 20, goodAt: NOW + 10 }]]);
+  expect(rls(false, NOW + 30)).toEqual([]);
+  expect(rls(true, NOW + 40)).toEqual([['unknown', { at: NOW + 40, goodAt: null }]]);
+});
+
+test('a violation that only became too old is not over, and one from the first look on has no beginning', () => {
+  const posture = postureOf([tenant('shop')]);
+  expect(posture.take([fact('rls.enabled', false)], NOW)[0]?.measured).toEqual({ at: NOW, goodAt: null });
+  const [stale] = posture.settle(NOW + HOUR);
+  expect(stale).toMatchObject({ to: 'unknown' });
+  expect(stale).not.toHaveProperty('measured');
+  const again = posture.take([fact('rls.enabled', false, { measuredAt: NOW + HOUR })], NOW + HOUR);
+  expect(again[0]?.measured).toEqual({ at: NOW + HOUR, goodAt: null });
 });

@@ -15,6 +15,7 @@ import {
 } from './assess.ts';
 import type { TenantLaw } from './breach/duties.ts';
 import { FactBook } from './fact-book.ts';
+import { type ViolationMeasured, ViolationSpans } from './violation-spans.ts';
 
 /** A tenant as this stage sees it: under which frameworks it lives, and which numbers its contract tightens. */
 export interface Obliged {
@@ -51,6 +52,8 @@ export interface Turn {
   readonly from: Status | null;
   readonly to: Status;
   readonly at: number;
+  /** Where it begins or ends a violation: by which measurements. */
+  readonly measured?: ViolationMeasured;
 }
 
 export interface Counts {
@@ -106,6 +109,7 @@ interface Standing {
  */
 export class Posture {
   readonly #book = new FactBook();
+  readonly #violations = new ViolationSpans();
   #standings = new Map<string, Standing>();
   #frameworks = new Map<string, Framework>();
   #deviations: readonly Deviation[] = [];
@@ -287,11 +291,15 @@ export class Posture {
     if (!control || !context) return;
     const to = statusOf(control, context, tenant, this.#book, at);
     const code = ranks.status[index];
+    if (to === 'not-satisfied')
+      this.#violations.note({ tenant, framework: ranks.framework.name }, control, context, this.#book, at);
     if (code === CODES[to]) return;
     ranks.status[index] = CODES[to];
     ranks.since[index] = at;
     const from = STATUSES[code ?? 255] ?? null;
-    turns.push({ tenant, framework: ranks.framework.name, control: control.id, from, to, at });
+    const turn = { tenant, framework: ranks.framework.name, control: control.id, from, to, at };
+    const measured = this.#violations.turn(turn, control, context, this.#book);
+    turns.push(measured ? { ...turn, measured } : turn);
     if (to === 'satisfied') return;
     const deviation = this.#deviationOf(control, tenant, at);
     if (deviation) this.#matches.set(deviation.name, this.matches(deviation.name) + 1);

@@ -42,6 +42,16 @@ export interface Tables {
     withdrawn_at: ColumnType<string | null, never, string | null>;
   };
   service_day: { tenant: string; day: string; answered: number; failed: number; outage_ms: number };
+  violation: {
+    id: Generated<number>;
+    tenant: string;
+    framework: string;
+    control: string;
+    good_at: ColumnType<string | null, string | null, never>;
+    bad_at: ColumnType<string, string, never>;
+    found_at: ColumnType<string, string, never>;
+    healed_at: ColumnType<string | null, never, string | null>;
+  };
   outbox: { seq: Generated<number>; event: JsonColumn; created_at: ColumnType<string, never, never> };
   resource: {
     kind: string;
