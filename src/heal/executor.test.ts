@@ -198,3 +198,23 @@ test('of two replacements that run together, a failed one is not undone before t
   expect(order.slice(0, lastOfApply).some((each) => each.includes('eu/1:new'))).toBe(true);
   expect(firstOfUndo).toBeGreaterThan(lastOfApply);
 });
+
+test('who was kept out of a leak is let in once it was measured to be closed, and not while nobody measured', async () => {
+  const letIn = async (answers: readonly string[]) => {
+    const lifted: string[] = [];
+    const quarantine: Move = {
+      name: 'quarantine',
+      deadlineMs: 1_000,
+      apply: async () => ({}),
+      undo: async ({ id }, { key }) => void lifted.push(`${String(id)} ${key}`),
+    };
+    const steps = [stepOf({ move: 'quarantine', input: { id: 'limit-1' } })];
+    const bench = new Bench([quarantine], { cause: 'isolation', steps, answers });
+    const { run } = await bench.begin();
+    expect(await bench.clock.drive(run)).toBe('healed');
+    return lifted;
+  };
+  const fact = 'fact-isolation.sql.foreignRows asset store postgresql/records/eu';
+  expect(await letIn([fact])).toEqual(['limit-1 rep_1:0:let-in']);
+  expect(await letIn(['asset-leaking asset data records'])).toEqual([]);
+});

@@ -45,11 +45,22 @@ function healed(cause: string, since: number): Promise<IncidentSummary> {
 test(
   'row-level security that somebody switches off is on again, forced, and the story names who may be read',
   async () => {
+    const load = await ClinicLoad.start(stack);
+    await until('sessions of the application were seen to name their tenant', async () => {
+      const { assets } = await stack.control.call<{ assets: { id: string; detail: { tenantContext?: boolean } }[] }>(
+        'GET',
+        '/v1/parts',
+      );
+      const own = assets.filter(({ id }) => id.startsWith('protection postgresql/records/eu/'));
+      return own.length > 0 && own.every(({ detail }) => detail.tenantContext === true);
+    });
     const client = await database('eu');
     const since = Date.now();
     await client.query('alter table records.records disable row level security');
     const incident = await healed('protection', since);
     expect(incident.outcome).toBe('healed');
+    expect((await stack.incident(incident.id)).incident.violates?.map(({ clause }) => clause)).toContain('A1.1.2');
+    await load.stop();
     const { rows } = await client.query(
       "select relrowsecurity and relforcerowsecurity as on from pg_class where oid = 'records.records'::regclass",
     );

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest';
+import { AT, tenantView } from '../../test/sim/fleet-views.ts';
+import { diagnosisOf, policyOf, situationOf } from '../../test/sim/plans.ts';
+import { breachFor } from '../../test/sim/readings.ts';
+import { assetView, sceneFleet, settingView, symptomOf } from '../../test/sim/scenes.ts';
+import type { JsonObject } from '../base/json.ts';
+import type { Breach } from '../observe/breach.ts';
+import { builtinProfiles } from '../resources/builtin-profiles.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
+import { rulesOf } from '../resources/profile.ts';
+import { decide } from './decide.ts';
+import type { Plan } from './plan.ts';
+
+const STORE = { kind: 'asset', name: 'store postgresql/records/eu' } as const;
+const GRANT = 'postgresql/records/eu/grant of TRUNCATE on records.notes to records_app';
+const TABLE = 'postgresql/records/eu/records.notes/row-level-security';
+const now = (value: string | null, at: number, soakedAt: number | null) => ({ value, at, by: 'unknown', soakedAt });
+const surplus = settingView(GRANT, {
+  kind: 'object',
+  value: 'there',
+  declared: undefined,
+  history: [now(null, AT - 900_000, AT - 900_000), now('there', AT - 5_000, null)],
+});
+/** There since the first look. */
+const asSetUp = settingView('postgresql/records/eu/grant of SELECT on records.notes to reader', {
+  kind: 'object',
+  value: 'there',
+  declared: undefined,
+  history: [now('there', AT - 900_000, null)],
+});
+const off = settingView(TABLE, {
+  kind: 'protection',
+  value: 'off',
+  declared: 'on',
+  history: [now('off', AT - 5_000, null)],
+});
+
+const fleetWith = (tenantContext = true) =>
+  sceneFleet({
+    tenants: [tenantView('shop', { profiles: ['pci-dss-4.0.1'] }), tenantView('far', { regions: ['us'] })],
+    settings: [surplus, asSetUp, off],
+    assets: [
+      assetView(STORE.name, { region: 'eu', settings: [GRANT, asSetUp.id, TABLE] }),
+      assetView(`protection ${TABLE}`, { partOf: STORE.name, settings: [TABLE], detail: { tenantContext } }),
+    ],
+  });
+
+const BUDGETS = { global: 20, 'workload records': 20, [`asset ${STORE.name}`]: 20 };
+
+/** What is decided about a fact of the store that violates a control with these remedies. */
+function decided(fact: FactName, breach: Partial<Breach>, fleet = fleetWith()): Plan {
+  const evidence = [
+    symptomOf(`fact-${fact}`, STORE, { breaches: [breachFor(['shop'], breach)] as unknown as JsonObject[] }),
+  ];
+  const cause = fact === 'isolation.sql.foreignRows' ? 'isolation' : 'compliance';
+  const situation = situationOf(diagnosisOf(cause, STORE, { evidence, workload: 'records', summary: 'violated' }));
+  const decision = decide(situation, fleet, BUDGETS, policyOf({ rules: builtinProfiles().map(rulesOf) }), AT);
+  if (decision.kind !== 'plan') expect.fail(JSON.stringify(decision.verdicts.filter(({ kind }) => kind === 'deny')));
+  return decision;
+}
+const movesOf = ({ steps }: Plan) =>
+  steps.map(({ move, input }) => `${move} ${String(input['setting'] ?? input['tenant'])}`);
+
+test('only what the violated control names is done, and only to what came since the first look', () => {
+  const plan = decided('rls.truncate.granted', { moves: ['revert'] });
+  expect(movesOf(plan)).toContain(`revert ${GRANT}`);
+  expect(movesOf(plan).join()).not.toContain('reader');
+  expect(plan.steps[0]?.input).toMatchObject({ value: null, oldValue: 'there' });
+  expect(plan.answers).toEqual([`fact-rls.truncate.granted asset ${STORE.name}`]);
+});
+
+test('where no remedy is a move that fits, a person is called with the clauses and what to do', () => {
+  const plan = decided('rls.policies.missing', { moves: [], advice: ['give the table a policy'] });
+  expect(movesOf(plan)).toEqual(['page undefined']);
+  expect(plan.steps[0]?.input['summary']).toBe('violated. To do: give the table a policy');
+});
+
+test('row-level security is forced again when the application was seen to name its tenant, and otherwise refused with the clause', () => {
+  expect(movesOf(decided('rls.enabled', { moves: ['reenable'] }))).toEqual([`reenable ${TABLE}`]);
+  const refused = decided('rls.enabled', { moves: ['reenable'] }, fleetWith(false));
+  expect(movesOf(refused)).toEqual(['page undefined']);
+  expect(refused.verdicts.find(({ guard, kind }) => guard === 'regulation' && kind === 'deny')?.reason).toContain(
+    'A1.1.2',
+  );
+});
+
+test('a leak is contained first, for those whose data are there, then what came about is taken back, all in one rung', () => {
+  const plan = decided('isolation.sql.foreignRows', { moves: ['reenable'] });
+  expect(movesOf(plan)[0]).toBe('quarantine shop');
+  expect(movesOf(plan)).toEqual(expect.arrayContaining([`reenable ${TABLE}`, `revert ${GRANT}`]));
+  expect(movesOf(plan).join()).not.toContain('far');
+  expect(new Set(plan.steps.map(({ rung }) => rung)).size).toBe(1);
+  expect(plan.answers).not.toEqual([]);
+});
