@@ -42,6 +42,8 @@ export class Compliance implements CollectorListener {
   readonly #onFacts: (facts: readonly Fact[]) => void;
   readonly #transcripts: TranscriptFolder;
   #declared = '';
+  /** When documented alternatives run out: what they covered is a violation from then on. */
+  #expiries: readonly number[] = [];
   #stop: () => void = () => undefined;
   #stopPruning: () => void = () => undefined;
 
@@ -80,6 +82,10 @@ export class Compliance implements CollectorListener {
   async #settle(): Promise<void> {
     const now = this.#clock.now();
     this.#tell(this.posture.settle(now));
+    if (this.#expiries.some((at) => at <= now)) {
+      this.#expiries = this.#expiries.filter((at) => at > now);
+      this.#watch.forgetJudgements();
+    }
     await this.#record.flush(now).catch((error: unknown) => {
       this.#log.debug({ reason: describeError(error) }, 'turns of controls are not on record yet');
     });
@@ -95,6 +101,7 @@ export class Compliance implements CollectorListener {
     const deviations = exceptions.map(({ metadata, spec: { expires, ...spec } }) => {
       return { ...spec, name: metadata.name, expiresAt: fromIso(expires) };
     });
+    this.#expiries = deviations.map(({ expiresAt }) => expiresAt);
     const frameworks = profiles.map((profile) => this.#compiled(profile));
     const obliged = tenants.map((tenant): Obliged => ({ ...termsOf(tenant), contract: contractOf(tenant, profiles) }));
     this.#tell(this.posture.declare({ tenants: obliged, frameworks, deviations }, this.#clock.now()));
