@@ -8,6 +8,7 @@ import { declareDocs } from './docs.ts';
 import { declareDown } from './down.ts';
 import { declareAdvisories } from './advisories.ts';
 import { declareDrill } from './drill.ts';
+import { declareDetection } from './detection.ts';
 import { declareExplain } from './explain.ts';
 import { declareEvidence } from './evidence.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
@@ -64,6 +65,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareLogs(program, binder);
   declareIncidents(program, binder);
   declareExplain(program, binder);
+  declareDetection(program, binder);
   declareRepairs(program, binder);
   declareTrust(program, binder);
   declarePosture(program, binder);

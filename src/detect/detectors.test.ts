@@ -16,11 +16,11 @@ import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
 import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector as leakBy } from './leak.ts';
-import { noisyTenantDetector } from './noisy-tenant.ts';
+import { noisyTenantDetector as noisyBy } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
-import { overloadDetector } from './overload.ts';
-import { siblingDetector } from './sibling.ts';
+import { overloadDetector as overloadBy } from './overload.ts';
+import { siblingDetector as siblingBy } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
 import type { Symptom } from './symptom.ts';
 import { applyChanges, type Symptoms } from './symptoms.ts';
@@ -50,6 +50,9 @@ function each(
 
 const numbers = detectionNumbers();
 const leakDetector = leakBy(() => numbers);
+const noisyTenantDetector = noisyBy(() => numbers);
+const overloadDetector = overloadBy(() => numbers);
+const siblingDetector = siblingBy(() => numbers);
 const versionDetector = versionBy(() => numbers);
 
 const a = refOf('records-1');

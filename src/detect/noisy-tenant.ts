@@ -1,4 +1,5 @@
 import type { RequestsSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { countOf, quantileMsOf } from './histogram.ts';
@@ -9,11 +10,8 @@ import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond, u
 const RECENT_MS = 3_000;
 const GRAIN = { bucketMs: 250, keepMs: RECENT_MS };
 const BASELINE_MIN_MS = 8_000;
-const TIMES_ABOVE_USUAL = 3;
 /** It must have grown so many times more than the others together. */
 const TIMES_ABOVE_OTHERS = 2;
-const SHARE_OF_ALL_MIN = 0.5;
-const RATE_MIN_PER_S = 40;
 /** Others are hurt when their latency doubles, in the middle or in the tail, by at least this much, or when they fail. Of fewer requests that is chance. */
 const HURTS = [
   { quantile: 0.5, slowerMs: 15, count: 8 },
@@ -43,25 +41,28 @@ interface State {
  * One tenant far above its own usual rate, with most of all traffic, while others are hurt. All three: a tenant that is
  * merely busy is a good customer, and a tenant whose rate grows with everybody's is not the cause.
  */
-export const noisyTenantDetector: Detector<State> = {
-  name: 'noisy-tenant',
-  start: () => ({ tenants: {}, sentAt: {}, all: startTrack(), noisy: {} }),
-  step(state, sample) {
-    if (sample.kind !== 'requests') return NO_CHANGES;
-    const track = entryOf(state.tenants, sample.tenant, startTrack);
-    // What was limited or refused was sent too: noise is what a tenant asks for, not what it gets.
-    const { at, spanMs, vantage, failed, latency } = sample;
-    const ok = sample.ok + sample.limited + sample.refused;
-    // Nor is it usual what somebody asks for who is held back.
-    const isOdd = Object.keys(state.noisy).length > 0 || sample.limited + sample.refused > HELD_SHARE * (ok + failed);
-    followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, isOdd);
-    if (ok + failed > 0) entryOf(state.sentAt, sample.tenant, (): Record<string, number> => ({}))[sample.workload] = at;
-    followSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed }, isOdd);
-    return judge(state, track, sample);
-  },
-};
+export function noisyTenantDetector(numbers: () => DetectionNumbers): Detector<State> {
+  return {
+    name: 'noisy-tenant',
+    start: () => ({ tenants: {}, sentAt: {}, all: startTrack(), noisy: {} }),
+    step(state, sample) {
+      if (sample.kind !== 'requests') return NO_CHANGES;
+      const track = entryOf(state.tenants, sample.tenant, startTrack);
+      // What was limited or refused was sent too: noise is what a tenant asks for, not what it gets.
+      const { at, spanMs, vantage, failed, latency } = sample;
+      const ok = sample.ok + sample.limited + sample.refused;
+      // Nor is it usual what somebody asks for who is held back.
+      const isOdd = Object.keys(state.noisy).length > 0 || sample.limited + sample.refused > HELD_SHARE * (ok + failed);
+      followSpan(track, GRAIN, { at, spanMs, vantage, ok, failed, latency }, isOdd);
+      if (ok + failed > 0)
+        entryOf(state.sentAt, sample.tenant, (): Record<string, number> => ({}))[sample.workload] = at;
+      followSpan(state.all, GRAIN, { at, spanMs, vantage, ok, failed }, isOdd);
+      return judge(state, track, sample, numbers());
+    },
+  };
+}
 
-function judge(state: State, track: Track, sample: RequestsSample): readonly Change[] {
+function judge(state: State, track: Track, sample: RequestsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, tenant, spanMs } = sample;
   const subject: Subject = { kind: 'tenant', name: tenant };
   const calm = (): readonly Change[] => {
@@ -74,10 +75,10 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
   // Up to the report before this one: of this one the others may not have come in yet.
   const until = at - spanMs;
   const perSecond = rateOf(track.recent, until);
-  if (perSecond < RATE_MIN_PER_S) return calm();
+  if (perSecond < numbers['noisy.perSecondMin']) return calm();
   const usual = usualPerSecond(track, BASELINE_MIN_MS);
-  if (usual === undefined || perSecond < TIMES_ABOVE_USUAL * usual) return calm();
-  if (!standsOut(state.all, { perSecond, usual }, until)) return calm();
+  if (usual === undefined || perSecond < numbers['noisy.timesUsual'] * usual) return calm();
+  if (!standsOut(state.all, { perSecond, usual }, until, numbers['noisy.shareOfAllMin'])) return calm();
   const hurt = Object.keys(state.tenants).filter((name) => name !== tenant && isHurt(state.tenants[name]!, until));
   const hurtPerSecond = hurt.reduce((sum, name) => sum + rateOf(state.tenants[name]!.recent, until), 0);
   if (hurtPerSecond < HURT_PER_S_MIN) return calm();
@@ -100,9 +101,14 @@ function judge(state: State, track: Track, sample: RequestsSample): readonly Cha
 }
 
 /** Most of all traffic, and not only because everybody sends more. */
-function standsOut(all: Track, own: { readonly perSecond: number; readonly usual: number }, until: number): boolean {
+function standsOut(
+  all: Track,
+  own: { readonly perSecond: number; readonly usual: number },
+  until: number,
+  shareMin: number,
+): boolean {
   const perSecond = rateOf(all.recent, until);
-  if (own.perSecond < SHARE_OF_ALL_MIN * perSecond) return false;
+  if (own.perSecond < shareMin * perSecond) return false;
   const others = Math.max(0, (usualPerSecond(all, BASELINE_MIN_MS) ?? 0) - own.usual);
   const othersGrowth = others < 1 ? 1 : Math.max(1, (perSecond - own.perSecond) / others);
   return own.perSecond / Math.max(own.usual, 1) >= TIMES_ABOVE_OTHERS * othersGrowth;

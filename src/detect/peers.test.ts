@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { callsAt, refOf } from '../../test/sim/readings.ts';
 import type { PeerCounts, Sample } from '../observe/sample.ts';
 import { run } from './detector.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { siblingDetector } from './sibling.ts';
 import { applyChanges, type Symptoms } from './symptoms.ts';
 
@@ -26,7 +27,7 @@ function peersOf(sample: Sample): readonly PeerCounts[] {
 }
 
 function standingAfter(samples: readonly Sample[]): readonly string[] {
-  const detector = run(siblingDetector);
+  const detector = run(siblingDetector(() => detectionNumbers()));
   const standing = samples.reduce<Symptoms>((known, each) => applyChanges(known, detector.feed(each)), new Map());
   return [...standing.keys()];
 }

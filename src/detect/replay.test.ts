@@ -23,8 +23,10 @@ import { conditionDetector } from './condition.ts';
 import { crashLoopDetector } from './crash-loop.ts';
 import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
+import { exhaustionDetector } from './exhaustion.ts';
 import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector } from './leak.ts';
+import { loadAheadDetector } from './load-ahead.ts';
 import { mortalityDetector } from './mortality.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
@@ -46,14 +48,16 @@ const DETECTORS = [
   failedProbeDetector,
   crashLoopDetector,
   mortalityDetector,
-  siblingDetector,
+  siblingDetector(() => numbers),
   versionDetector(() => numbers),
   objectiveDetector(
     () => ({ availability: 0.99, latencyMs: 500, periodMs: 30 * 86_400_000 }),
     () => numbers,
   ),
-  noisyTenantDetector,
-  overloadDetector,
+  noisyTenantDetector(() => numbers),
+  overloadDetector(() => numbers),
+  exhaustionDetector(() => numbers),
+  loadAheadDetector(() => numbers),
   leakDetector(() => numbers),
   artefactDriftDetector,
   workloadDetector,

@@ -1,4 +1,5 @@
-import type { CallsSample, InstanceRef, TriesSample } from '../observe/sample.ts';
+import type { CallsSample, InstanceRef, Sample, TriesSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { countOf, quantileMsOf } from './histogram.ts';
@@ -26,17 +27,9 @@ const REQUESTS_MIN = 15;
 const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
 /** What lies between two instances loses calls for a moment, and callers ask again: the fewer fail, the longer it is watched. */
 const LEAST_OF_CALLS = { ms: 20_000, count: REQUESTS_MIN };
-const FAILED_SHARE_MIN = 0.2;
 /** Fewer failures are chance, whatever share they are of. */
 const FAILED_MIN = 4;
-/** An instance must be this much worse than the rest of its workload. */
-const TIMES_WORSE = 3;
-const SLOWER_MS_MIN = 150;
-/** Latency wanders on a busy machine: only a gap that stays is a fault. Errors do not wander. */
-const TIMES_SLOWER = 4;
 const SLOW_FOR_MS = 6_000;
-/** A process that has just started is slow at first: caches, compilers, connections. */
-const WARM_MS = 20_000;
 /** A standing claim of slowness goes when the gap is this small again. */
 const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
@@ -84,48 +77,59 @@ interface State {
  * Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. Calls
  * between workloads count as requests do, where the caller knows whom it asked; their latency does not.
  */
-export const siblingDetector: Detector<State> = {
-  name: 'sibling',
-  start: () => ({ instances: {}, groups: {}, failed: {} }),
-  step(state, sample) {
-    if (sample.kind === 'retired' || sample.kind === 'exit') {
-      forget(state, sample.instance);
-      const subject = instanceSubject(sample);
-      return [
-        { clear: 'instance-errors', subject },
-        { clear: 'instance-slow', subject },
-      ];
-    }
-    if (sample.kind === 'calls') return addCalls(state, sample);
-    if (sample.kind !== 'tries') return NO_CHANGES;
-    const watched = entryOf(state.instances, sample.instance, () => join(state, sample));
-    const errors = addSeen(state, watched, sample);
-    if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
-    watched.medianAt = sample.at;
-    const latency = judgeLatency(state, watched, sample);
-    return errors.length === 0 ? latency : latency.length === 0 ? errors : [...errors, ...latency];
-  },
-};
+export function siblingDetector(numbers: () => DetectionNumbers): Detector<State> {
+  return {
+    name: 'sibling',
+    start: () => ({ instances: {}, groups: {}, failed: {} }),
+    step: (state, sample) => step(state, sample, numbers()),
+  };
+}
+
+function step(state: State, sample: Sample, numbers: DetectionNumbers): readonly Change[] {
+  if (sample.kind === 'retired' || sample.kind === 'exit') {
+    forget(state, sample.instance);
+    const subject = instanceSubject(sample);
+    return [
+      { clear: 'instance-errors', subject },
+      { clear: 'instance-slow', subject },
+    ];
+  }
+  if (sample.kind === 'calls') return addCalls(state, sample, numbers);
+  if (sample.kind !== 'tries') return NO_CHANGES;
+  const watched = entryOf(state.instances, sample.instance, () => join(state, sample));
+  const errors = addSeen(state, watched, sample, numbers);
+  if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
+  watched.medianAt = sample.at;
+  const latency = judgeLatency(state, watched, sample, numbers);
+  return errors.length === 0 ? latency : latency.length === 0 ? errors : [...errors, ...latency];
+}
 
 function addCalls(
   state: State,
   { at, spanMs, vantage, callee, peers, failed, errors }: CallsSample,
+  numbers: DetectionNumbers,
 ): readonly Change[] {
   const changes: Change[] = [];
   for (const peer of peers ?? []) {
     const seen = { ...peer, workload: callee, at, spanMs, vantage, ...(peer.failed === failed ? { errors } : {}) };
     const watched = entryOf(state.instances, peer.instance, () => join(state, seen));
-    changes.push(...addSeen(state, watched, seen, LEAST_OF_CALLS));
+    changes.push(...addSeen(state, watched, seen, numbers, LEAST_OF_CALLS));
   }
   return changes.length === 0 ? NO_CHANGES : changes;
 }
 
-function addSeen(state: State, watched: Watched, seen: Seen, least = LEAST): readonly Change[] {
+function addSeen(
+  state: State,
+  watched: Watched,
+  seen: Seen,
+  numbers: DetectionNumbers,
+  least = LEAST,
+): readonly Change[] {
   addSpan(watched.tally, GRAIN, seen);
   const failed = entryOf(state.failed, seen.workload, (): Record<string, number> => ({}));
   failed[seen.region] = (failed[seen.region] ?? 0) + seen.failed;
   compare(state, watched, seen);
-  return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, least) : NO_CHANGES;
+  return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, { least, numbers }) : NO_CHANGES;
 }
 
 /** Gathers evidence about once a second, whether or not it failed itself: who looks only at failures sees them too often. */
@@ -176,7 +180,13 @@ function siblingsOf({ groups, instances }: State, { instance, workload, region }
   return groups[workload]![region]!.filter((each) => each !== instance).map((each) => instances[each]!);
 }
 
-function judgeErrors(state: State, watched: Watched, sample: Seen, least: typeof LEAST): readonly Change[] {
+function judgeErrors(
+  state: State,
+  watched: Watched,
+  sample: Seen,
+  { least, numbers }: { readonly least: typeof LEAST; readonly numbers: DetectionNumbers },
+): readonly Change[] {
+  const shareMin = numbers['sibling.failedShareMin'];
   // Up to the report before this one: of this one the siblings may not have been heard yet.
   const until = sample.at - sample.spanMs;
   const just = latestOf(watched.tally, sample.at, LEAST, until);
@@ -189,25 +199,25 @@ function judgeErrors(state: State, watched: Watched, sample: Seen, least: typeof
     watched.evidence = startWorsening();
     return [{ clear: 'instance-errors', subject }];
   }
-  if (own.failedShare < FAILED_SHARE_MIN || own.failed < FAILED_MIN) return NO_CHANGES;
+  if (own.failedShare < shareMin || own.failed < FAILED_MIN) return NO_CHANGES;
   const others = siblingsOf(state, sample)
     .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) > own.from)
     .flatMap((each) => latestOf(each.tally, sample.at, LEAST, until) ?? []);
   // Without others to compare with, it is a matter of the workload.
   const usual = medianOf(others.map((each) => each.failedShare));
-  if (usual === undefined || own.failedShare < TIMES_WORSE * usual) return NO_CHANGES;
+  if (usual === undefined || own.failedShare < numbers['sibling.timesWorse'] * usual) return NO_CHANGES;
   if (!watched.hasErrors && !isWorse(watched.evidence)) return NO_CHANGES;
   watched.hasErrors = true;
-  return [{ raise: errorsClaim(watched, sample, own, usual) }];
+  return [{ raise: errorsClaim(watched, sample, own, usual, shareMin) }];
 }
 
-function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number) {
+function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number, shareMin: number) {
   const percent = Math.round(own.failedShare * 100);
   const requests = Math.round(own.count);
   return {
     name: 'instance-errors' as const,
     subject: instanceSubject(sample),
-    since: onsetOf(tally, FAILED_SHARE_MIN / 2, sample.at),
+    since: onsetOf(tally, shareMin / 2, sample.at),
     at: sample.at,
     vantages: vantagesOf(tally, own.from),
     reason: `${percent} % of ${requests} requests to ${sample.instance} failed, ${Math.round(usual * 100)} % elsewhere`,
@@ -221,18 +231,25 @@ function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number
   };
 }
 
-function judgeLatency(state: State, watched: Watched, sample: TriesSample): readonly Change[] {
+function judgeLatency(
+  state: State,
+  watched: Watched,
+  sample: TriesSample,
+  numbers: DetectionNumbers,
+): readonly Change[] {
+  const slowerMs = numbers['sibling.slowerMinMs'];
   watched.medianMs = latestMedianMs(watched.tally, sample.at);
   const { medianMs } = watched;
-  const mayBeSlow = medianMs !== null && (medianMs >= SLOWER_MS_MIN || watched.isSlow);
+  const mayBeSlow = medianMs !== null && (medianMs >= slowerMs || watched.isSlow);
   // Too little to compare is no news.
   if (medianMs === null) return NO_CHANGES;
   const oldest = sample.at - GRAIN.keepMs - sample.spanMs;
   const others = mayBeSlow ? siblingsOf(state, sample).filter((each) => each.medianAt > oldest) : [];
   const usualMs = medianOf(others.flatMap((each) => each.medianMs ?? []));
   if (mayBeSlow && usualMs === undefined) return NO_CHANGES;
-  const isSlower = mayBeSlow && medianMs >= TIMES_SLOWER * usualMs! && medianMs >= usualMs! + SLOWER_MS_MIN;
-  const isWarm = sample.at - watched.firstAt >= WARM_MS;
+  const isSlower =
+    mayBeSlow && medianMs >= numbers['sibling.timesSlower'] * usualMs! && medianMs >= usualMs! + slowerMs;
+  const isWarm = sample.at - watched.firstAt >= numbers['sibling.warmMs'];
   watched.slowSince = isSlower && isWarm ? (watched.slowSince ?? sample.at) : null;
   const subject = instanceSubject(sample);
   if (watched.isSlow && medianMs < TIMES_NORMAL * (usualMs ?? medianMs)) {

@@ -2,6 +2,7 @@ import { EMPTY_SKETCH } from '../base/latency-sketch.ts';
 import type { RequestsSample } from './sample.ts';
 
 const KEEP_MS = 60_000;
+const SWEEP_MIN = 1_000;
 
 /** What clients felt in a span of time. */
 export interface Felt {
@@ -15,11 +16,16 @@ export interface Felt {
  */
 export class UserSignal {
   #samples: RequestsSample[] = [];
+  /** After how many samples those that are too old are dropped. */
+  #sweepAt = SWEEP_MIN;
 
   add(sample: RequestsSample): void {
     this.#samples.push(sample);
+    if (this.#samples.length < this.#sweepAt) return;
     const oldest = sample.at - KEEP_MS;
-    if ((this.#samples[0]?.at ?? oldest) < oldest) this.#samples = this.#samples.filter((each) => each.at >= oldest);
+    this.#samples = this.#samples.filter((each) => each.at >= oldest);
+    // Each is looked at once or twice, however many there are.
+    this.#sweepAt = Math.max(SWEEP_MIN, 2 * this.#samples.length);
   }
 
   /** Sum of what was felt since `from`, at some workloads or all, by everybody or `onlyTenants`, but not `exceptTenants`. */
@@ -45,7 +51,9 @@ export class UserSignal {
 
   /** Where requests of a tenant arrived lately, whatever became of them. */
   workloadsOf(tenant: string): readonly string[] {
-    return [...new Set(this.#samples.flatMap((each) => (each.tenant === tenant ? [each.workload] : [])))];
+    const oldest = (this.#samples.at(-1)?.at ?? 0) - KEEP_MS;
+    const lately = this.#samples.filter((each) => each.at >= oldest && each.tenant === tenant);
+    return [...new Set(lately.map((each) => each.workload))];
   }
 
   /** What each tenant got since `from`: all it sent, and how much of that was not answered, for whatever reason. */

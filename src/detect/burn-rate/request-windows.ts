@@ -42,14 +42,19 @@ export function startWindows(widthsMs: readonly number[]): RequestWindows {
 
 /** Adds requests that ended at `atMs`, in any order. Changes `state` in place. What is no count is ignored. */
 export function addRequests(state: RequestWindows, atMs: number, counts: Counts): void {
-  const values = [counts.total, counts.failed, counts.slow];
-  if (!Number.isFinite(atMs) || !values.every((value) => Number.isFinite(value) && value >= 0)) return;
-  const isLate = state.sinceMs !== null && state.windows.every((window) => isBefore(window, atMs));
+  const { total, failed, slow } = counts;
+  if (!Number.isFinite(atMs) || !isCount(total) || !isCount(failed) || !isCount(slow)) return;
+  // The widest reaches back furthest.
+  const isLate = state.sinceMs !== null && isBefore(state.windows.at(-1)!, atMs);
   state.late = isLate ? state.late + 1 : 0;
   if (state.late >= LATE_MAX) Object.assign(state, startWindows(state.windows.map(({ widthMs }) => widthMs)));
   else if (isLate) return;
   state.sinceMs = Math.min(state.sinceMs ?? atMs, atMs);
-  for (const window of state.windows) addTo(window, atMs, values);
+  for (const window of state.windows) addTo(window, atMs, counts);
+}
+
+function isCount(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }
 
 function bucketAt({ widthMs }: Window, atMs: number): number {
@@ -60,15 +65,23 @@ function isBefore(window: Window, atMs: number): boolean {
   return bucketAt(window, atMs) <= window.head - BUCKETS;
 }
 
-function addTo(window: Window, atMs: number, values: readonly number[]): void {
-  if (isBefore(window, atMs)) return;
+function addTo(window: Window, atMs: number, { total, failed, slow }: Counts): void {
   const bucket = bucketAt(window, atMs);
+  if (bucket <= window.head - BUCKETS) return;
   if (bucket > window.head) turnTo(window, bucket);
+  const { buckets, sums } = window;
   const place = (bucket % BUCKETS) * FIELDS;
-  values.forEach((value, field) => {
-    window.buckets[place + field]! += value;
-    window.sums[field]! += value;
-  });
+  buckets[place]! += total;
+  sums[0]! += total;
+  // Most of what is counted is well.
+  if (failed > 0) {
+    buckets[place + 1]! += failed;
+    sums[1]! += failed;
+  }
+  if (slow > 0) {
+    buckets[place + 2]! += slow;
+    sums[2]! += slow;
+  }
 }
 
 /** Moves the ring on: what falls out of the window leaves the sum. */

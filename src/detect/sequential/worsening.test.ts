@@ -129,7 +129,10 @@ describe('an hour in which nothing is worse than anything else is an hour withou
     ['one in twenty fails', () => 0.05],
     ['all fail for four seconds of each minute', (at) => (at % 60_000 < 4_000 ? 0.6 : 0.005)],
   ];
-  for (const detector of [siblingDetector, versionDetector(() => detectionNumbers())] as readonly Detector<unknown>[]) {
+  for (const detector of [
+    siblingDetector(() => detectionNumbers()),
+    versionDetector(() => detectionNumbers()),
+  ] as readonly Detector<unknown>[]) {
     test.each(worlds)(`${detector.name}: %s`, (_, share) => {
       expect([2, 10].map((perSecond) => claims(detector, share, perSecond))).toEqual([0, 0]);
     });
