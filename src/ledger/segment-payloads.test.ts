@@ -1,29 +1,16 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { FIRST_SEGMENT, SEGMENT_BYTES, useSegmentFolder } from '../../test/fixtures/segment-folder.ts';
 import type { EntryToStore } from './entry-store.ts';
 import { encodeFrame, scanSegment } from './frame.ts';
 import type { SegmentFile } from './segment-file.ts';
-import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
+import { SegmentStore } from './segment-store.ts';
 
-const SEGMENT_BYTES = 128 * 1024;
-const FIRST = '0000000000000000.segment';
-
-let dir = '';
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'kin-payloads-'));
-});
-afterEach(() => rmSync(dir, { recursive: true }));
-
-async function openStore(options: Partial<SegmentStoreOptions> = {}) {
-  const entries: string[] = [];
-  const onEntry = (entry: Buffer) => void entries.push(entry.toString());
-  const store = await SegmentStore.open(dir, { signedSize: 0, segmentBytes: SEGMENT_BYTES, onEntry, ...options });
-  return { store, entries };
-}
+const folder = useSegmentFolder();
+const openStore = folder.open;
 
 const entry = (text: string, ...payloads: string[]): EntryToStore => ({
   bytes: Buffer.from(`{"${text}"}`),
@@ -58,7 +45,7 @@ describe('payloads', () => {
     for (let twice = 0; twice < 2; twice += 1) await store.erasePayloads([{ index: 0, payload: 0 }]);
     await store.erasePayloads([{ index: 2, payload: 0 }]);
     await store.append([entry('d', 'secret of d')]);
-    const bytes = readFileSync(join(dir, FIRST));
+    const bytes = readFileSync(join(folder.dir, FIRST_SEGMENT));
     expect(bytes.includes('secret of a')).toBe(false);
     expect(bytes.includes('secret of c')).toBe(false);
     await store.close();
@@ -86,7 +73,7 @@ describe('payloads', () => {
 
   it('may be destroyed by others without harm to the entries, which is seen and placed', async () => {
     await (await writeThree()).close();
-    const whole = readFileSync(join(dir, FIRST));
+    const whole = readFileSync(join(folder.dir, FIRST_SEGMENT));
     const { frames } = scanSegment(whole, 0);
     for (const [index, { payloadsAt, end }] of frames.entries()) {
       for (let at = payloadsAt; at < end; at += 1) {
@@ -98,7 +85,7 @@ describe('payloads', () => {
           expect(scan.damagedPayload?.index).toBe(index === 0 ? 0 : 2);
         }
       }
-      writeFileSync(join(dir, FIRST), Buffer.from(whole).fill(0, payloadsAt, end));
+      writeFileSync(join(folder.dir, FIRST_SEGMENT), Buffer.from(whole).fill(0, payloadsAt, end));
       const { store, entries } = await openStore({ signedSize: 3 });
       expect(entries).toEqual(['{"a"}', '{"b"}', '{"c"}']);
       expect((await store.read(0, 9)).map(String)).toEqual(entries);
@@ -114,7 +101,7 @@ describe('payloads', () => {
     await store.append([entry('b', 'q'.repeat(900), `${'r'.repeat(300)}\0`)]);
     const end = store.bytes;
     await store.close();
-    const whole = readFileSync(join(dir, FIRST));
+    const whole = readFileSync(join(folder.dir, FIRST_SEGMENT));
     const torn = Array.from({ length: end - sound - 1 }, (_, n) => Buffer.from(whole).fill(0, sound + 1 + n));
     for (let sector = 0; sector < end; sector += 512) {
       torn.push(Buffer.from(whole).fill(0, Math.max(sector, sound), Math.min(sector + 512, end)));
@@ -125,8 +112,7 @@ describe('payloads', () => {
 
   it('are erased at last when an erasure was cut off at any of its steps', async () => {
     for (let step = 1; step <= 8; step += 1) {
-      rmSync(dir, { recursive: true });
-      dir = mkdtempSync(join(tmpdir(), 'kin-payloads-'));
+      folder.renew();
       await (await writeThree()).close();
       let steps = 0;
       const openFile = async (path: string, flags: number): Promise<SegmentFile> => {
@@ -142,7 +128,7 @@ describe('payloads', () => {
       };
       const { store } = await openStore();
       await store.close();
-      const broken = await SegmentStore.open(dir, {
+      const broken = await SegmentStore.open(folder.dir, {
         signedSize: 3,
         segmentBytes: SEGMENT_BYTES,
         onEntry: () => undefined,
@@ -163,12 +149,12 @@ describe('payloads', () => {
       expect(entries.length).toBe(3);
       const found = await again.payloadsOf(0);
       expect(found.filter(({ kind }) => kind === 'damaged')).toEqual([]);
-      const bytes = readFileSync(join(dir, FIRST));
+      const bytes = readFileSync(join(folder.dir, FIRST_SEGMENT));
       for (const [n, text] of ['secret of a', 'another of a'].entries()) {
         expect(bytes.includes(text)).toBe(found[n]?.kind === 'kept');
       }
       await again.erasePayloads(places);
-      expect(readFileSync(join(dir, FIRST)).includes('of a')).toBe(false);
+      expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).includes('of a')).toBe(false);
       await again.close();
     }
   });
@@ -179,8 +165,7 @@ describe('payloads', () => {
     const step = fc.record({ group, erase: fc.array(fc.nat(), { maxLength: 3 }) });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
-        rmSync(dir, { recursive: true });
-        dir = mkdtempSync(join(tmpdir(), 'kin-payloads-'));
+        folder.renew();
         const { store } = await openStore();
         const model: (Uint8Array | number)[][] = [];
         for (const { group, erase } of steps) {

@@ -1,27 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { FIRST_SEGMENT, SEGMENT_BYTES, useSegmentFolder } from '../../test/fixtures/segment-folder.ts';
 import { PLAIN_HEADER_BYTES } from './frame.ts';
 import { listSegments, type SegmentFile } from './segment-file.ts';
-import { SegmentStore, type SegmentStoreOptions } from './segment-store.ts';
 
-const SEGMENT_BYTES = 128 * 1024;
-const FIRST = '0000000000000000.segment';
-
-let dir = '';
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'kin-store-'));
-});
-afterEach(() => rmSync(dir, { recursive: true }));
-
-async function openStore(options: Partial<SegmentStoreOptions> = {}) {
-  const entries: string[] = [];
-  const onEntry = (entry: Buffer) => void entries.push(entry.toString());
-  const store = await SegmentStore.open(dir, { signedSize: 0, segmentBytes: SEGMENT_BYTES, onEntry, ...options });
-  return { store, entries };
-}
+const folder = useSegmentFolder();
+const openStore = folder.open;
 
 const entry = (text: string) => ({ bytes: Buffer.from(JSON.stringify({ text })) });
 
@@ -44,7 +30,7 @@ describe('the segment store', () => {
     await store.close();
     const again = await openStore({ signedSize: 40 });
     expect(again.entries).toEqual(expected(...texts));
-    expect(listSegments(dir).length).toBeGreaterThan(2);
+    expect(listSegments(folder.dir).length).toBeGreaterThan(2);
     expect((await again.store.read(0, 100)).map(String)).toEqual(expected(...texts));
     expect(await again.store.read(40, 1)).toEqual([]);
     await again.store.close();
@@ -53,11 +39,14 @@ describe('the segment store', () => {
   it('cuts the last frame wherever it was torn, and says so', async () => {
     const sound = await write(['a'], ['b', 'c']);
     const end = await write(['the last one']);
-    const whole = readFileSync(join(dir, FIRST));
+    const whole = readFileSync(join(folder.dir, FIRST_SEGMENT));
     for (let cut = sound + 1; cut < end; cut += 1) {
       for (const padded of [false, true]) {
         const torn = Buffer.from(whole.subarray(0, cut));
-        writeFileSync(join(dir, FIRST), padded ? Buffer.concat([torn, Buffer.alloc(SEGMENT_BYTES - cut)]) : torn);
+        writeFileSync(
+          join(folder.dir, FIRST_SEGMENT),
+          padded ? Buffer.concat([torn, Buffer.alloc(SEGMENT_BYTES - cut)]) : torn,
+        );
         const { store, entries } = await openStore({ signedSize: 3 });
         expect(entries).toEqual(expected('a', 'b', 'c'));
         expect(store.recovered?.atIndex).toBe(3);
@@ -75,17 +64,17 @@ describe('the segment store', () => {
   it('cuts a frame of which the disk wrote some sectors only', async () => {
     const sound = await write(['a']);
     const end = await write(['b'.repeat(3000)]);
-    const whole = readFileSync(join(dir, FIRST));
+    const whole = readFileSync(join(folder.dir, FIRST_SEGMENT));
     for (let sector = 0; sector * 512 < end; sector += 1) {
       const torn = Buffer.from(whole);
       torn.fill(0, Math.max(sound, sector * 512), Math.min(end, (sector + 1) * 512));
-      writeFileSync(join(dir, FIRST), torn);
+      writeFileSync(join(folder.dir, FIRST_SEGMENT), torn);
       const { store, entries } = await openStore({ signedSize: 1 });
       expect(entries).toEqual(expected('a'));
       expect(store.recovered?.atIndex).toBe(1);
       await store.close();
       expect(
-        readFileSync(join(dir, FIRST))
+        readFileSync(join(folder.dir, FIRST_SEGMENT))
           .subarray(sound)
           .every((byte) => byte === 0),
       ).toBe(true);
@@ -94,9 +83,9 @@ describe('the segment store', () => {
 
   it('tells of a recovery until it is settled, whatever comes between', async () => {
     await write(['a']);
-    const bytes = readFileSync(join(dir, FIRST));
+    const bytes = readFileSync(join(folder.dir, FIRST_SEGMENT));
     bytes[bytes.lastIndexOf('}') + 1] = 7;
-    writeFileSync(join(dir, FIRST), bytes);
+    writeFileSync(join(folder.dir, FIRST_SEGMENT), bytes);
     const first = await openStore();
     await first.store.close();
     const second = await openStore();
@@ -107,28 +96,28 @@ describe('the segment store', () => {
   it('refuses and leaves alone what no interrupted write explains', async () => {
     const first = await write(['a']);
     await write(['b']);
-    const whole = readFileSync(join(dir, FIRST));
+    const whole = readFileSync(join(folder.dir, FIRST_SEGMENT));
     const offsets = [0, 5, PLAIN_HEADER_BYTES, first - 1, first + PLAIN_HEADER_BYTES + 3];
     const flipped = offsets.map((offset) => Buffer.from(whole).fill(whole[offset]! ^ 1, offset, offset + 1));
     // It looks like a write that was cut off, but a later one follows.
     const zeroed = [first, PLAIN_HEADER_BYTES].map((end) => Buffer.from(whole).fill(0, end - 4, end));
     for (const changed of [...flipped, ...zeroed]) {
-      writeFileSync(join(dir, FIRST), changed);
-      await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST } });
-      expect(readFileSync(join(dir, FIRST)).equals(changed)).toBe(true);
+      writeFileSync(join(folder.dir, FIRST_SEGMENT), changed);
+      await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST_SEGMENT } });
+      expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).equals(changed)).toBe(true);
     }
   });
 
   it('refuses when signed entries are missing, also at a torn tail', async () => {
     const end = await write(['a'], ['b']);
-    const torn = readFileSync(join(dir, FIRST)).subarray(0, end - 1);
-    writeFileSync(join(dir, FIRST), torn);
+    const torn = readFileSync(join(folder.dir, FIRST_SEGMENT)).subarray(0, end - 1);
+    writeFileSync(join(folder.dir, FIRST_SEGMENT), torn);
     await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({
       code: 'ledger.tampered',
       details: { index: 1 },
     });
-    expect(readFileSync(join(dir, FIRST)).equals(torn)).toBe(true);
-    rmSync(join(dir, FIRST));
+    expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).equals(torn)).toBe(true);
+    rmSync(join(folder.dir, FIRST_SEGMENT));
     await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({ code: 'ledger.tampered' });
   });
 });
@@ -186,10 +175,10 @@ describe('a failing disk', () => {
     const { disk, openFile } = brokenDisk();
     const { store } = await openStore({ openFile });
     await store.append([entry('a')]);
-    const before = readFileSync(join(dir, FIRST));
+    const before = readFileSync(join(folder.dir, FIRST_SEGMENT));
     Object.assign(disk, { fault: 'write', lasts: false });
     await expect(store.append([entry('lost')])).rejects.toMatchObject({ code: 'state.unwritable' });
-    expect(readFileSync(join(dir, FIRST)).equals(before)).toBe(true);
+    expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).equals(before)).toBe(true);
     await store.close();
   });
 

@@ -1,7 +1,6 @@
 import { rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { assert } from '../base/assert.ts';
-import { systemClock } from '../base/clock.ts';
 import { syncFolder } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
@@ -40,7 +39,8 @@ import {
 import { SegmentPayloads } from './segment-payloads.ts';
 import { SegmentTail } from './segment-tail.ts';
 import { readAsWritten, SegmentBytes } from './tiers/segment-bytes.ts';
-import { packBeside, removeOldForms, replaceForm } from './tiers/segment-packer.ts';
+import { removeOldForms } from './tiers/segment-packer.ts';
+import { SegmentPacking } from './tiers/segment-packing.ts';
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
 /** Large enough that the sync costs more than the bytes, small enough that one caller does not wait for many others. */
@@ -83,6 +83,7 @@ export class SegmentStore implements EntryStore {
   readonly #segments: SegmentBytes;
   readonly #frames: FrameIndex;
   readonly #payloads: SegmentPayloads;
+  readonly #packing: SegmentPacking;
   readonly #isWriter: () => boolean;
   /** The bytes that each segment takes, by its first entry and in that order. */
   readonly #taken = new Map<number, number>();
@@ -90,8 +91,6 @@ export class SegmentStore implements EntryStore {
   #size: number;
   #bytes = 0;
   #writing = false;
-  #packing: Promise<void> = Promise.resolve();
-  readonly #closing = new AbortController();
 
   private constructor(dir: string, options: SegmentStoreOptions) {
     this.#dir = dir;
@@ -105,6 +104,23 @@ export class SegmentStore implements EntryStore {
     this.#frames = new FrameIndex(this.#segments);
     const files = { dir, openFile: this.#openFile, segments: this.#segments, frames: this.#frames };
     this.#payloads = new SegmentPayloads(files);
+    this.#packing = new SegmentPacking({
+      dir,
+      openFile: this.#openFile,
+      payloads: this.#payloads,
+      segmentOf: (first) => {
+        const isLast = [...this.#taken.keys()].at(-1) === first;
+        return isLast || !this.#taken.has(first) ? undefined : this.#segments.fileOf(first);
+      },
+      isWanted: (first) => {
+        if (!this.#isWriter()) throw superseded(dir);
+        return first >= this.#first;
+      },
+      counts: ({ to, bytes }) => {
+        this.#segments.add(to);
+        this.#take(to.first, bytes);
+      },
+    });
     assert(this.#segmentBytes >= 128 * 1024, 'a segment holds the largest entry');
   }
 
@@ -209,32 +225,7 @@ export class SegmentStore implements EntryStore {
   }
 
   pack(first: number, tier: PackedTier): Promise<void> {
-    const packed = this.#packing.then(() => this.#pack(first, tier));
-    this.#packing = packed.catch(() => undefined);
-    return packed;
-  }
-
-  async #pack(first: number, tier: PackedTier): Promise<void> {
-    const isLast = [...this.#taken.keys()].at(-1) === first;
-    if (isLast || !this.#taken.has(first) || !isLater(tier, this.#segments.fileOf(first))) return;
-    const packing = { dir: this.#dir, openFile: this.#openFile, clock: systemClock, signal: this.#closing.signal };
-    const { erasures } = this.#payloads;
-    try {
-      const packed = await packBeside(this.#segments.fileOf(first), tier, packing);
-      await this.#payloads.alone(async () => {
-        if (!this.#isWriter()) throw superseded(this.#dir);
-        if (erasures !== this.#payloads.erasures || first < this.#first) return;
-        await replaceForm(packed, packing, () => {
-          this.#segments.add(packed.to);
-          this.#take(first, packed.bytes);
-        });
-      });
-    } catch (cause) {
-      if (this.#closing.signal.aborted || first < this.#first) return;
-      throw cause instanceof KinError ? cause : unwritable(this.#dir, cause);
-    } finally {
-      rmSync(join(this.#dir, `${segmentName(first, tier)}.tmp`), { force: true });
-    }
+    return this.#packing.pack(first, tier);
   }
 
   #take(segment: number, bytes: number): void {
@@ -278,8 +269,7 @@ export class SegmentStore implements EntryStore {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#packing;
+    await this.#packing.close();
     await this.#payloads.alone(() => this.#tail.close());
   }
 
@@ -344,8 +334,4 @@ export class SegmentStore implements EntryStore {
 
 function hotSegment(first: number): SegmentName {
   return { name: segmentName(first), first, tier: 'hot' };
-}
-
-function isLater(tier: PackedTier, { tier: now }: SegmentName): boolean {
-  return now === 'hot' || (now === 'warm' && tier === 'cold');
 }

@@ -11,7 +11,7 @@ import { textOfNote } from '../../src/ledger/tlog/signed-note.ts';
 const PROCESS = join(import.meta.dirname, '../fixtures/ledger-process.ts');
 const SEGMENT_KIB = 128;
 const PRODUCERS = 8;
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 /** What others were told by a ledger: where their entries stand, and heads of its tree. */
 export interface Told {

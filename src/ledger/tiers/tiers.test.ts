@@ -1,20 +1,15 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { useSegmentFolder } from '../../../test/fixtures/segment-folder.ts';
 import type { EntryToStore } from '../entry-store.ts';
 import { listSegments, type PackedTier } from '../segment-file.ts';
-import { SegmentStore, type SegmentStoreOptions } from '../segment-store.ts';
+import type { SegmentStore } from '../segment-store.ts';
 
-const SEGMENT_BYTES = 128 * 1024;
 const COUNT = 700;
 
-let dir = '';
-beforeEach(() => {
-  dir = mkdtempSync(join(tmpdir(), 'kin-tiers-'));
-});
-afterEach(() => rmSync(dir, { recursive: true }));
+const folder = useSegmentFolder();
 
 const entry = (n: number): EntryToStore => ({
   bytes: Buffer.from(JSON.stringify({ n, fill: 'route '.repeat(100) })),
@@ -23,20 +18,14 @@ const entry = (n: number): EntryToStore => ({
 const texts = (from: number, to: number) =>
   Array.from({ length: to - from }, (_, n) => Buffer.from(entry(from + n).bytes).toString());
 
-async function openStore(options: Partial<SegmentStoreOptions> = {}) {
-  const heard: string[] = [];
-  const onEntry = (bytes: Buffer) => void heard.push(bytes.toString());
-  const store = await SegmentStore.open(dir, { signedSize: 0, segmentBytes: SEGMENT_BYTES, onEntry, ...options });
-  return { store, heard };
-}
-
 async function written(): Promise<SegmentStore> {
-  const { store } = await openStore();
+  const { store } = await folder.open();
   for (let n = 0; n < COUNT; n += 4) await store.append([0, 1, 2, 3].map((each) => entry(n + each)));
   return store;
 }
 
-const filesWith = (text: string) => readdirSync(dir).filter((name) => readFileSync(join(dir, name)).includes(text));
+const filesWith = (text: string) =>
+  readdirSync(folder.dir).filter((name) => readFileSync(join(folder.dir, name)).includes(text));
 const erased = { kind: 'erased', length: 'secret 3 of one'.length };
 
 describe('a segment that was packed', () => {
@@ -50,8 +39,8 @@ describe('a segment that was packed', () => {
       for (const again of [false, true]) {
         if (again) {
           await store.close();
-          const next = await openStore({ signedSize: COUNT });
-          expect(next.heard).toEqual(texts(0, COUNT));
+          const next = await folder.open({ signedSize: COUNT });
+          expect(next.entries).toEqual(texts(0, COUNT));
           store = next.store;
         }
         const found: string[] = [];
@@ -59,7 +48,7 @@ describe('a segment that was packed', () => {
         expect(found).toEqual(texts(0, COUNT));
         expect((await store.payloadsOf(3)).map((payload) => payload.kind)).toEqual(['kept', 'kept']);
         expect((await store.segments()).map((segment) => segment.tier)).toEqual([tier, 'cold', 'hot', 'hot']);
-        expect(listSegments(dir).map((segment) => segment.tier)).toEqual([tier, 'cold', 'hot', 'hot']);
+        expect(listSegments(folder.dir).map((segment) => segment.tier)).toEqual([tier, 'cold', 'hot', 'hot']);
         const sum = (await store.segments()).reduce((bytes, segment) => bytes + segment.bytes, 0);
         expect([store.bytes, sum < before]).toEqual([sum, true]);
       }
@@ -80,7 +69,7 @@ describe('a segment that was packed', () => {
     await store.close();
     for (const text of ['secret 0 of one', 'secret 3 of one', 'secret 6 of two']) expect(filesWith(text)).toEqual([]);
     expect(filesWith('secret 6 of one')).toHaveLength(1);
-    const { store: again } = await openStore({ signedSize: COUNT });
+    const { store: again } = await folder.open({ signedSize: COUNT });
     expect((await again.payloadsOf(3))[0]).toEqual(erased);
     await again.close();
   });
@@ -111,14 +100,14 @@ describe('a segment that was packed', () => {
     await store.pack(0, 'warm');
     await store.pack(1, 'warm');
     expect((await store.segments()).map(({ tier }) => tier)).toEqual(['cold', 'hot', 'hot', 'hot']);
-    const second = listSegments(dir)[1]!;
-    const bytes = readFileSync(join(dir, second.name));
+    const second = listSegments(folder.dir)[1]!;
+    const bytes = readFileSync(join(folder.dir, second.name));
     bytes[bytes.indexOf('secret')]! ^= 1;
-    writeFileSync(join(dir, second.name), bytes);
+    writeFileSync(join(folder.dir, second.name), bytes);
     await expect(store.pack(second.first, 'warm')).rejects.toMatchObject({ code: 'ledger.tampered' });
-    expect(listSegments(dir)[1]).toEqual(second);
+    expect(listSegments(folder.dir)[1]).toEqual(second);
     await store.close();
-    ({ store } = await openStore({ signedSize: COUNT }));
+    ({ store } = await folder.open({ signedSize: COUNT }));
     await store.close();
   });
 
@@ -129,11 +118,11 @@ describe('a segment that was packed', () => {
       return open(path, flags, 0o600);
     };
     await (await written()).close();
-    const { store } = await openStore({ openFile, signedSize: COUNT });
+    const { store } = await folder.open({ openFile, signedSize: COUNT });
     isFull = true;
     await expect(store.pack(0, 'warm')).rejects.toMatchObject({ code: 'state.unwritable' });
     expect((await store.read(0, 4)).map(String)).toEqual(texts(0, 4));
-    expect(readdirSync(dir).filter((name) => name.includes('warm'))).toEqual([]);
+    expect(readdirSync(folder.dir).filter((name) => name.includes('warm'))).toEqual([]);
     isFull = false;
     await store.pack(0, 'warm');
     expect((await store.segments())[0]?.tier).toBe('warm');
@@ -142,7 +131,7 @@ describe('a segment that was packed', () => {
 
   it('counts from the moment it has its name: the form before is removed when the store opens', async () => {
     let store = await written();
-    const hot = join(dir, listSegments(dir)[0]!.name);
+    const hot = join(folder.dir, listSegments(folder.dir)[0]!.name);
     cpSync(hot, `${hot}.before`);
     await store.pack(0, 'warm');
     await store.erasePayloads([{ index: 3, payload: 0 }]);
@@ -151,7 +140,7 @@ describe('a segment that was packed', () => {
     cpSync(`${hot}.before`, hot);
     rmSync(`${hot}.before`);
     expect(filesWith('secret 3 of one')).toHaveLength(1);
-    ({ store } = await openStore({ signedSize: COUNT }));
+    ({ store } = await folder.open({ signedSize: COUNT }));
     expect(existsSync(hot)).toBe(false);
     expect(filesWith('secret 3 of one')).toEqual([]);
     expect((await store.payloadsOf(3))[0]).toEqual(erased);
@@ -166,7 +155,7 @@ describe('a segment that was packed', () => {
     const packing = store.pack(third!.first, 'cold');
     await store.dropBefore(third!.next);
     await packing;
-    expect(readdirSync(dir).filter((name) => /warm|cold/.test(name))).toEqual([]);
+    expect(readdirSync(folder.dir).filter((name) => /warm|cold/.test(name))).toEqual([]);
     expect((await store.segments()).map(({ first }) => first)).toEqual([third!.next]);
     await expect(store.read(0, 1)).rejects.toMatchObject({ code: 'ledger.pruned' });
     await expect(store.payloadsOf(0)).rejects.toMatchObject({ code: 'ledger.pruned' });
