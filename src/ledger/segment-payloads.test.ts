@@ -10,7 +10,6 @@ import type { SegmentFile } from './segment-file.ts';
 import { SegmentStore } from './segment-store.ts';
 
 const folder = useSegmentFolder();
-const openStore = folder.open;
 
 const entry = (text: string, ...payloads: string[]): EntryToStore => ({
   bytes: Buffer.from(`{"${text}"}`),
@@ -20,7 +19,7 @@ const entry = (text: string, ...payloads: string[]): EntryToStore => ({
 const kept = (text: string) => ({ kind: 'kept', bytes: Buffer.from(text) });
 
 async function writeThree() {
-  const { store } = await openStore();
+  const { store } = await folder.open();
   await store.append([entry('a', 'secret of a', 'another of a'), entry('b')]);
   await store.append([entry('c', 'secret of c')]);
   return store;
@@ -31,7 +30,7 @@ describe('payloads', () => {
     const store = await writeThree();
     expect(encodeFrame(7, [entry('x')]).length).toBe(28 + 2 + 5);
     for (const again of [false, true]) {
-      const each = again ? (await openStore({ signedSize: 3 })).store : store;
+      const each = again ? (await folder.open({ signedSize: 3 })).store : store;
       expect(await each.payloadsOf(0)).toEqual([kept('secret of a'), kept('another of a')]);
       expect(await each.payloadsOf(1)).toEqual([]);
       expect(await each.payloadsOf(2)).toEqual([kept('secret of c')]);
@@ -49,7 +48,7 @@ describe('payloads', () => {
     expect(bytes.includes('secret of a')).toBe(false);
     expect(bytes.includes('secret of c')).toBe(false);
     await store.close();
-    const { store: again, entries } = await openStore({ signedSize: 4 });
+    const { store: again, entries } = await folder.open({ signedSize: 4 });
     expect(entries).toEqual(['{"a"}', '{"b"}', '{"c"}', '{"d"}']);
     expect(await again.payloadsOf(0)).toEqual([{ kind: 'erased', length: 11 }, kept('another of a')]);
     expect(await again.payloadsOf(2)).toEqual([{ kind: 'erased', length: 11 }]);
@@ -86,7 +85,7 @@ describe('payloads', () => {
         }
       }
       writeFileSync(join(folder.dir, FIRST_SEGMENT), Buffer.from(whole).fill(0, payloadsAt, end));
-      const { store, entries } = await openStore({ signedSize: 3 });
+      const { store, entries } = await folder.open({ signedSize: 3 });
       expect(entries).toEqual(['{"a"}', '{"b"}', '{"c"}']);
       expect((await store.read(0, 9)).map(String)).toEqual(entries);
       await expect(store.payloadsOf(index === 0 ? 0 : 2)).rejects.toMatchObject({ code: 'ledger.tampered' });
@@ -95,7 +94,7 @@ describe('payloads', () => {
   });
 
   it('of a write that was cut off go with it, at whatever byte or sector', async () => {
-    const { store } = await openStore();
+    const { store } = await folder.open();
     await store.append([entry('a', 'p')]);
     const sound = store.bytes;
     await store.append([entry('b', 'q'.repeat(900), `${'r'.repeat(300)}\0`)]);
@@ -126,7 +125,7 @@ describe('payloads', () => {
           },
         });
       };
-      const { store } = await openStore();
+      const { store } = await folder.open();
       await store.close();
       const broken = await SegmentStore.open(folder.dir, {
         signedSize: 3,
@@ -145,7 +144,7 @@ describe('payloads', () => {
       );
       expect(outcome).toBe(step <= 6 ? 'state.unwritable' : 'erased');
       await broken.close();
-      const { store: again, entries } = await openStore({ signedSize: 3 });
+      const { store: again, entries } = await folder.open({ signedSize: 3 });
       expect(entries.length).toBe(3);
       const found = await again.payloadsOf(0);
       expect(found.filter(({ kind }) => kind === 'damaged')).toEqual([]);
@@ -166,7 +165,7 @@ describe('payloads', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 8 }), async (steps) => {
         folder.renew();
-        const { store } = await openStore();
+        const { store } = await folder.open();
         const model: (Uint8Array | number)[][] = [];
         for (const { group, erase } of steps) {
           await store.append(group.map((payloads, n) => ({ bytes: Buffer.from(`e${model.length + n}`), payloads })));
@@ -180,7 +179,7 @@ describe('payloads', () => {
           }
         }
         await store.close();
-        const { store: again } = await openStore({ signedSize: model.length });
+        const { store: again } = await folder.open({ signedSize: model.length });
         for (const [index, payloads] of model.entries()) {
           const expected = payloads.map((one) =>
             typeof one === 'number' ? { kind: 'erased', length: one } : { kind: 'kept', bytes: Buffer.from(one) },

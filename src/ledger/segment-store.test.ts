@@ -7,12 +7,11 @@ import { PLAIN_HEADER_BYTES } from './frame.ts';
 import { listSegments, type SegmentFile } from './segment-file.ts';
 
 const folder = useSegmentFolder();
-const openStore = folder.open;
 
 const entry = (text: string) => ({ bytes: Buffer.from(JSON.stringify({ text })) });
 
 async function write(...groups: string[][]) {
-  const { store } = await openStore();
+  const { store } = await folder.open();
   for (const group of groups) await store.append(group.map(entry));
   const { bytes } = store;
   await store.close();
@@ -23,12 +22,12 @@ const expected = (...texts: string[]) => texts.map((text) => JSON.stringify({ te
 
 describe('the segment store', () => {
   it('has after a restart what it had before, over many segments', async () => {
-    const { store } = await openStore();
+    const { store } = await folder.open();
     const texts = Array.from({ length: 40 }, (_, i) => `${i} ${'x'.repeat(1000 * (i % 30))}`);
     for (let i = 0; i < 40; i += 2) await store.append(texts.slice(i, i + 2).map(entry));
     expect((await store.read(17, 5)).map(String)).toEqual(expected(...texts.slice(17, 22)));
     await store.close();
-    const again = await openStore({ signedSize: 40 });
+    const again = await folder.open({ signedSize: 40 });
     expect(again.entries).toEqual(expected(...texts));
     expect(listSegments(folder.dir).length).toBeGreaterThan(2);
     expect((await again.store.read(0, 100)).map(String)).toEqual(expected(...texts));
@@ -47,13 +46,13 @@ describe('the segment store', () => {
           join(folder.dir, FIRST_SEGMENT),
           padded ? Buffer.concat([torn, Buffer.alloc(SEGMENT_BYTES - cut)]) : torn,
         );
-        const { store, entries } = await openStore({ signedSize: 3 });
+        const { store, entries } = await folder.open({ signedSize: 3 });
         expect(entries).toEqual(expected('a', 'b', 'c'));
         expect(store.recovered?.atIndex).toBe(3);
         await store.settleRecovery();
         await store.append([entry('d')]);
         await store.close();
-        const again = await openStore({ signedSize: 4 });
+        const again = await folder.open({ signedSize: 4 });
         expect(again.entries).toEqual(expected('a', 'b', 'c', 'd'));
         expect(again.store.recovered).toBeUndefined();
         await again.store.close();
@@ -69,7 +68,7 @@ describe('the segment store', () => {
       const torn = Buffer.from(whole);
       torn.fill(0, Math.max(sound, sector * 512), Math.min(end, (sector + 1) * 512));
       writeFileSync(join(folder.dir, FIRST_SEGMENT), torn);
-      const { store, entries } = await openStore({ signedSize: 1 });
+      const { store, entries } = await folder.open({ signedSize: 1 });
       expect(entries).toEqual(expected('a'));
       expect(store.recovered?.atIndex).toBe(1);
       await store.close();
@@ -86,9 +85,9 @@ describe('the segment store', () => {
     const bytes = readFileSync(join(folder.dir, FIRST_SEGMENT));
     bytes[bytes.lastIndexOf('}') + 1] = 7;
     writeFileSync(join(folder.dir, FIRST_SEGMENT), bytes);
-    const first = await openStore();
+    const first = await folder.open();
     await first.store.close();
-    const second = await openStore();
+    const second = await folder.open();
     expect(second.store.recovered).toEqual({ droppedBytes: PLAIN_HEADER_BYTES, atIndex: 1 });
     await second.store.close();
   });
@@ -103,7 +102,7 @@ describe('the segment store', () => {
     const zeroed = [first, PLAIN_HEADER_BYTES].map((end) => Buffer.from(whole).fill(0, end - 4, end));
     for (const changed of [...flipped, ...zeroed]) {
       writeFileSync(join(folder.dir, FIRST_SEGMENT), changed);
-      await expect(openStore()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST_SEGMENT } });
+      await expect(folder.open()).rejects.toMatchObject({ code: 'ledger.tampered', details: { file: FIRST_SEGMENT } });
       expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).equals(changed)).toBe(true);
     }
   });
@@ -112,13 +111,13 @@ describe('the segment store', () => {
     const end = await write(['a'], ['b']);
     const torn = readFileSync(join(folder.dir, FIRST_SEGMENT)).subarray(0, end - 1);
     writeFileSync(join(folder.dir, FIRST_SEGMENT), torn);
-    await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({
+    await expect(folder.open({ signedSize: 2 })).rejects.toMatchObject({
       code: 'ledger.tampered',
       details: { index: 1 },
     });
     expect(readFileSync(join(folder.dir, FIRST_SEGMENT)).equals(torn)).toBe(true);
     rmSync(join(folder.dir, FIRST_SEGMENT));
-    await expect(openStore({ signedSize: 2 })).rejects.toMatchObject({ code: 'ledger.tampered' });
+    await expect(folder.open({ signedSize: 2 })).rejects.toMatchObject({ code: 'ledger.tampered' });
   });
 });
 
@@ -155,7 +154,7 @@ describe('a failing disk', () => {
   for (const fault of ['write', 'sync'] as const) {
     it(`at ${fault} rejects, keeps what was acknowledged and goes on when it is well`, async () => {
       const { disk, openFile } = brokenDisk();
-      const { store } = await openStore({ openFile });
+      const { store } = await folder.open({ openFile });
       await store.append([entry('a')]);
       disk.fault = fault;
       await expect(store.append([entry('lost '.repeat(100))])).rejects.toMatchObject({ code: 'state.unwritable' });
@@ -164,7 +163,7 @@ describe('a failing disk', () => {
       disk.fault = undefined;
       await store.append([entry('b')]);
       await store.close();
-      const again = await openStore({ signedSize: 2 });
+      const again = await folder.open({ signedSize: 2 });
       expect(again.entries).toEqual(expected('a', 'b'));
       expect(again.store.recovered).toBeUndefined();
       await again.store.close();
@@ -173,7 +172,7 @@ describe('a failing disk', () => {
 
   it('that is well again at once leaves no trace of the write', async () => {
     const { disk, openFile } = brokenDisk();
-    const { store } = await openStore({ openFile });
+    const { store } = await folder.open({ openFile });
     await store.append([entry('a')]);
     const before = readFileSync(join(folder.dir, FIRST_SEGMENT));
     Object.assign(disk, { fault: 'write', lasts: false });
@@ -184,7 +183,7 @@ describe('a failing disk', () => {
 
   it('at the change of segments rejects and goes on when it is well', async () => {
     const { disk, openFile } = brokenDisk();
-    const { store } = await openStore({ openFile });
+    const { store } = await folder.open({ openFile });
     const large = (name: string) => [entry(`${name}${'x'.repeat(60_000)}`)];
     await store.append(large('a'));
     disk.fault = 'write';
@@ -192,7 +191,7 @@ describe('a failing disk', () => {
     disk.fault = undefined;
     for (const name of ['c', 'd', 'e', 'f']) await store.append(large(name));
     await store.close();
-    const again = await openStore({ signedSize: 5 });
+    const again = await folder.open({ signedSize: 5 });
     expect(again.entries.map((text) => text[9])).toEqual(['a', 'c', 'd', 'e', 'f']);
     await again.store.close();
   });
