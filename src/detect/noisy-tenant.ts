@@ -21,7 +21,7 @@ const FAILED_SHARE_MIN = 0.02;
 const LATENCIES_MIN = 20;
 const REQUESTS_MIN = 5;
 /** Of all who are hurt together: the tail of a few requests is chance. */
-const HURT_PER_S_MIN = 4;
+const HURT_PER_S_MIN = 8;
 /** What others felt of it lasts a little longer: the claim that explains that does too. */
 const CALM_FOR_MS = 12_000;
 const HURT_NAMED = 20;
