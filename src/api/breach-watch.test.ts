@@ -200,7 +200,8 @@ test('a drill is marked and calls nobody after that', async () => {
     startedAt: clock.now(),
     endedAt: clock.now() + 1_000,
     incident: 'inc_1',
-    about: 'protection postgresql/records/eu/x',
+    about: ['protection postgresql/records/eu/x'],
+    reasons: [],
   });
   watch.take([protection(false, clock)]);
   await watch.look();

@@ -33,6 +33,8 @@ export interface ComplianceListener {
 /** The posture of this control process: what people declared and what collectors measured flow into it. */
 export class Compliance implements CollectorListener {
   readonly posture = new Posture();
+  /** Since when results are judged here; exceptions are counted since then. */
+  readonly startedAt: number;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rounds: CollectorRounds;
@@ -56,6 +58,7 @@ export class Compliance implements CollectorListener {
     this.#watch = new ViolationWatch(this.posture, onSample);
     this.#onFacts = onFacts;
     this.#clock = options.clock;
+    this.startedAt = options.clock.now();
     this.#log = options.log;
     const { clock, log } = options;
     this.#transcripts = new TranscriptFolder({

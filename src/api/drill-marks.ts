@@ -18,12 +18,13 @@ export async function drillMarks(database: Database, at: number): Promise<readon
 
 type Row = {
   readonly id: string;
+  readonly target: string;
   readonly started_at: string;
   readonly ended_at: string | null;
   readonly result: unknown;
 };
 
-async function markOf(database: Database, { id, started_at, ended_at, result }: Row): Promise<DrillMark> {
+async function markOf(database: Database, { id, target, started_at, ended_at, result }: Row): Promise<DrillMark> {
   const told = (result ?? {}) as JsonObject;
   const incident = typeof told['incident'] === 'string' ? told['incident'] : null;
   const found = incident === null ? undefined : await readIncident(database, incident);
@@ -33,6 +34,11 @@ async function markOf(database: Database, { id, started_at, ended_at, result }: 
     startedAt: fromIso(typeof told['startedAt'] === 'string' ? told['startedAt'] : started_at),
     endedAt: fromIso(ended_at ?? started_at),
     incident,
-    about: found?.body.diagnosis.subject.name ?? null,
+    about: [target, ...(found ? [found.body.diagnosis.subject.name] : [])],
+    reasons: Array.isArray(told['controls']) ? (told['controls'] as readonly JsonObject[]).map(reasonIn) : [],
   };
+}
+
+function reasonIn({ reason }: JsonObject): string {
+  return typeof reason === 'string' ? reason : '';
 }

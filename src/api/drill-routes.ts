@@ -1,9 +1,17 @@
 import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { digestOf } from '../base/digest.ts';
+import { KinError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import { drillEvidence, openDrill, signDrill } from '../evidence/drill-record.ts';
+import { openEvidenceKey } from '../evidence/dsse.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
+
+/** Where the signed record stands in what is kept of a drill. */
+const SIGNED = 'signedRecord';
 
 /** Drills that were done, and the record of a new one. */
 export function drillRoutes(plain: FastifyInstance, control: Control): void {
@@ -25,9 +33,20 @@ export function drillRoutes(plain: FastifyInstance, control: Control): void {
         by: made_by,
         startedAt: started_at,
         endedAt: ended_at,
-        result,
+        result: withoutRecord(result),
       })),
     };
+  });
+  app.get('/v1/drills/:id', { schema: { params: z.object({ id: z.string().max(100) }) } }, async ({ params }) => {
+    const row = await database.kysely.selectFrom('drill').selectAll().where('id', '=', params.id).executeTakeFirst();
+    const envelope = (row?.result as JsonObject | null)?.[SIGNED];
+    if (typeof envelope !== 'string') {
+      const reason = row ? `drill ${params.id} was made before records were signed` : `there is no drill ${params.id}`;
+      throw new KinError('resource.unknown', `${reason}; see \`kintsugi drills\``);
+    }
+    const { publicKey } = openEvidenceKey(options.state.secrets);
+    const drill = openDrill(envelope, publicKey);
+    return { drill: drill ?? withoutRecord(row?.result), isSigned: drill !== undefined, envelope, publicKey };
   });
   const drillSchema = z.object({
     fault: z.string().max(100),
@@ -39,18 +58,24 @@ export function drillRoutes(plain: FastifyInstance, control: Control): void {
   });
   app.post('/v1/drills', { schema: { body: drillSchema } }, async ({ body }) => {
     const id = newId('drl', random);
-    const { fault, target, by, endedAt, result } = body;
+    const { fault, target, by, startedAt, endedAt, result } = body;
     await fencedTransaction(database, lease, async (tx) => {
-      const row = { id, fault, target, made_by: by, ended_at: endedAt, result: JSON.stringify(result) };
-      await tx.insertInto('drill').values(row).execute();
-      await record(
-        tx,
-        'drill.ended',
-        id,
-        { fault, target, startedAt: body.startedAt, result },
-        { actor: { kind: 'operator', name: by } },
-      );
+      const turned = await tx.selectFrom('control_status').selectAll().where('since', '>=', startedAt).execute();
+      const evidence = drillEvidence({ id, ...body, result }, turned);
+      const signed = signDrill(evidence, openEvidenceKey(options.state.secrets));
+      const kept = JSON.stringify({ ...result, [SIGNED]: signed });
+      await tx
+        .insertInto('drill')
+        .values({ id, fault, target, made_by: by, ended_at: endedAt, result: kept })
+        .execute();
+      const told = { fault, target, startedAt, result, record: digestOf(signed) };
+      await record(tx, 'drill.ended', id, told, { actor: { kind: 'operator', name: by } });
     });
     return { id };
   });
+}
+
+function withoutRecord(result: unknown): JsonObject {
+  const { [SIGNED]: _signed, ...rest } = (result ?? {}) as JsonObject;
+  return rest;
 }

@@ -1,11 +1,12 @@
-import { toIso } from '../base/clock.ts';
+import { fromIso, toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import type { Posture, Result } from '../comply/posture.ts';
 import { suggestion } from '../resources/schema-issue.ts';
 import type { Control } from './control.ts';
 
 /** How every tenant stands under each of its frameworks, worst first; of one tenant when it is named. */
-export function postureView({ compliance, options }: Control, tenant?: string) {
+export function postureView(control: Control, tenant?: string) {
+  const { compliance, options } = control;
   const { posture } = compliance;
   const now = options.clock.now();
   if (tenant !== undefined) knownTenant(posture, tenant);
@@ -22,7 +23,26 @@ export function postureView({ compliance, options }: Control, tenant?: string) {
     at: toIso(now),
     rows: rows.toSorted((a, b) => b.notSatisfied - a.notSatisfied || b.unknown - a.unknown),
     unjudged,
+    exceptions: exceptionsView(control, now, tenant),
   };
+}
+
+/** Every exception, and how often it stood in for a bad result: one that never does is no longer needed. */
+function exceptionsView({ compliance, world }: Control, now: number, tenant?: string) {
+  const { posture, startedAt } = compliance;
+  return world.declared.exceptions
+    .filter(({ spec }) => tenant === undefined || spec.tenants.length === 0 || spec.tenants.includes(tenant))
+    .map(({ metadata: { name }, spec }) => ({
+      name,
+      control: spec.control,
+      owner: spec.owner,
+      compensatingControl: spec.compensatingControl,
+      expiresAt: spec.expires,
+      isExpired: fromIso(spec.expires) <= now,
+      standsFor: posture.standsFor(name, now),
+      matches: posture.matches(name),
+      matchesSince: toIso(startedAt),
+    }));
 }
 
 function countsOf(posture: Posture, tenant: string, framework: string, now: number) {

@@ -21,6 +21,7 @@ export interface PostureAnswer {
   readonly unjudged: readonly { readonly tenant: string; readonly framework: string }[];
   /** Of those that were violated lately; left out by an earlier Kintsugi. */
   readonly times?: readonly ViolationTimesAnswer[];
+  readonly exceptions: readonly ExceptionAnswer[];
   /** Only where one tenant was asked for. */
   readonly results?: readonly ResultAnswer[];
 }
@@ -33,6 +34,19 @@ interface ViolationTimesAnswer {
   readonly open: number;
   readonly findMsMax: number | null;
   readonly healMsMax: number | null;
+}
+
+interface ExceptionAnswer {
+  readonly name: string;
+  readonly control: string;
+  readonly owner: string;
+  readonly compensatingControl: string;
+  readonly expiresAt: string;
+  readonly isExpired: boolean;
+  /** How many results it stands in for now, and how often it began to since `matchesSince`. */
+  readonly standsFor: number;
+  readonly matches: number;
+  readonly matchesSince: string;
 }
 
 export interface ResultAnswer {
@@ -77,7 +91,7 @@ export function declarePosture(program: Command, binder: Binder): void {
 }
 
 function renderPosture(invocation: Invocation, answer: PostureAnswer, all: boolean): string {
-  const { rows, unjudged, results, times = [] } = answer;
+  const { rows, unjudged, results, exceptions, times = [] } = answer;
   if (rows.length === 0 && unjudged.length === 0) return 'no tenant lives under a regulation\n';
   const { paint } = invocation;
   const columns = [
@@ -102,7 +116,13 @@ function renderPosture(invocation: Invocation, answer: PostureAnswer, all: boole
   const strange = unjudged.map(
     ({ tenant, framework }) => `${tenant} names ${framework}, which nobody knows: every move for it is denied\n`,
   );
-  return table + strange.join('') + renderTimes(times) + (results ? renderResults(invocation, results, all) : HINT);
+  return (
+    table +
+    strange.join('') +
+    renderTimes(times) +
+    renderExceptions(invocation, exceptions) +
+    (results ? renderResults(invocation, results, all) : HINT)
+  );
 }
 
 /** A violation may have begun at any time since the last good measurement, so these are the longest that it can have been. */
@@ -114,6 +134,19 @@ function renderTimes(times: readonly ViolationTimesAnswer[]): string {
       return `${tenant} ${framework}: ${found} violations in 30 days, ${open} of them not over; ${spans}\n`;
     })
     .join('');
+}
+
+/** Exceptions with their counter; one that stands in for nothing is pointed at. */
+function renderExceptions({ paint }: Invocation, exceptions: readonly ExceptionAnswer[]): string {
+  if (exceptions.length === 0) return '';
+  const columns = ['exception', 'control', 'owner', 'expires', 'stands for', 'matched', ''].map((title) => ({ title }));
+  const rows = exceptions.map(({ name, control, owner, expiresAt, isExpired, standsFor, matches, matchesSince }) => {
+    const unused =
+      matches === 0 && standsFor === 0 ? paint('yellow', `never matched since ${matchesSince}: still needed?`) : '';
+    const note = isExpired ? paint('red', 'expired: it stands for nothing') : unused;
+    return [name, control, owner, expiresAt, `${standsFor} results`, `${matches} times`, note];
+  });
+  return `\n${renderTable(columns, rows)}`;
 }
 
 const HINT = '`kintsugi posture TENANT` names the controls, `kintsugi control ID` explains one\n';

@@ -9,6 +9,7 @@ import { declareDown } from './down.ts';
 import { declareAdvisories } from './advisories.ts';
 import { declareDrill } from './drill.ts';
 import { declareDetection } from './detection.ts';
+import { declareDrills } from './drills.ts';
 import { declareExplain } from './explain.ts';
 import { declareEvidence } from './evidence.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
@@ -77,6 +78,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareSlo(program, binder);
   declareDrill(program, binder);
   declareAdvisories(program, binder);
+  declareDrills(program, binder);
   declareLedger(program, binder);
   declareSubject(program, binder);
   declareRecord(program, binder);

@@ -174,6 +174,9 @@ test('a documented alternative stands beside the result until it expires, and is
   const before = posture.matches('tape');
   posture.take([fact('backup.ageHours', 48, { measuredAt: NOW + 1 })], NOW + 1);
   expect(posture.matches('tape')).toBe(before + 1);
+  expect(posture.standsFor('tape', NOW + 1)).toBe(1);
+  expect(posture.standsFor('tape', NOW + HOUR)).toBe(0);
+  expect(posture.standsFor('no such', NOW + 1)).toBe(0);
   expect(posture.result('shop', 'law-2', NOW + 1)).toMatchObject({ status: 'not-satisfied', deviation: alternative });
   expect(posture.result('clinic', 'law-2', NOW + 1)?.deviation).toBeNull();
   expect(posture.counts('shop', 'law', NOW + 1)).toMatchObject({ notSatisfied: 1, addressed: 1 });

@@ -230,6 +230,21 @@ export class Posture {
     return this.#matches.get(deviation) ?? 0;
   }
 
+  /** For how many results that are not satisfied a deviation stands at this moment. */
+  standsFor(deviation: string, at: number): number {
+    const control = this.#deviations.find(({ name }) => name === deviation)?.control;
+    let count = 0;
+    for (const [tenant, { ranks }] of this.#standings) {
+      for (const { framework, status } of ranks) {
+        const index = framework.controls.findIndex(({ id }) => id === control);
+        const found = framework.controls[index];
+        if (!found || status[index] === CODES.satisfied) continue;
+        if (this.#deviationOf(found, tenant, at)?.name === deviation) count += 1;
+      }
+    }
+    return count;
+  }
+
   /** What is known of a fact, whoever it bears on. */
   fact(key: string): Fact | undefined {
     return this.#book.get(key);

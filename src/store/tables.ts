@@ -183,7 +183,7 @@ export interface Tables {
     target: string;
     made_by: string;
     started_at: ColumnType<string, never, never>;
-    ended_at: ColumnType<string | null, never, string | null>;
+    ended_at: ColumnType<string | null, string | undefined, string | null>;
     result: JsonColumn<Json | null>;
   };
 }

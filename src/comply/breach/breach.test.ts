@@ -135,15 +135,23 @@ test('a drill starts no clock, unless a person says that it was real', () => {
 });
 
 test('a drill marks what it caused, and not what happened meanwhile', () => {
-  const seen = new Map();
-  const mark = { id: 'drl_1', startedAt: T0 - HOUR, endedAt: T0 + HOUR, incident: 'inc_1' };
-  const own = { ...mark, about: 'protection postgresql/records/eu/"public"."records"/row-level-security' };
-  expect(dueStep(assessment(), seen, [own], T0)).toMatchObject({ kind: 'drill' });
-  expect(dueStep(assessment(), seen, [{ ...own, about: 'records-eu-0' }], T0)).toBeUndefined();
-  expect(dueStep(assessment(), seen, [{ ...own, endedAt: T0 - 1 }], T0)).toBeUndefined();
-  expect(dueStep(assessment([], { incident: 'inc_1' }), seen, [{ ...mark, about: null }], T0)).toMatchObject({
-    kind: 'drill',
-  });
+  const none = new Map();
+  const mark = { id: 'drl_1', startedAt: T0 - HOUR, endedAt: T0 + HOUR, incident: 'inc_1', about: [], reasons: [] };
+  const marks = (of: Assessment, drill: Partial<typeof mark> | object) =>
+    dueStep(of, none, [{ ...mark, ...drill }], T0)?.kind === 'drill';
+  const own = { about: ['protection postgresql/records/eu/"public"."records"/row-level-security'] };
+  expect(marks(assessment(), own)).toBe(true);
+  expect(marks(assessment(), { about: ['records-eu-0'] })).toBe(false);
+  expect(marks(assessment(), { ...own, endedAt: T0 - 1 })).toBe(false);
+  expect(marks(assessment([], { incident: 'inc_1' }), {})).toBe(true);
+  const logs = { sign: 'fact card.logs.plaintext logs', cause: 'confidentiality platform logs' };
+  expect(
+    marks(assessment([], logs), { reasons: ['card.logs.plaintext of platform logs is 1 (hits); asked for: ...'] }),
+  ).toBe(true);
+  expect(marks(assessment([], logs), { reasons: ['card.stored.plaintext of store logs is 1 (hits)'] })).toBe(false);
+  const outage = { sign: 'outage clinic', cause: 'availability tenant clinic', loss: 'availability' as const };
+  expect(marks(assessment([], outage), { about: ['clinic'] })).toBe(true);
+  expect(marks(assessment([], outage), { about: ['shop'] })).toBe(false);
 });
 
 test('a reminder comes at 80 % and an escalation on the miss, each once', () => {
@@ -202,6 +210,28 @@ test('one cause is one assessment until a person has judged it, and a new one wh
   expect(coveringOf(sign, [still])).toBe(still);
   const over = assessment([closed, { kind: 'ended', endedAt: T0 + 2 * HOUR, at: T0 + 2 * HOUR, by: null }]);
   expect(coveringOf(sign, [over])).toBeUndefined();
+});
+
+test("answers with another tenant's data follow from a protection that is off, and from nothing that was over or judged", () => {
+  const leak = (measuredAt: number) => {
+    const value = { kind: 'value' as const, value: 4 };
+    const sign = signIn(
+      { ...bad, name: 'isolation.api.foreignRows', subject: 'clinic', measured: value, measuredAt },
+      [],
+    );
+    if (sign === undefined || sign === 'well') throw new Error('no sign');
+    return sign;
+  };
+  const ended: Step = { kind: 'ended', endedAt: T0 + 5_000, at: T0 + 65_000, by: null };
+  const drill: Step = { kind: 'drill', drill: 'drl_1', at: T0, by: null };
+  const closed: Step = { kind: 'closed', reason: 'empty', at: T0, by: 'anna' };
+  const covered = (of: Assessment, at: number) => coveringOf(leak(at), [of]) !== undefined;
+  expect(covered(assessment(), T0 + 60_000)).toBe(true);
+  expect(covered(assessment([drill, ended]), T0 + 30_000)).toBe(true);
+  expect(covered(assessment([drill, ended]), T0 + 600_000)).toBe(false);
+  expect(covered(assessment(), T0 + HOUR)).toBe(false);
+  expect(covered(assessment([closed]), T0 + 60_000)).toBe(false);
+  expect(covered(assessment([], { tenants: ['shop'] }), T0 + 60_000)).toBe(false);
 });
 
 test('what could not be measured is no sign, neither of a loss nor of its end', () => {

@@ -1,9 +1,11 @@
 import { printDuration } from '../../base/duration.ts';
-import { type Assessment, drillOf, endedAtOf, isSettled, type Sign, signsOf, type Step } from './breach.ts';
+import { type Assessment, drillOf, endedAtOf, isSettled, type Sign, signsOf, type Step, tenantsOf } from './breach.ts';
 import { ASSESS, type BreachClock, clocksOf } from './clocks.ts';
 
 /** What flickers has not ended. */
 const ENDED_MS = 60_000;
+/** Longer than the rhythm of whoever measures what follows from a loss. */
+const FOLLOWS_MS = 15 * 60_000;
 /** Ends and returns of one loss that are told; after that it is known to flicker. */
 const TURNS_MAX = 100;
 
@@ -13,20 +15,43 @@ export interface SeenSign {
   readonly since: number;
 }
 
-/** A drill that ended, with the incident that it made and what that was about. */
+/** A drill that ended, with what it hurt: the incident that it made, names of things, and what controls said against it. */
 export interface DrillMark {
   readonly id: string;
   readonly startedAt: number;
   readonly endedAt: number;
   readonly incident: string | null;
-  readonly about: string | null;
+  /** The subject of its incident, and its target. */
+  readonly about: readonly string[];
+  /** What was measured of the controls that it violated: `card.logs.plaintext of platform logs is 1 ...`. */
+  readonly reasons: readonly string[];
 }
 
-/** The undecided assessment that a sign belongs to, or the decided one whose loss has stood ever since. */
+/**
+ * The undecided assessment that a sign belongs to, or the decided one whose loss has stood ever since. Answers to a tenant
+ * that hold what they should not follow from what protects its data: they join a loss of that which is going on.
+ */
 export function coveringOf(sign: Sign, standing: readonly Assessment[]): Assessment | undefined {
-  return standing.find(
+  const own = standing.find(
     (each) =>
       (each.cause === sign.cause || signsOf(each).includes(sign.key)) && (!isSettled(each) || endedAtOf(each) === null),
+  );
+  return own ?? standing.find((each) => followsFrom(each, sign));
+}
+
+function followsFrom(assessment: Assessment, { loss, cause, tenants, detectedAt }: Sign): boolean {
+  const endedAt = endedAtOf(assessment);
+  const isGoingOn = endedAt === null || detectedAt <= endedAt + ENDED_MS;
+  const isSoon = detectedAt >= assessment.detectedAt && detectedAt - assessment.detectedAt <= FOLLOWS_MS;
+  const isJudged = assessment.steps.some(({ kind }) => kind === 'decided' || kind === 'closed');
+  const touched = tenantsOf(assessment);
+  return (
+    cause.startsWith('confidentiality tenant ') &&
+    loss === assessment.loss &&
+    isGoingOn &&
+    isSoon &&
+    !isJudged &&
+    tenants.every((each) => touched.includes(each))
   );
 }
 
@@ -64,12 +89,20 @@ function drillStep(assessment: Assessment, drills: readonly DrillMark[], at: num
   return found && { kind: 'drill', drill: found.id, at, by: null };
 }
 
-function causedBy({ startedAt, endedAt, incident, about }: DrillMark, assessment: Assessment): boolean {
-  const { detectedAt, cause } = assessment;
+function causedBy({ startedAt, endedAt, incident, about, reasons }: DrillMark, assessment: Assessment): boolean {
+  const { detectedAt, cause, loss, tenants } = assessment;
   if (incident !== null && incident === assessment.incident) return true;
+  if (detectedAt < startedAt || detectedAt > endedAt) return false;
   const subject = cause.split(' ').slice(2).join(' ');
-  const isDuring = detectedAt >= startedAt && detectedAt <= endedAt;
-  return isDuring && about !== null && subject !== '' && about.includes(subject);
+  const isItsThing = subject !== '' && about.some((each) => each.includes(subject));
+  const isItsTenant = loss === 'availability' && tenants.every((each) => about.includes(each));
+  return isItsThing || isItsTenant || signsOf(assessment).some((sign) => reasons.some((each) => saysSame(each, sign)));
+}
+
+/** `card.logs.plaintext of platform logs is 1 ...` says the same as the sign `fact card.logs.plaintext logs`. */
+function saysSame(reason: string, sign: string): boolean {
+  const [kind, fact, ...subject] = sign.split(' ');
+  return kind === 'fact' && reason.startsWith(`${fact} of `) && reason.includes(` ${subject.join(' ')} `);
 }
 
 /** The reminder or the escalation that is due and was not told yet. */
