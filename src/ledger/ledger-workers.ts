@@ -26,6 +26,8 @@ interface Working {
   readonly ledger: OpenLedger;
   readonly cosigner: Cosigner | undefined;
   readonly eraser: Eraser | undefined;
+  /** Whether its store has tiers. */
+  readonly hasTiers: boolean;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,11 +40,13 @@ export class LedgerWorkers {
   readonly time: BelievedTime;
   readonly pruner: Pruner;
   readonly tiering: Tiering;
+  readonly #hasTiers: boolean;
   readonly #clock: Clock;
   readonly #ending = new AbortController();
   #stops: readonly (() => void)[] = [];
 
-  constructor({ dir, ledger, cosigner, eraser, clock, log }: Working) {
+  constructor({ dir, ledger, cosigner, eraser, hasTiers, clock, log }: Working) {
+    this.#hasTiers = hasTiers;
     this.#clock = clock;
     const { signal } = this.#ending;
     this.holds = new HoldDesk({ dir, ledger, eraser, clock });
@@ -60,7 +64,7 @@ export class LedgerWorkers {
       every(WITNESS_MS, () => this.cosigner?.ask()),
       dutyCycle(this.#clock, SELF_CHECK_MS, SELF_CHECK_SHARE, () => this.selfCheck.step()),
       every(PRUNE_MS, () => this.pruner.step()),
-      every(TIER_MS, () => this.tiering.step()),
+      ...(this.#hasTiers ? [every(TIER_MS, () => this.tiering.step())] : []),
     ];
   }
 

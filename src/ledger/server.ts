@@ -60,7 +60,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const cosigner = await openCosigner(ledger, options);
   const custody = await openCustody(ledger, options);
   const eraser = custody && (await openEraser(ledger, custody, options));
-  const workers = new LedgerWorkers({ dir, ledger, cosigner, eraser, clock, log });
+  const workers = new LedgerWorkers({ dir, ledger, cosigner, eraser, hasTiers: storage === undefined, clock, log });
   const service = new LedgerService({ ledger, workers, custody, eraser }, options);
   const server = createServer((request, response) => void service.handle(request, response));
   try {

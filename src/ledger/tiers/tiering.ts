@@ -60,8 +60,9 @@ export class Tiering {
 
   async #due(): Promise<Due | undefined> {
     const segments = (await this.#options.store.segments()).slice(0, -1);
-    // Time goes on from one segment to the next: when the oldest of a tier is not due, no other one is.
-    for (const now of ['warm', 'hot'] as const satisfies readonly Tier[]) {
+    // Time goes on from one segment to the next: when the oldest of a tier is not due, no other one is. The slow step into
+    // the last tier does not keep those waiting that are not compressed at all.
+    for (const now of ['hot', 'warm'] as const satisfies readonly Tier[]) {
       const oldest = segments.find(({ tier }) => tier === now);
       const tier = oldest && (await this.#tierOf(oldest));
       if (oldest && tier !== now && tier !== undefined && tier !== 'hot') return { first: oldest.first, tier };
