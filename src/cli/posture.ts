@@ -127,10 +127,10 @@ function renderPosture(invocation: Invocation, answer: PostureAnswer, all: boole
 
 /** A violation may have begun at any time since the last good measurement, so these are the longest that it can have been. */
 function renderTimes(times: readonly ViolationTimesAnswer[]): string {
-  const told = (ms: number | null) => (ms === null ? '-' : printDuration(ms));
   return times
     .map(({ tenant, framework, found, open, findMsMax, healMsMax }) => {
-      const spans = `found within ${told(findMsMax)}, healed within ${told(healMsMax)}`;
+      const foundIn = findMsMax === null ? 'nobody saw when they began' : `found within ${printDuration(findMsMax)}`;
+      const spans = `${foundIn}, ${healMsMax === null ? 'none healed yet' : `healed within ${printDuration(healMsMax)}`}`;
       return `${tenant} ${framework}: ${found} violations in 30 days, ${open} of them not over; ${spans}\n`;
     })
     .join('');
