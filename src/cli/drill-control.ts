@@ -147,6 +147,7 @@ function resultOf(
     target: fault.target,
     outcome,
     incident: incident?.id ?? null,
+    incidentOutcome: incident ? (incident.outcome ?? incident.state) : null,
     startedAt: toIso(injectedAt),
     endedAt: toIso(invocation.context.clock.now()),
     detectedMs: violated.length === 0 ? null : Math.min(...violated),

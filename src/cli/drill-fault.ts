@@ -63,6 +63,8 @@ export interface DrillResult {
    */
   readonly outcome: string;
   readonly incident: string | null;
+  /** How that incident ended, or that it is `open`; null without one. */
+  readonly incidentOutcome: string | null;
   readonly startedAt: string;
   readonly endedAt: string;
   readonly detectedMs: number | null;

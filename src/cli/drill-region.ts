@@ -67,6 +67,7 @@ export async function loseRegion(preparation: Preparation, name: string, timeout
       target: `tenant ${tenant}`,
       outcome: signal.aborted ? 'interrupted' : ending,
       incident: first?.id ?? null,
+      incidentOutcome: first ? (first.outcome ?? first.state) : null,
       startedAt: toIso(injectedAt),
       endedAt: toIso(clock.now()),
       detectedMs: since(first?.detectedAt),

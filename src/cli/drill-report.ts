@@ -12,7 +12,7 @@ export function renderDrill(result: DrillResult, recorded: string | undefined, p
     ['  replacement ready after', printDuration(result.replacedMs)],
     ['  process back after', printDuration(result.restartedMs)],
     ['  healed and closed after', printDuration(result.closedMs)],
-    ['  incident', result.incident ?? '-'],
+    ['  incident', result.incident === null ? '-' : `${result.incident}, ${result.incidentOutcome}`],
     ['  all good again after', printDuration(result.satisfiedMs)],
     ...(result.controls.length > 0 ? [] : [['  failed requests', failedText(result)]]),
     ['  fault', result.takenBack ? 'taken back' : 'was over'],

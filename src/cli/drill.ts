@@ -148,6 +148,7 @@ async function perform({ invocation, world, options, name, fault }: Performance)
     target: targetOf(fault),
     outcome,
     incident: incident?.id ?? null,
+    incidentOutcome: incident ? (incident.outcome ?? incident.state) : null,
     startedAt: toIso(injectedAt),
     endedAt: toIso(endedAt),
     detectedMs: since(incident?.detectedAt),
