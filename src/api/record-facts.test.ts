@@ -95,6 +95,23 @@ test('what could not be written is written later', async () => {
   expect(await measured()).toMatchObject({ 'resilience.availability clinic': 1 });
 });
 
+test('the slowest violation that a drill found says how soon the loss of a control is noticed', async () => {
+  const ended_at = toIso(clock.now());
+  const row = (id: string, result: object) => {
+    return { id, fault: 'x', target: 'web', made_by: 'anna', ended_at, result: JSON.stringify(result) };
+  };
+  const drills = [
+    row('d1', { outcome: 'detected', detectedMs: 60_000, controls: [{}] }),
+    row('d2', { outcome: 'healed', detectedMs: 90_000, controls: [{}, {}] }),
+    row('d3', { outcome: 'healed', detectedMs: 600_000, controls: [] }),
+    row('d4', { outcome: 'interrupted', detectedMs: 600_000, controls: [{}] }),
+    row('d5', { outcome: 'healed', detectedMs: 25 }),
+  ];
+  expect((await measured())['controls.failure.detectMinutes drills']).toMatch(/no violation was drilled/);
+  await database.kysely.insertInto('drill').values(drills).execute();
+  expect((await measured())['controls.failure.detectMinutes drills']).toBe(1.5);
+});
+
 test('the age of drills is that of the last one that passed', async () => {
   expect((await measured())['drill.ageDays drills']).toMatch(/no drill that passed/);
   const drill = (id: string, age: number, outcome: string) => {

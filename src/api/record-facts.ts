@@ -8,6 +8,7 @@ import { GOOD_DRILL_OUTCOMES } from '../resources/drill-outcome.ts';
 import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const AVAILABILITY_DAYS = 30;
 const OUTAGE_DAYS = 90;
@@ -33,7 +34,7 @@ export function recordCollectors(options: RecordFactsOptions): readonly Collecto
     },
     {
       name: 'drill-record',
-      facts: ['drill.ageDays'],
+      facts: ['drill.ageDays', 'controls.failure.detectMinutes'],
       everyMs: 60_000,
       timeoutMs: TIMEOUT_MS,
       collect: () => drillFacts(options),
@@ -97,18 +98,34 @@ async function putOnRecord(database: Database, lease: LeaderLease, tally: Servic
   }
 }
 
-/** The age of the last drill that showed what it was for; unknown while there was none. */
+interface Drills {
+  readonly last: string | null;
+  readonly slowestMs: number | null;
+}
+
+/**
+ * The age of the last drill that showed what it was for, and the longest that a violation on purpose took to be found in 90
+ * days: what drills prove of failures that nobody planned.
+ */
 async function drillFacts({ database, clock }: RecordFactsOptions): Promise<readonly Fact[]> {
-  const last = await database.kysely
-    .selectFrom('drill')
-    .select('ended_at')
-    .where(sql<string>`result ->> 'outcome'`, 'in', GOOD_DRILL_OUTCOMES)
-    .orderBy('ended_at', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  const measured: Measured = last
-    ? { kind: 'value', value: Math.max(0, clock.now() - fromIso(String(last.ended_at))) / DAY_MS }
-    : { kind: 'unknown', reason: 'no drill that passed is on record' };
-  const about = { subject: 'drills', tenants: 'all' as const, collector: 'drill-record', evidence: null };
-  return [{ name: 'drill.ageDays', ...about, measured, measuredAt: clock.now() }];
+  const { rows } = await sql<Drills>`
+    select max(ended_at) as last,
+      (max((result ->> 'detectedMs')::float8)
+        filter (where jsonb_array_length(result -> 'controls') > 0
+                  and ended_at > now() - make_interval(days => ${OUTAGE_DAYS}))) as "slowestMs"
+    from drill where result ->> 'outcome' = any (${[...GOOD_DRILL_OUTCOMES]})`.execute(database.kysely);
+  const { last, slowestMs } = rows[0] ?? { last: null, slowestMs: null };
+  const about = { tenants: 'all' as const, collector: 'drill-record', evidence: null, measuredAt: clock.now() };
+  const none = (reason: string): Measured => ({ kind: 'unknown', reason });
+  const age: Measured = last
+    ? { kind: 'value', value: Math.max(0, clock.now() - fromIso(last)) / DAY_MS }
+    : none('no drill that passed is on record');
+  const found: Measured =
+    slowestMs === null
+      ? none('no violation was drilled in 90 days')
+      : { kind: 'value', value: Math.max(0, slowestMs) / MINUTE_MS };
+  return [
+    { name: 'drill.ageDays', subject: 'drills', ...about, measured: age },
+    { name: 'controls.failure.detectMinutes', subject: 'drills', ...about, measured: found },
+  ];
 }

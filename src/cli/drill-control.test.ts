@@ -11,6 +11,7 @@ import { seededRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import { Posture } from '../comply/posture.ts';
+import { identityOf } from '../drivers/process/process-identity.ts';
 import { CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { PostgresPlace } from '../observe/facts/postgres-place.ts';
@@ -231,6 +232,18 @@ test('what a drill left that was killed is taken back before the next one begins
   expect({ code, standing: await standing() }).toEqual({ code: 75, standing: SOUND });
   expect(stderr).toContain('no store nobody/eu; there are notes/eu');
   expect(existsSync(join(state.root, 'drill.json'))).toBe(false);
+});
+
+test('while one drill is under way no other begins, and its fault is left alone', async () => {
+  const statements = ['revoke truncate on notes.notes from notes_app'];
+  const door = { host: HOST, port: PORT, database: 'kintsugi', user: 'kintsugi', secret: 'admin' };
+  const note = { fault: 'surplus-grant', undo: { kind: 'sql', door, statements }, by: identityOf(process.pid) };
+  await admin.query('grant truncate on notes.notes to notes_app');
+  writeFileSync(join(state.root, 'drill.json'), JSON.stringify(note));
+  const { code, stderr } = await drill('rls-dropped');
+  expect({ code, standing: await standing() }).toEqual({ code: 75, standing: { ...SOUND, may_truncate: true } });
+  expect(stderr).toContain('another drill is under way: surplus-grant');
+  await admin.query(statements[0]!);
 });
 
 test('a fault that could not be told from one that is there is not begun', async () => {

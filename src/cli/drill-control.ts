@@ -2,6 +2,7 @@ import { toIso } from '../base/clock.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { ControlFault } from './drill-control-fault.ts';
 import { ControlWatch, violatedBefore } from './drill-control-watch.ts';
+import { isAlive } from '../drivers/process/process-identity.ts';
 import type { DrillResult } from './drill-fault.ts';
 import { refuse } from './drill-target.ts';
 import { DrillNote, takeBack } from './drill-undo.ts';
@@ -42,7 +43,7 @@ export async function performControlDrill(performance: ControlPerformance): Prom
     const watch = new ControlWatch({ world, fault, before, injectedAt, clock, signal: interrupted });
     let isDetected = false;
     let healedBySelf = false;
-    note.write({ fault: name, undo: fault.undo });
+    note.write(name, fault.undo);
     try {
       await fault.inject();
       isDetected = await kept(performance, interrupted, () => watchFault(performance, watch));
@@ -107,11 +108,12 @@ async function persistently({ invocation, world, fault, name }: ControlPerforman
   }
 }
 
-/** Takes back what a drill left that was killed. Rejects with `drill.left` when that does not succeed. */
+/** Takes back what a drill left that was killed. Rejects with `drill.left` when that does not succeed, and with `drill.refused` while it lives. */
 export async function takeBackLeftover(invocation: Invocation, world: DrillWorld): Promise<void> {
   const note = new DrillNote(invocation);
   const left = note.read();
   if (!left) return;
+  if (left.by && isAlive(left.by)) throw refuse(`another drill is under way: ${left.fault}`);
   try {
     await takeBack(invocation, world, left.undo);
   } catch (cause) {

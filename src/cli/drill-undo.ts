@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { request } from 'undici';
 import { readJsonFile, writeDurably } from '../base/durable-file.ts';
+import { identityOf, type ProcessIdentity } from '../drivers/process/process-identity.ts';
 import type { SignalCommand } from '../drivers/process/protocol.ts';
 import { Secrets } from '../drivers/instance-environment.ts';
 import type { DrillWorld } from './drill-world.ts';
@@ -145,6 +146,8 @@ async function maskLogs({ folder, instance, text }: Extract<Undo, { kind: 'mask'
 interface Note {
   readonly fault: string;
   readonly undo: Undo;
+  /** Whose it is: one that lives takes it back itself. */
+  readonly by?: ProcessIdentity | undefined;
 }
 
 /** What is to be taken back, on disk while the fault stands. */
@@ -155,7 +158,8 @@ export class DrillNote {
     this.#path = join(dirname(state.addressesFile), 'drill.json');
   }
 
-  write(note: Note): void {
+  write(fault: string, undo: Undo): void {
+    const note: Note = { fault, undo, by: identityOf(process.pid) };
     writeDurably(this.#path, JSON.stringify(note));
   }
 

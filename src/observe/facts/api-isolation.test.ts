@@ -15,15 +15,16 @@ const recipe: IsolationRecipe = {
 const signal = new AbortController().signal;
 
 /** A small API for tenants, with the faults that such APIs have. */
-let fault: 'none' | 'forgets the tenant' | 'list of all' | 'open without tenant' | 'loses writes' | 'keeps';
+let fault: 'none' | 'forgets the tenant' | 'list of all' | 'open without tenant' | 'loses writes' | 'keeps' | 'caches';
+let cache: Map<string, string>;
 let notes: Map<string, string>;
 let skewMs: number;
 let server: Server;
 
 beforeEach(async () => {
-  [fault, notes, skewMs] = ['none', new Map(), 0];
+  [fault, notes, skewMs, cache] = ['none', new Map(), 0, new Map()];
   server = createServer(async (request, response) => {
-    const { status, body } = answer(request, await bodyOf(request));
+    const { status, body } = cached(request, answer(request, await bodyOf(request)));
     response.writeHead(status, { date: new Date(clock.now() + skewMs).toUTCString() }).end(body);
   });
   server.listen(0, '127.0.0.1');
@@ -57,6 +58,13 @@ function answer({ method, url = '', headers }: IncomingMessage, body: string) {
   const isSeen = (name: string) =>
     fault === 'list of all' || name.startsWith(`${String(tenant)} `) || tenant === undefined;
   return { status: 200, body: [...notes].flatMap(([name, text]) => (isSeen(name) ? [text] : [])).join() };
+}
+
+/** What was answered once is answered to everybody who asks for the same. */
+function cached({ method, url = '' }: IncomingMessage, fresh: { status: number; body: string }) {
+  if (fault !== 'caches' || method !== 'GET') return fresh;
+  if (fresh.body !== '' && !cache.has(url)) cache.set(url, fresh.body);
+  return { status: 200, body: cache.get(url) ?? '' };
 }
 
 function place() {
@@ -95,6 +103,12 @@ test.each([
   fault = kind;
   expect((await measured())['clinic-de']).toBe(answers);
   expect(notes.size).toBe(0);
+});
+
+test('a cache that forgets the tenant leaks in every round, also what it kept of an earlier one', async () => {
+  fault = 'caches';
+  expect((await measured())['clinic-de']).toBe(4);
+  expect((await measured())['clinic-de']).toBe(4);
 });
 
 test('an API that does not show the canary to its owner proves nothing', async () => {

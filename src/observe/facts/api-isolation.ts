@@ -37,6 +37,8 @@ const INSTANCE_MS = 8_000;
 const OWNER = 'kintsugi-canary-owner';
 const STRANGER = 'kintsugi-canary-stranger';
 const ID = 'kintsugi-canary';
+/** Of every round: what a cache kept of an earlier one leaks too. */
+const MARK = 'kintsugi-marker-';
 const BODY_MAX = 1024 * 1024;
 
 /** What the trial of one instance brought. */
@@ -120,7 +122,7 @@ class CanaryCalls {
   constructor({ host, port, recipe }: TrialInstance, random: Random, signal: AbortSignal) {
     this.recipe = recipe;
     this.#base = `http://${host}:${port}`;
-    this.#marker = `kintsugi-canary-${random.token(24)}`;
+    this.#marker = `${MARK}${random.token(24)}`;
     this.#random = random;
     this.#signal = signal;
   }
@@ -131,9 +133,9 @@ class CanaryCalls {
     if (status >= 300) throw new Unmeasured(`it takes no canary: ${status}`);
   }
 
-  /** Whether an answer to this tenant holds the marker. */
+  /** Whether an answer to this tenant holds what only a canary writes. */
   async finds(tenant: string | undefined, path: string): Promise<boolean> {
-    return (await this.#call(tenant, 'GET', path)).text.includes(this.#marker);
+    return (await this.#call(tenant, 'GET', path)).text.includes(MARK);
   }
 
   /** Of both: a stranger that could write under the same name has nothing of it left either. */
