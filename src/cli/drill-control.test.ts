@@ -11,7 +11,6 @@ import { seededRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
 import { openStateDirectory, type StateDirectory } from '../base/state-directory.ts';
 import { Posture } from '../comply/posture.ts';
-import { identityOf } from '../drivers/process/process-identity.ts';
 import { CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { PostgresPlace } from '../observe/facts/postgres-place.ts';
@@ -237,7 +236,7 @@ test('what a drill left that was killed is taken back before the next one begins
 test('while one drill is under way no other begins, and its fault is left alone', async () => {
   const statements = ['revoke truncate on notes.notes from notes_app'];
   const door = { host: HOST, port: PORT, database: 'kintsugi', user: 'kintsugi', secret: 'admin' };
-  const note = { fault: 'surplus-grant', undo: { kind: 'sql', door, statements }, by: identityOf(process.pid) };
+  const note = { fault: 'surplus-grant', undo: { kind: 'sql', door, statements }, pid: process.pid };
   await admin.query('grant truncate on notes.notes to notes_app');
   writeFileSync(join(state.root, 'drill.json'), JSON.stringify(note));
   const { code, stderr } = await drill('rls-dropped');

@@ -2,7 +2,6 @@ import { toIso } from '../base/clock.ts';
 import { describeError, KinError } from '../base/errors.ts';
 import type { ControlFault } from './drill-control-fault.ts';
 import { ControlWatch, violatedBefore } from './drill-control-watch.ts';
-import { isAlive } from '../drivers/process/process-identity.ts';
 import type { DrillResult } from './drill-fault.ts';
 import { refuse } from './drill-target.ts';
 import { DrillNote, takeBack } from './drill-undo.ts';
@@ -44,12 +43,13 @@ export async function performControlDrill(performance: ControlPerformance): Prom
     let isDetected = false;
     let healedBySelf = false;
     note.write(name, fault.undo);
+    const release = note.keep(clock);
     try {
       await fault.inject();
       isDetected = await kept(performance, interrupted, () => watchFault(performance, watch));
       healedBySelf = isDetected && watch.isRestored;
     } finally {
-      await persistently(performance);
+      await persistently(performance).finally(release);
       note.remove();
     }
     invocation.note('the fault is taken back');
@@ -113,7 +113,7 @@ export async function takeBackLeftover(invocation: Invocation, world: DrillWorld
   const note = new DrillNote(invocation);
   const left = note.read();
   if (!left) return;
-  if (left.by && isAlive(left.by)) throw refuse(`another drill is under way: ${left.fault}`);
+  if (note.isKept(left, invocation.context.clock)) throw refuse(`another drill is under way: ${left.fault}`);
   try {
     await takeBack(invocation, world, left.undo);
   } catch (cause) {

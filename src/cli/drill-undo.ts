@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, rmSync, statSync, utimesSync } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
 import { request } from 'undici';
+import type { Clock } from '../base/clock.ts';
 import { readJsonFile, writeDurably } from '../base/durable-file.ts';
-import { identityOf, type ProcessIdentity } from '../drivers/process/process-identity.ts';
 import type { SignalCommand } from '../drivers/process/protocol.ts';
 import { Secrets } from '../drivers/instance-environment.ts';
 import type { DrillWorld } from './drill-world.ts';
@@ -143,12 +143,25 @@ async function maskLogs({ folder, instance, text }: Extract<Undo, { kind: 'mask'
   }
 }
 
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    // Somebody else's process runs all the same.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 interface Note {
   readonly fault: string;
   readonly undo: Undo;
-  /** Whose it is: one that lives takes it back itself. */
-  readonly by?: ProcessIdentity | undefined;
+  /** Whose it is: a drill that lives takes it back itself. */
+  readonly pid?: number;
 }
+
+/** Numbers of processes come again: a drill that lives touches its note besides. */
+const TOUCH_MS = 2_000;
+const STALE_MS = 10_000;
 
 /** What is to be taken back, on disk while the fault stands. */
 export class DrillNote {
@@ -159,8 +172,22 @@ export class DrillNote {
   }
 
   write(fault: string, undo: Undo): void {
-    const note: Note = { fault, undo, by: identityOf(process.pid) };
+    const note: Note = { fault, undo, pid: process.pid };
     writeDurably(this.#path, JSON.stringify(note));
+  }
+
+  /** Shows that its drill lives; the returned function ends that. */
+  keep(clock: Clock): () => void {
+    return clock.every(TOUCH_MS, () => {
+      const seconds = clock.now() / 1_000;
+      if (existsSync(this.#path)) utimesSync(this.#path, seconds, seconds);
+    });
+  }
+
+  /** Whether the drill whose note is there is still at it. */
+  isKept({ pid }: Note, clock: Clock): boolean {
+    const touchedAt = statSync(this.#path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return pid !== undefined && isRunning(pid) && clock.now() - touchedAt < STALE_MS;
   }
 
   /** Of a drill that ended before it could take back what it did. */
