@@ -28,7 +28,7 @@ test('docs/cli.md says what the commands are', () => {
 test('the page holds every visible command, its options and the exit codes, and no hidden command', () => {
   const page = renderCliDocs(program);
   expect(page).toMatch(
-    /## drill\n\n`kintsugi drill \[options\] <fault> \[target\]`[\s\S]*\| `--timeout <seconds>` \| `90` \|/,
+    /## drill\n\n`kintsugi drill \[options\] <fault> \[target\]`[\s\S]*\| `--incident-within <seconds>` \| `15` \|/,
   );
   expect(page).toMatch(/\| 2 \| `ledger.tampered`, /);
   expect(page).not.toMatch(/## (process|docs)\n/);

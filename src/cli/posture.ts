@@ -21,7 +21,8 @@ export interface PostureAnswer {
   readonly unjudged: readonly { readonly tenant: string; readonly framework: string }[];
   /** Of those that were violated lately; left out by an earlier Kintsugi. */
   readonly times?: readonly ViolationTimesAnswer[];
-  readonly exceptions: readonly ExceptionAnswer[];
+  /** Left out by an earlier Kintsugi. */
+  readonly exceptions?: readonly ExceptionAnswer[];
   /** Only where one tenant was asked for. */
   readonly results?: readonly ResultAnswer[];
 }
@@ -91,7 +92,7 @@ export function declarePosture(program: Command, binder: Binder): void {
 }
 
 function renderPosture(invocation: Invocation, answer: PostureAnswer, all: boolean): string {
-  const { rows, unjudged, results, exceptions, times = [] } = answer;
+  const { rows, unjudged, results, exceptions = [], times = [] } = answer;
   if (rows.length === 0 && unjudged.length === 0) return 'no tenant lives under a regulation\n';
   const { paint } = invocation;
   const columns = [
