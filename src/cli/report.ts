@@ -19,7 +19,7 @@ import { readEntries } from '../ledger/verify.ts';
 import type { Binder, Invocation } from './invocation.ts';
 
 /** A checkpoint follows an entry within a second; the outbox is emptied as often. */
-const RECEIPT_MS = 20_000;
+const RECEIPT_MS = 60_000;
 const LOOK_MS = 250;
 const PERIOD_MS = 30 * 86_400_000;
 
