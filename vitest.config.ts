@@ -8,15 +8,25 @@ const ALONE = [
   'examples/**/*.test.ts',
 ];
 
+/** Folders whose tests leave nothing behind in their process: files of one worker share what they import. */
+const PURE = [
+  'src/{base,resources,detect,diagnose,comply,heal,evidence}/**/*.test.ts',
+  'src/ledger/tlog/**/*.test.ts',
+  'bench/**/*.test.ts',
+];
+
 export default defineConfig({
   test: {
     projects: [
+      {
+        test: { ...common, name: 'pure', include: PURE, isolate: false, maxWorkers: 2, sequence: { groupOrder: 0 } },
+      },
       {
         test: {
           ...common,
           name: 'parts',
           include: ['{src,test,bench,anchor}/**/*.test.ts'],
-          exclude: [...ALONE, '**/node_modules/**'],
+          exclude: [...PURE, ...ALONE, '**/node_modules/**'],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
