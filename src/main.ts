@@ -10,10 +10,11 @@ import { DRIVERS, createCollectors, createDetectors, createParts, MOVES, PROBES 
 import { startControl } from './api/control.ts';
 import { startApi } from './api/server.ts';
 import { systemClock as clock } from './base/clock.ts';
+import { digestOfPath } from './base/digest.ts';
 import { readJsonFile } from './base/durable-file.ts';
 import { describeError, KinError } from './base/errors.ts';
-import { createLog } from './base/log.ts';
 import { VERSION } from './base/product.ts';
+import { createLog } from './base/log.ts';
 import { systemRandom as random } from './base/random.ts';
 import type { Redacted } from './base/redacted.ts';
 import { regionAddress } from './base/region-address.ts';
@@ -110,6 +111,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
     createParts,
     createCollectors: (situation) => createCollectors(situation, ownPorts, ledger),
     version: VERSION,
+    detectionShape: await digestOfPath(join(import.meta.dirname, 'detect')),
     holder: `control ${process.pid}`,
     internalPort,
     databasePort: portHere(process.env['DATABASE_URL']),

@@ -72,6 +72,8 @@ export interface ControlOptions {
   readonly createCollectors: (situation: CollectorSituation) => readonly Collector[];
   readonly createDetectors: (terms: DetectionTerms) => readonly RunningDetector[];
   readonly version: string;
+  /** Of the detectors that run: what others have learnt may have another form. */
+  readonly detectionShape: string;
   readonly holder: string;
   readonly internalPort: number;
   /** Where on this machine the healer's own state is served; undefined for the embedded server and for another machine. */
@@ -172,7 +174,7 @@ class RunningControl implements Control {
     this.converger = convergerOf(this, fleet);
     this.#detectors = options.createDetectors(termsOf(this.world));
     this.#healer = createHealer(portsOf(this, fleet, this.#detectors));
-    const { database, version: shape } = options;
+    const { database, detectionShape: shape } = options;
     this.#detection = new DetectionKeeper(this.#detectors, createPostgresqlDetectionMemory({ database, lease, shape }));
   }
 

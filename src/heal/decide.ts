@@ -65,8 +65,9 @@ export function decide(
     const reason = `${recent.id} is at work on ${recent.target} or has just ended; what is seen may be older`;
     return refuse(situation, first.target, 'aftermath', reason, 'wait until what was seen before it has passed');
   }
-  // All of it was tried in vain: a person, where the playbook ends with one, and otherwise once more.
-  return planFor(first, callsAPerson(first.playbook) ? [] : first.rungs, desk);
+  // All of it was tried in vain: a person, with what is to hold until then, where the playbook ends with one; otherwise
+  // once more.
+  return planFor(first, callsAPerson(first.playbook) ? first.rungs.filter(asksForHelp) : first.rungs, desk);
 }
 
 /** A repair of the same target that has just healed it, when all that is seen began before its end: an echo. */
@@ -120,7 +121,7 @@ interface Candidate {
   readonly playbook: Playbook;
   readonly target: string;
   readonly rungs: readonly Rung[];
-  /** Those that were not tried in vain. */
+  /** Those that were not tried in vain and call nobody. */
   readonly fresh: readonly Rung[];
 }
 
@@ -150,9 +151,20 @@ function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
     const target = targetOf(subject, own, fleet);
     const rungs = draftLadder(scene, playbook, situation.learned ?? {});
     return [
-      { scene, playbook, target, rungs, fresh: rungs.filter((rung) => !wasInVain(rung, target, playbook, desk)) },
+      {
+        scene,
+        playbook,
+        target,
+        rungs,
+        fresh: rungs.filter((rung) => !asksForHelp(rung) && !wasInVain(rung, target, playbook, desk)),
+      },
     ];
   });
+}
+
+/** A rung that calls a person besides comes when nothing else is left, for other suspects too. */
+function asksForHelp({ steps }: Rung): boolean {
+  return steps.some(({ move }) => move === 'page');
 }
 
 /** The same moves on the same target, lately, that did not hold. A write of another value is another deed. */

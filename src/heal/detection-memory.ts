@@ -9,7 +9,7 @@ export interface KeptDetection extends KeptPart {
 
 /**
  * What detectors know, whoever leads. Whoever implements it owes: only the leader writes; a write is whole or not there;
- * what was written under another version of Kintsugi is not read, because its shape may differ.
+ * what was written by other detectors than those that run is not read, because its shape may differ.
  */
 export interface DetectionMemory {
   read(): Promise<readonly KeptDetection[]>;

@@ -4,7 +4,7 @@ import type { Database } from '../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 import type { DetectionMemory } from './detection-memory.ts';
 
-/** What detectors know, in PostgreSQL. `shape` is the version of Kintsugi that writes and reads. */
+/** What detectors know, in PostgreSQL. `shape` is of the detectors that write and read, which may differ within one version of Kintsugi. */
 export function createPostgresqlDetectionMemory(options: {
   readonly database: Database;
   readonly lease: LeaderLease;
