@@ -11,7 +11,7 @@ import type { TelemetryReport } from '../gateway/telemetry.ts';
 import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
 import type { Probe } from '../observe/probe.ts';
 import { createProber, type ProbeAssignment, type Prober } from '../observe/prober.ts';
-import type { Sample } from '../observe/sample.ts';
+import { NOWHERE, type Sample } from '../observe/sample.ts';
 import { LostRequests } from './lost-requests.ts';
 import { samplesOf } from './telemetry-intake.ts';
 
@@ -66,7 +66,7 @@ export class Observers {
   /** Counts from a gateway. */
   takeReport(report: TelemetryReport): void {
     const regions = new Map(this.#world.instances().map((each) => [each.id, each.region]));
-    for (const sample of samplesOf(report, (instance) => regions.get(instance) ?? 'unknown')) this.#onSample(sample);
+    for (const sample of samplesOf(report, (instance) => regions.get(instance) ?? NOWHERE)) this.#onSample(sample);
     for (const sample of this.#lost.heard(report, (instance) => this.#isDead(instance))) this.#onSample(sample);
   }
 

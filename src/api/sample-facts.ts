@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { World } from '../drivers/world.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { Fact, Measured } from '../observe/fact.ts';
-import type { Sample } from '../observe/sample.ts';
+import { NOWHERE, type Sample } from '../observe/sample.ts';
 
 const EVERY_MS = 1_000;
 const TIMEOUT_MS = 1_000;
@@ -42,7 +42,8 @@ export class SampleFacts {
       if (PROTECTION.test(sample.asset)) this.#protections.set(sample.asset, { at, holds, reason });
     }
     if (sample.kind === 'artefact') this.#artefacts.set(sample.workload, { at: sample.at, matches: sample.matches });
-    if (sample.kind !== 'tries' || sample.ok === 0) return;
+    // Of an instance that was gone before its gateway told of it nobody can say where it stood: that is no place.
+    if (sample.kind !== 'tries' || sample.ok === 0 || sample.region === NOWHERE) return;
     const regions = this.#served.get(sample.tenant) ?? new Map<string, number>();
     this.#served.set(sample.tenant, regions.set(sample.region, sample.at));
   }

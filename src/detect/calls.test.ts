@@ -1,8 +1,11 @@
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { expect, test } from 'vitest';
 import { claimsAfter, every, standingAfter } from '../../test/sim/claims.ts';
 import { callsAt, refOf, requestsAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
-import { callsDetector } from './calls.ts';
+import { callsDetector as callsBy } from './calls.ts';
+
+const callsDetector = callsBy(() => detectionNumbers());
 
 const records = refOf('records-1');
 const bills = refOf('bills-1', 'bills');

@@ -1,4 +1,5 @@
 import type { CallsSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { addToPart, failingOf, type Parts } from './parts.ts';
@@ -11,13 +12,12 @@ const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
 const LATENCY_EVERY_MS = 250;
 const SLOW_FOR_MS = 4_000;
 const SEEN_MS = 60_000;
-/** A surge: so many times the usual calls, while tenants send less than so many times their usual. */
-const TIMES_CALLS = 2;
-const TIMES_CALLS_CLEAR = 1.4;
+/** It is a surge of calls only while tenants send less than so many times their usual. */
 const TIMES_DEMAND_MAX = 1.5;
+/** A standing surge goes when so much of what raises it is left. */
+const CLEAR_AT = 0.7;
 const SURGE_WINDOW_MS = 5_000;
 const BASELINE_MIN_MS = 20_000;
-const CALLS_PER_S_MIN = 5;
 const CALM_FOR_MS = 6_000;
 
 interface Watched {
@@ -45,33 +45,39 @@ interface State {
  * that fails for all is sick itself; one that fails for a single caller is not. Far more calls than tenants' requests can
  * explain are repetitions.
  */
-export const callsDetector: Detector<State> = {
-  name: 'calls',
-  start: () => ({ callees: {}, demand: startTrack() }),
-  step(state, sample) {
-    if (sample.kind === 'requests') {
-      const { at, spanMs, vantage, ok, failed, limited } = sample;
-      const isOdd = Object.values(state.callees).some(({ claimed }) => claimed.surging);
-      followSpan(state.demand, GRAIN, { at, spanMs, vantage, ok: ok + limited, failed }, isOdd);
-      return NO_CHANGES;
-    }
-    if (sample.kind === 'retired' || sample.kind === 'exit') {
-      for (const watched of Object.values(state.callees)) delete watched.instances[sample.instance];
-      return NO_CHANGES;
-    }
-    if (sample.kind !== 'calls') return NO_CHANGES;
-    const watched = entryOf(state.callees, sample.callee, start);
-    const { at, spanMs, vantage, ok, failed } = sample;
-    addToPart(watched.callers, sample.workload, sample);
-    addToPart(watched.instances, sample.instance, { at, spanMs, vantage, ok, failed });
-    const { failing, slow, surging } = watched.claimed;
-    followSpan(watched.track, GRAIN, sample, failing || slow || surging);
-    const changes = judgeErrors(watched, sample);
-    if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return changes;
-    watched.latencyAt = at;
-    return [...changes, ...judgeLatency(watched, sample), ...judgeSurge(state, watched, sample)];
-  },
-};
+export function callsDetector(numbers: () => DetectionNumbers): Detector<State> {
+  return {
+    name: 'calls',
+    start: () => ({ callees: {}, demand: startTrack() }),
+    step(state, sample) {
+      if (sample.kind === 'requests') {
+        const { at, spanMs, vantage, ok, failed, limited } = sample;
+        const isOdd = Object.values(state.callees).some(({ claimed }) => claimed.surging);
+        followSpan(state.demand, GRAIN, { at, spanMs, vantage, ok: ok + limited, failed }, isOdd);
+        return NO_CHANGES;
+      }
+      if (sample.kind === 'retired' || sample.kind === 'exit') {
+        for (const watched of Object.values(state.callees)) delete watched.instances[sample.instance];
+        return NO_CHANGES;
+      }
+      if (sample.kind !== 'calls') return NO_CHANGES;
+      const watched = entryOf(state.callees, sample.callee, start);
+      const { at, spanMs, vantage, ok, failed } = sample;
+      addToPart(watched.callers, sample.workload, sample);
+      addToPart(watched.instances, sample.instance, { at, spanMs, vantage, ok, failed });
+      const { failing, slow, surging } = watched.claimed;
+      followSpan(watched.track, GRAIN, sample, failing || slow || surging);
+      const changes = judgeErrors(watched, sample, numbers());
+      if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return changes;
+      watched.latencyAt = at;
+      return [
+        ...changes,
+        ...judgeLatency(watched, sample, numbers()),
+        ...judgeSurge(state, watched, sample, numbers()),
+      ];
+    },
+  };
+}
 
 function start(): Watched {
   const claimed = { failing: false, slow: false, surging: false };
@@ -106,11 +112,11 @@ function clear(
   return [{ clear: name, subject: subjectOf(callee) }];
 }
 
-function judgeErrors(watched: Watched, sample: CallsSample): readonly Change[] {
+function judgeErrors(watched: Watched, sample: CallsSample, numbers: DetectionNumbers): readonly Change[] {
   if (sample.failed === 0 && !watched.claimed.failing) return NO_CHANGES;
   const { at, callee } = sample;
   const { recent } = watched.track;
-  const level = errorsLevel(watched.track, at, watched.claimed.failing);
+  const level = errorsLevel(watched.track, at, watched.claimed.failing, numbers);
   if (level === undefined) return NO_CHANGES;
   if (level === 'usual') return clear(watched, 'failing', 'calls-failing', sample);
   watched.claimed.failing = true;
@@ -142,9 +148,9 @@ function judgeErrors(watched: Watched, sample: CallsSample): readonly Change[] {
   return [{ raise }];
 }
 
-function judgeLatency(watched: Watched, sample: CallsSample): readonly Change[] {
+function judgeLatency(watched: Watched, sample: CallsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, callee } = sample;
-  const slow = slownessOf(watched.track, at, watched.claimed.slow);
+  const slow = slownessOf(watched.track, at, watched.claimed.slow, numbers);
   if (slow === undefined) {
     watched.slowSince = null;
     return clear(watched, 'slow', 'calls-slow', sample);
@@ -174,13 +180,14 @@ function timesUsual(track: Track, at: number): { readonly times: number; readonl
   return { times: perSecond / usual, perSecond };
 }
 
-function judgeSurge(state: State, watched: Watched, sample: CallsSample): readonly Change[] {
+function judgeSurge(state: State, watched: Watched, sample: CallsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, callee } = sample;
   const calls = timesUsual(watched.track, at);
   if (calls === undefined) return NO_CHANGES;
   const demand = timesUsual(state.demand, at)?.times ?? 1;
-  const least = watched.claimed.surging ? TIMES_CALLS_CLEAR : TIMES_CALLS;
-  const surging = calls.times >= least && demand < TIMES_DEMAND_MAX && calls.perSecond >= CALLS_PER_S_MIN;
+  const { 'calls.timesUsual': times, 'calls.perSecondMin': perSecondMin } = numbers;
+  const least = watched.claimed.surging ? CLEAR_AT * times : times;
+  const surging = calls.times >= least && demand < TIMES_DEMAND_MAX && calls.perSecond >= perSecondMin;
   if (!surging) return clear(watched, 'surging', 'calls-surging', sample);
   watched.claimed.surging = true;
   watched.seenAt.surging = at;

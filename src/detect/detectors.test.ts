@@ -11,7 +11,7 @@ import {
 } from '../../test/sim/readings.ts';
 import type { ArtefactSample, Sample } from '../observe/sample.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
-import { crashLoopDetector } from './crash-loop.ts';
+import { crashLoopDetector as crashLoopBy } from './crash-loop.ts';
 import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
 import { failedProbeDetector } from './failed-probe.ts';
@@ -49,6 +49,7 @@ function each(
 }
 
 const numbers = detectionNumbers();
+const crashLoopDetector = crashLoopBy(() => numbers);
 const leakDetector = leakBy(() => numbers);
 const noisyTenantDetector = noisyBy(() => numbers);
 const overloadDetector = overloadBy(() => numbers);
@@ -456,4 +457,11 @@ describe('version, compared at once', () => {
     });
     expect(standing(versionDetector, apart)).toEqual([]);
   });
+});
+
+test('a Policy can say when deaths are a loop', () => {
+  const deaths = [exitAt(1, a), exitAt(2, b)];
+  expect(standing(crashLoopDetector, deaths)).toEqual([]);
+  const sooner = crashLoopBy(() => detectionNumbers({ 'crash-loop.deathsMin': 2 }));
+  expect(standing(sooner, deaths)).toEqual([expect.stringContaining('crash-loop')]);
 });

@@ -1,8 +1,11 @@
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { expect, test } from 'vitest';
 import { claimsAfter, standingAfter } from '../../test/sim/claims.ts';
 import { exitAt, inflightAt, probeAt, refOf, requestsAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
-import { poisonDetector } from './poison.ts';
+import { poisonDetector as poisonBy } from './poison.ts';
+
+const poisonDetector = poisonBy(() => detectionNumbers());
 
 const died = (at: number, instance: string, ...keys: string[]): Sample => inflightAt(at, refOf(instance), keys);
 

@@ -1,3 +1,4 @@
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import type { InflightSample, RequestKey, Sample } from '../observe/sample.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
@@ -26,9 +27,6 @@ const WINDOW_MS = 600_000;
 const QUIET_MS = 120_000;
 const DEATHS_KEPT = 20;
 const KEYS_KEPT = 200;
-const DEATHS_MIN = 2;
-/** Who is killed from outside was doing something too; that needs one more. */
-const DEATHS_MIN_KILLED = 3;
 /** Deaths that a key must have been in: others may have died of something else. */
 const SHARE_MIN = 0.75;
 /** With so few deaths, more equal suspects than this are no finding: one waits for the next death. */
@@ -46,31 +44,33 @@ const SENT_MAX = 100_000;
  * deaths is accused: a fingerprint before a whole route, and never a tenant. A route that is nearly always in progress
  * explains nothing by being there.
  */
-export const poisonDetector: Detector<Record<string, Watched>> = {
-  name: 'poison',
-  start: () => ({}),
-  step(state, sample) {
-    switch (sample.kind) {
-      case 'requests':
-        return countSent(entryOf(state, sample.workload, start), sample.tenant, sample.ok + sample.failed);
-      case 'probe': {
-        // Probes of those who live tell the time.
-        const watched = state[sample.workload];
-        return watched && watched.claimed.length > 0 ? quieten(watched, sample.at) : NO_CHANGES;
+export function poisonDetector(numbers: () => DetectionNumbers): Detector<Record<string, Watched>> {
+  return {
+    name: 'poison',
+    start: () => ({}),
+    step(state, sample) {
+      switch (sample.kind) {
+        case 'requests':
+          return countSent(entryOf(state, sample.workload, start), sample.tenant, sample.ok + sample.failed);
+        case 'probe': {
+          // Probes of those who live tell the time.
+          const watched = state[sample.workload];
+          return watched && watched.claimed.length > 0 ? quieten(watched, sample.at) : NO_CHANGES;
+        }
+        case 'exit':
+          if (!sample.expected) remember(entryOf(state, sample.workload, start), sample, []);
+          return NO_CHANGES;
+        case 'inflight': {
+          const watched = entryOf(state, sample.workload, start);
+          remember(watched, sample, sample.keys);
+          return judge(watched, sample, numbers());
+        }
+        default:
+          return NO_CHANGES;
       }
-      case 'exit':
-        if (!sample.expected) remember(entryOf(state, sample.workload, start), sample, []);
-        return NO_CHANGES;
-      case 'inflight': {
-        const watched = entryOf(state, sample.workload, start);
-        remember(watched, sample, sample.keys);
-        return judge(watched, sample);
-      }
-      default:
-        return NO_CHANGES;
-    }
-  },
-};
+    },
+  };
+}
 
 function start(): Watched {
   return { deaths: [], claimed: [], sent: {}, all: 0 };
@@ -119,8 +119,8 @@ interface Candidate {
   readonly in: readonly Death[];
 }
 
-function judge(watched: Watched, sample: InflightSample): readonly Change[] {
-  const accused = narrowest(watched);
+function judge(watched: Watched, sample: InflightSample, numbers: DetectionNumbers): readonly Change[] {
+  const accused = narrowest(watched, numbers);
   if (accused.length === 0) return NO_CHANGES;
   const subjects = accused.map((each) => subjectOf(each, sample));
   const gone = watched.claimed.filter((old) => subjects.every(({ name }) => name !== old.name));
@@ -131,12 +131,12 @@ function judge(watched: Watched, sample: InflightSample): readonly Change[] {
   ];
 }
 
-function narrowest(watched: Watched): readonly Candidate[] {
+function narrowest(watched: Watched, numbers: DetectionNumbers): readonly Candidate[] {
   const { deaths } = watched;
-  const prints = mostSeen(deaths, (key) => ({ ...key }));
+  const prints = mostSeen(deaths, numbers, (key) => ({ ...key }));
   if (prints.length > 0)
     return prints.length <= TIES_MAX || deaths.length >= DEATHS_ENOUGH ? prints.slice(0, TIES_MAX) : [];
-  const routes = mostSeen(apart(deaths), ({ tenant, route }) => ({ tenant, route, fingerprint: null }));
+  const routes = mostSeen(apart(deaths), numbers, ({ tenant, route }) => ({ tenant, route, fingerprint: null }));
   return routes
     .filter((each) => each.in.length >= ROUTE_DEATHS_MIN && chanceOf(each, watched) * routes.length < CHANCE_MAX)
     .slice(0, 1);
@@ -148,7 +148,11 @@ function apart(deaths: readonly Death[]): readonly Death[] {
 }
 
 /** The keys that were in most deaths, when that is most of the deaths. */
-function mostSeen(deaths: readonly Death[], keyOf: (key: RequestKey) => Omit<Candidate, 'in'>): readonly Candidate[] {
+function mostSeen(
+  deaths: readonly Death[],
+  numbers: DetectionNumbers,
+  keyOf: (key: RequestKey) => Omit<Candidate, 'in'>,
+): readonly Candidate[] {
   const found = new Map<string, Candidate>();
   for (const death of deaths) {
     const keys = new Map(death.keys.map((each) => [nameOf(keyOf(each)), keyOf(each)]));
@@ -156,12 +160,12 @@ function mostSeen(deaths: readonly Death[], keyOf: (key: RequestKey) => Omit<Can
   }
   const most = Math.max(0, ...[...found.values()].map((each) => each.in.length));
   return [...found.values()]
-    .filter((each) => each.in.length === most && isEnough(each.in, deaths))
+    .filter((each) => each.in.length === most && isEnough(each.in, deaths, numbers))
     .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
 }
 
-function isEnough(own: readonly Death[], all: readonly Death[]): boolean {
-  const least = own.some(({ killed }) => killed) ? DEATHS_MIN_KILLED : DEATHS_MIN;
+function isEnough(own: readonly Death[], all: readonly Death[], numbers: DetectionNumbers): boolean {
+  const least = numbers[own.some(({ killed }) => killed) ? 'poison.killedMin' : 'poison.deathsMin'];
   return own.length >= least && own.length >= SHARE_MIN * all.length;
 }
 

@@ -1,10 +1,13 @@
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { expect, test } from 'vitest';
 import { requestsAt } from '../../test/sim/readings.ts';
 import { seededRandom } from '../base/random.ts';
 import { Noise } from '../../test/sim/world/noise.ts';
 import { run } from './detector.ts';
 import type { Symptom } from './symptom.ts';
-import { workloadDetector } from './workload.ts';
+import { workloadDetector as workloadBy } from './workload.ts';
+
+const workloadDetector = workloadBy(() => detectionNumbers());
 
 const STEP_MS = 250;
 

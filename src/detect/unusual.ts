@@ -1,10 +1,12 @@
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { quantileMsOf } from './histogram.ts';
 import { latencyOf, latestOf, type Total } from './tally.ts';
 import { type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 
 /** Many failures show within seconds; few need more requests to be told from chance. */
-const SOON = { ms: 5_000, count: 20, share: 0.05, times: 3 };
-const MANY = { ms: 30_000, count: 200, share: 0.02, times: 5 };
+const SOON = { ms: 5_000, count: 20 };
+/** As much of the share, and so many times what is asked for of few. */
+const MANY = { ms: 30_000, count: 200, ofShare: 0.4, ofTimes: 5 / 3 };
 /** Fewer failures than this are chance, whatever share of few requests they are. */
 const FAILED_MIN = 3;
 /** The latest requests, of which so many would have failed if it went on: where none did, it has ended. */
@@ -21,14 +23,22 @@ export interface Level extends Total {
  * How many fail, when that is far more than is usual; `usual` when it is not; undefined when there is too little to say.
  * A claim that stands (`isClaimed`) goes later than it comes.
  */
-export function errorsLevel(track: Track, at: number, isClaimed: boolean): Level | 'usual' | undefined {
+export function errorsLevel(
+  track: Track,
+  at: number,
+  isClaimed: boolean,
+  numbers: DetectionNumbers,
+): Level | 'usual' | undefined {
   const usual = usualFailedShare(track);
+  const { 'workload.failedShareMin': share, 'workload.timesWorse': times } = numbers;
+  const soon = { ...SOON, share, times };
+  const many = { ...MANY, share: MANY.ofShare * share, times: MANY.ofTimes * times };
   let known = false;
-  for (const { ms, count, share, times } of [SOON, MANY]) {
+  for (const { ms, count, ...far } of [soon, many]) {
     const recent = latestOf(track.recent, at, { ms, count });
     if (recent === undefined) continue;
     known = true;
-    const least = Math.min(0.9, Math.max(share, times * usual));
+    const least = Math.min(0.9, Math.max(far.share, far.times * usual));
     // While a claim stands only the short window counts: the long one would hold on to what is over.
     const isFar = recent.failedShare >= (isClaimed ? CLEAR_AT * least : least);
     if (isFar && (isClaimed || recent.failed >= FAILED_MIN)) {
@@ -36,7 +46,7 @@ export function errorsLevel(track: Track, at: number, isClaimed: boolean): Level
       return ended && !isClaimed ? 'usual' : { ...recent, ended };
     }
     // Few of many, long ago, are over; and a long window would hold on to them.
-    if (isClaimed || recent.failedShare < CLEAR_AT * Math.max(MANY.share, MANY.times * usual)) return 'usual';
+    if (isClaimed || recent.failedShare < CLEAR_AT * Math.max(many.share, many.times * usual)) return 'usual';
   }
   return known ? 'usual' : undefined;
 }
@@ -49,8 +59,8 @@ function hasEnded({ recent }: Track, at: number, { from, failedShare }: Total, l
 }
 
 const SLOW = [
-  { quantile: 0.5, where: 'median', times: 3, byMs: 100 },
-  { quantile: 0.9, where: 'slowest tenth', times: 3, byMs: 200 },
+  { quantile: 0.5, where: 'median', ofMs: 1 },
+  { quantile: 0.9, where: 'slowest tenth', ofMs: 2 },
 ] as const;
 const RECENT_MS = 4_000;
 const REQUESTS_MIN = 20;
@@ -64,11 +74,18 @@ export interface Slowness {
 }
 
 /** How much slower the latest requests are than usual; undefined when they are not, or when it cannot be told. */
-export function slownessOf(track: Track, at: number, isClaimed: boolean): Slowness | undefined {
+export function slownessOf(
+  track: Track,
+  at: number,
+  isClaimed: boolean,
+  numbers: DetectionNumbers,
+): Slowness | undefined {
+  const { 'workload.timesSlower': times, 'workload.slowerMinMs': slowerMinMs } = numbers;
   const recent = latestOf(track.recent, at, { ms: RECENT_MS, count: REQUESTS_MIN });
   const latency = recent && latencyOf(track.recent, recent.from);
   if (latency === undefined) return undefined;
-  for (const { quantile, where, times, byMs } of SLOW) {
+  for (const { quantile, where, ofMs } of SLOW) {
+    const byMs = ofMs * slowerMinMs;
     const ms = quantileMsOf(latency, quantile);
     const usualMs = usualQuantileMs(track, quantile, REQUESTS_MIN);
     if (ms === undefined || usualMs === undefined) continue;

@@ -1,8 +1,11 @@
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { expect, test } from 'vitest';
 import { claimsAfter, every, standingAfter } from '../../test/sim/claims.ts';
 import { exitAt, refOf, requestsAt, retiredAt, triesAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
-import { workloadDetector } from './workload.ts';
+import { workloadDetector as workloadBy } from './workload.ts';
+
+const workloadDetector = workloadBy(() => detectionNumbers());
 
 const TENANTS = ['shop', 'clinic', 'bank', 'court'];
 

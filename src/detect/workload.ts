@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import type { RequestsSample, TriesSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { addToPart, failingOf, type Parts } from './parts.ts';
@@ -42,31 +43,33 @@ interface Watched {
  * so that no comparison between them shows it. Says which tenants, instances, versions and regions it is. A tenant that
  * fails where the others are served is a claim of its own.
  */
-export const workloadDetector: Detector<Record<string, Watched>> = {
-  name: 'workload',
-  start: () => ({}),
-  step(state, sample) {
-    if (sample.kind === 'retired' || sample.kind === 'exit') {
-      const watched = state[sample.workload];
-      if (watched) {
-        delete watched.instances[sample.instance];
-        delete watched.regionOf[sample.instance];
+export function workloadDetector(numbers: () => DetectionNumbers): Detector<Record<string, Watched>> {
+  return {
+    name: 'workload',
+    start: () => ({}),
+    step(state, sample) {
+      if (sample.kind === 'retired' || sample.kind === 'exit') {
+        const watched = state[sample.workload];
+        if (watched) {
+          delete watched.instances[sample.instance];
+          delete watched.regionOf[sample.instance];
+        }
+        return NO_CHANGES;
       }
-      return NO_CHANGES;
-    }
-    if (sample.kind === 'tries') {
-      addTries(entryOf(state, sample.workload, start), sample);
-      return NO_CHANGES;
-    }
-    if (sample.kind !== 'requests') return NO_CHANGES;
-    const watched = entryOf(state, sample.workload, start);
-    const part = addToPart(watched.tenants, sample.tenant, sample);
-    followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
-    const comparison = entryOf(watched.comparisons, sample.tenant, startComparison);
-    const alone = judgeTenant(comparison, part, watched.track.recent, sample);
-    return [...judgeErrors(watched, sample), ...alone, ...judgeLatency(watched, sample)];
-  },
-};
+      if (sample.kind === 'tries') {
+        addTries(entryOf(state, sample.workload, start), sample);
+        return NO_CHANGES;
+      }
+      if (sample.kind !== 'requests') return NO_CHANGES;
+      const watched = entryOf(state, sample.workload, start);
+      const part = addToPart(watched.tenants, sample.tenant, sample);
+      followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
+      const comparison = entryOf(watched.comparisons, sample.tenant, startComparison);
+      const alone = judgeTenant(comparison, part, watched.track.recent, sample);
+      return [...judgeErrors(watched, sample, numbers()), ...alone, ...judgeLatency(watched, sample, numbers())];
+    },
+  };
+}
 
 function start(): Watched {
   return {
@@ -95,12 +98,12 @@ function addTries(watched: Watched, sample: TriesSample): void {
   watched.regionOf[instance] = sample.region;
 }
 
-function judgeErrors(watched: Watched, sample: RequestsSample): readonly Change[] {
+function judgeErrors(watched: Watched, sample: RequestsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, spanMs } = sample;
   if (sample.failed === 0 && !watched.hasErrors && at - watched.triesFailedAt > spanMs + JUST_MS) return NO_CHANGES;
   const subject: Subject = { kind: 'workload', name: sample.workload };
-  const felt = errorsLevel(watched.track, at, watched.hasErrors);
-  const tried = errorsLevel(watched.tries, at, watched.hasErrors);
+  const felt = errorsLevel(watched.track, at, watched.hasErrors, numbers);
+  const tried = errorsLevel(watched.tries, at, watched.hasErrors, numbers);
   const level = felt === undefined || felt === 'usual' ? (tried ?? felt) : felt;
   if (level === undefined) return NO_CHANGES;
   if (level === 'usual') {
@@ -154,11 +157,11 @@ function distinct<T>(values: readonly T[]): T[] {
   return [...new Set(values)];
 }
 
-function judgeLatency(watched: Watched, sample: RequestsSample): readonly Change[] {
+function judgeLatency(watched: Watched, sample: RequestsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, workload, spanMs } = sample;
   if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return NO_CHANGES;
   watched.latencyAt = at;
-  const slow = slownessOf(watched.track, at, watched.isSlow);
+  const slow = slownessOf(watched.track, at, watched.isSlow, numbers);
   const subject: Subject = { kind: 'workload', name: workload };
   if (slow === undefined) {
     const wasSlow = watched.isSlow;

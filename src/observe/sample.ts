@@ -4,6 +4,9 @@ import type { Breach } from './breach.ts';
 import type { ConditionName, ErrorCounts } from './condition.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 
+/** The region of an instance that nobody knows any more. */
+export const NOWHERE = 'unknown';
+
 /** What a sample is about. Every part of the loop names an instance in full, so that nothing has to be looked up. */
 export interface InstanceRef {
   readonly instance: string;

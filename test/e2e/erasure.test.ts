@@ -63,7 +63,9 @@ test(
     const roles = entries.flatMap((entry) => ('pd' in entry ? (entry.pd as { r: string }[]).map(({ r }) => r) : []));
     expect(roles.filter((role) => role === 'subject')).toHaveLength(2);
 
-    const index = (await stack.entries()).findIndex((entry) => 'pd' in entry);
+    const index = (await stack.entries()).findIndex((entry) => {
+      return entry.type === 'request.served' && entry.tenant === 'clinic-de' && 'pd' in entry;
+    });
     const revealed = await stack.cli('subject', 'reveal', String(index), '--reason', 'a test', '--by', 'eve');
     expect(revealed.out).toContain(PATIENT);
     expect(revealed.out).toContain(NURSE);

@@ -81,6 +81,10 @@ const RULES: readonly (readonly [type: string, rule: Rule])[] = [
   ['subject.', { matter: 'datastore', verb: 'delete' }],
   ['finding.', { matter: 'compliance', outcome: () => 'unknown', severity: 'medium' }],
   ['assessment.', { matter: 'compliance', outcome: () => 'unknown' }],
+  ['breach.opened', { matter: 'compliance', outcome: () => 'unknown', severity: 'medium' }],
+  ['breach.', { matter: 'compliance', outcome: () => 'unknown' }],
+  ['register.', { matter: 'compliance', outcome: () => 'unknown' }],
+  ['record.', { matter: 'entity', verb: 'update' }],
 ];
 
 const MATTERS: Readonly<Record<number, Matter>> = {
