@@ -27,6 +27,11 @@ test('what has been bad since the first look is how people set it up; a leak is 
   expect(standingOf([leak(1), leak(2)])).toEqual(['fact-isolation.sql.foreignRows store records/eu']);
 });
 
+test('what is counted of the past is no claim: its incidents have told of it', () => {
+  const counted = (at: number, tenants: string[]) => violationAt(at, 'resilience.availability', tenants);
+  expect(standingOf([counted(1, []), counted(2, ['shop']), counted(3, ['shop'])])).toEqual([]);
+});
+
 test('the same measurement told twice is one measurement', () => {
   expect(standingOf([good(1), bad(2), bad(2), bad(2)])).toEqual([]);
 });

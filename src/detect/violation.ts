@@ -28,6 +28,17 @@ const LATELY_MS = 600_000;
 /** What one tenant sees of another: nobody set that up by intention, so it is a claim from the first look on. */
 const LEAKS: ReadonlySet<FactName> = new Set(['isolation.sql.foreignRows', 'isolation.api.foreignRows']);
 
+/**
+ * What is counted of what has happened: an incident told of it when it did, and nobody can heal the past. It stands in the
+ * posture and in the report until it is over.
+ */
+const TALLIES: ReadonlySet<FactName> = new Set([
+  'resilience.availability',
+  'resilience.rtoMs',
+  'resilience.rpoMs',
+  'incident.records.incomplete',
+]);
+
 export function isLeak(fact: FactName): boolean {
   return LEAKS.has(fact);
 }
@@ -42,7 +53,7 @@ export const violationDetector: Detector<Record<string, Watched>> = {
   start: () => ({}),
   entries: (state) => state,
   step(state, sample) {
-    if (sample.kind !== 'violation') return NO_CHANGES;
+    if (sample.kind !== 'violation' || TALLIES.has(sample.fact)) return NO_CHANGES;
     const key = `${sample.fact} ${sample.subject}`;
     if (sample.gone) return forget(state, key, sample);
     const watched = entryOf(state, key, startWatching);
