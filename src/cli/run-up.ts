@@ -189,6 +189,8 @@ function systemProcesses(
     'KINTSUGI_TLS_CERT',
     'KINTSUGI_KEK_DIR',
     'KINTSUGI_TLS_KEY',
+    'NODE_COMPILE_CACHE',
+    'NODE_DISABLE_COMPILE_CACHE',
   ]) {
     const value = process.env[name];
     if (value !== undefined) env[name] = value;
