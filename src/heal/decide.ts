@@ -1,29 +1,19 @@
-import { canonicalJson } from '../base/json.ts';
 import { symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
-import { type FleetView, type WorkloadView, workloadOf } from '../diagnose/fleet-view.ts';
-import type { Playbook } from '../resources/playbook.ts';
-import { callsAPerson, draftLadder, isIndependent, pageRung, type Rung } from './drafts/ladder.ts';
-import { type Scene, targetOf, wasDisturbed } from './drafts/scene.ts';
-import { isMovedOn } from './drafts/succession.ts';
+import { type FleetView, workloadOf } from '../diagnose/fleet-view.ts';
+import { aftermathOf, echoedBy, rolloutOver } from './aftermath.ts';
+import { asksForHelp, type Candidate, candidatesOf, type Deliberation } from './candidate.ts';
+import { callsAPerson, isIndependent, pageRung, type Rung } from './drafts/ladder.ts';
 import type { Guard } from './guards/guard.ts';
 import { reviewPlan } from './guards/review.ts';
 import { GUARDS } from './guards/table.ts';
-import { overlaps, workloadNamed } from './guards/target.ts';
 import { MOVE_TRAITS } from './move-traits.ts';
-import { onsetOf } from './onset.ts';
 import { outlookOf } from './outlook.ts';
 import type { Decision, Plan, Step, Verdict } from './plan.ts';
-import type { Budgets, PastRepair, Policy, Situation } from './situation.ts';
+import type { Budgets, Policy, Situation } from './situation.ts';
 
 /** A plan that needs no approval is executed at once or not at all. */
 const PLAN_LIFE_MS = 30_000;
-/** As long as detectors look back. */
-const AFTERMATH_MS = 60_000;
-/** Other suspects that are tried when what was suspected first did not hold: a guess further down is none. */
-const SUSPECTS_MAX = 2;
-/** A suspect that is less likely than this share of the likeliest one is not tried. */
-const SUSPECT_SHARE_MIN = 0.5;
 
 /**
  * From what is wrong to what will be done about it, or to the reasons why nothing is. One pure function over plain data:
@@ -70,126 +60,11 @@ export function decide(
   return planFor(first, callsAPerson(first.playbook) ? first.rungs.filter(asksForHelp) : first.rungs, desk);
 }
 
-/** A repair of the same target that has just healed it, when all that is seen began before its end: an echo. */
-function echoedBy({ repairs, diagnosis }: Situation, target: string, now: number): PastRepair | undefined {
-  return repairs.find(
-    ({ target: held, outcome, endedAt }) =>
-      held === target &&
-      outcome === 'healed' &&
-      endedAt !== null &&
-      now - endedAt < AFTERMATH_MS &&
-      diagnosis.evidence.every((each) => each.since <= endedAt),
-  );
-}
-
-/**
- * A repair of the same thing that runs or has just healed, when nothing else could be done but to call a person: windows of
- * detectors still hold what it healed, and a person who is called for that is called in vain.
- */
-function aftermathOf({ repairs, diagnosis }: Situation, fleet: FleetView, now: number): PastRepair | undefined {
-  const { subject, workload } = diagnosis;
-  const governing = fleet.settings.filter((each) => workload !== null && each.workloads.includes(workload));
-  const about = new Set([`${subject.kind} ${subject.name}`, ...governing.map(({ id }) => `setting ${id}`)]);
-  return repairs.find((repair) => {
-    const isRecent = repair.outcome === 'healed' && now - (repair.endedAt ?? now) < AFTERMATH_MS;
-    if (repair.endedAt !== null && !isRecent) return false;
-    const holds = workload !== null && overlaps(`workload ${workload}`, repair.target);
-    return holds || about.has(repair.target) || repair.wrote.some(({ setting }) => about.has(`setting ${setting}`));
-  });
-}
-
-/** The workload of an accused version that somebody is already replacing by another. */
-function rolloutOver({ subject }: Diagnosis, fleet: FleetView): WorkloadView | undefined {
-  const workload = subject.kind === 'version' ? workloadOf(fleet, subject.workload) : undefined;
-  return workload && subject.kind === 'version' && isMovedOn(workload, subject.version) ? workload : undefined;
-}
-
 type Judge = (plan: Plan) => readonly Verdict[];
 
-interface Desk {
-  readonly situation: Situation;
-  readonly fleet: FleetView;
-  readonly policy: Policy;
-  readonly now: number;
+interface Desk extends Deliberation {
   readonly guards: readonly Guard[];
   readonly judge: Judge;
-}
-
-/** One explanation of what is wrong, with what could be done about it. */
-interface Candidate {
-  readonly scene: Omit<Scene, 'rung'>;
-  readonly playbook: Playbook;
-  readonly target: string;
-  readonly rungs: readonly Rung[];
-  /** Those that were not tried in vain and call nobody. */
-  readonly fresh: readonly Rung[];
-}
-
-function candidatesOf(diagnosis: Diagnosis, desk: Desk): readonly Candidate[] {
-  const best = Math.max(0, ...diagnosis.suspects.map(({ score }) => score));
-  const likely = diagnosis.suspects.filter(({ score }) => score >= SUSPECT_SHARE_MIN * best).slice(0, SUSPECTS_MAX);
-  const others = likely.map(({ cause, subject, why }) => ({ cause, subject, summary: why }));
-  return [diagnosis, ...others].flatMap(({ cause, subject, summary }): readonly Candidate[] => {
-    const own = workloadNamed(subject) ?? (subject === diagnosis.subject ? diagnosis.workload : null);
-    const playbook = choosePlaybook(desk.policy.playbooks, cause, own);
-    if (!playbook) return [];
-    const { situation, fleet } = desk;
-    const { planId, repairs, incident } = situation;
-    const onset = onsetOf(diagnosis);
-    const scene = {
-      cause,
-      subject,
-      workload: own,
-      incident,
-      summary,
-      evidence: diagnosis.evidence,
-      onset,
-      fleet,
-      planId,
-      repairs,
-    };
-    const target = targetOf(subject, own, fleet);
-    const rungs = draftLadder(scene, playbook, situation.learned ?? {});
-    return [
-      {
-        scene,
-        playbook,
-        target,
-        rungs,
-        fresh: rungs.filter((rung) => !asksForHelp(rung) && !wasInVain(rung, target, playbook, desk)),
-      },
-    ];
-  });
-}
-
-/** A rung that calls a person besides comes when nothing else is left, for other suspects too. */
-function asksForHelp({ steps }: Rung): boolean {
-  return steps.some(({ move }) => move === 'page');
-}
-
-/** The same moves on the same target, lately, that did not hold. A write of another value is another deed. */
-function wasInVain(rung: Rung, target: string, playbook: Playbook, { situation, fleet, now }: Desk): boolean {
-  const since = now - playbook.spec.limits.windowMs;
-  const values = rung.steps.flatMap(({ input }) =>
-    'setting' in input ? [canonicalJson([input['setting'], input['value']])] : [],
-  );
-  const moves = rung.steps.map(({ move }) => move);
-  return situation.repairs.some((repair) => {
-    if (repair.outcome !== 'unwound' || repair.target !== target || repair.startedAt < since) return false;
-    if (wasDisturbed(repair, fleet)) return false;
-    const wrote = repair.wrote.map(({ setting, value }) => canonicalJson([setting, value]));
-    if (!values.every((each) => wrote.includes(each))) return false;
-    return moves.every(
-      (move) => repair.moves.includes(move) || repair.moves.some((each) => MOVE_TRAITS[each].twin === move),
-    );
-  });
-}
-
-/** The most specific playbook wins: one that names the workload before one for all, a declared one before a built-in. */
-function choosePlaybook(playbooks: readonly Playbook[], cause: string, workload: string | null): Playbook | undefined {
-  const answering = playbooks.filter((each) => (each.spec.answers as readonly string[]).includes(cause));
-  const specific = answering.find((each) => workload !== null && each.spec.workloads.includes(workload));
-  return specific ?? answering.find((each) => each.spec.workloads.length === 0);
 }
 
 function planFor(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Decision {
