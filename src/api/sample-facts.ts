@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { World } from '../drivers/world.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { Fact, Measured } from '../observe/fact.ts';
-import { NOWHERE, type Sample } from '../observe/sample.ts';
+import { type ConditionSample, NOWHERE, type Sample } from '../observe/sample.ts';
 
 const EVERY_MS = 1_000;
 const TIMEOUT_MS = 1_000;
@@ -11,10 +11,17 @@ const SERVED_MS = 10 * 60_000;
 /** What was not seen for this long is gone: the store of a workload that was taken away. */
 const GONE_MS = 60 * 60_000;
 
-interface Seen {
-  readonly at: number;
-  readonly holds: boolean;
-  readonly reason: string;
+/** One reading alone may be wrong; so many in a row are believed, as the detector of conditions believes them. */
+const IN_ROW = 2;
+
+/** What is believed of one protection. */
+interface Believed {
+  at: number;
+  isOff: boolean;
+  /** Readings in a row that say otherwise. */
+  others: number;
+  /** When it was last found to be off, until that was reported: what is healed between two reports was violated all the same. */
+  untoldAt: number | null;
 }
 
 /** `protection postgresql/records/eu/"public"."records"/row-level-security`: of the store `postgresql/records/eu`. */
@@ -25,7 +32,7 @@ export class SampleFacts {
   readonly #world: World;
   readonly #clock: Clock;
   /** By the id of the protection. */
-  readonly #protections = new Map<string, Seen>();
+  readonly #protections = new Map<string, Believed>();
   /** By workload: whether what is on disk is what was declared, by digest. */
   readonly #artefacts = new Map<string, { readonly at: number; readonly matches: boolean }>();
   /** By tenant: when each region last served it. */
@@ -38,8 +45,7 @@ export class SampleFacts {
 
   take(sample: Sample): void {
     if (sample.kind === 'condition' && sample.condition === 'disabled') {
-      const { at, holds, reason } = sample;
-      if (PROTECTION.test(sample.asset)) this.#protections.set(sample.asset, { at, holds, reason });
+      if (PROTECTION.test(sample.asset)) this.#believe(sample);
     }
     if (sample.kind === 'artefact') this.#artefacts.set(sample.workload, { at: sample.at, matches: sample.matches });
     // Of an instance that was gone before its gateway told of it nobody can say where it stood: that is no place.
@@ -62,6 +68,18 @@ export class SampleFacts {
     ];
   }
 
+  #believe({ asset, at, holds }: ConditionSample): void {
+    const known = this.#protections.get(asset);
+    if (!known) {
+      this.#protections.set(asset, { at, isOff: holds, others: 0, untoldAt: holds ? at : null });
+      return;
+    }
+    known.others = known.isOff === holds ? 0 : known.others + 1;
+    if (known.others > 0 && known.others < IN_ROW) return;
+    Object.assign(known, { at, isOff: holds, others: 0 });
+    if (holds) known.untoldAt = at;
+  }
+
   /** One fact a store: protected when each of its tables is; as old as the oldest look at one of them. */
   #protectionFacts(): readonly Fact[] {
     const now = this.#clock.now();
@@ -69,8 +87,11 @@ export class SampleFacts {
     const stores = Map.groupBy(this.#protections, ([asset]) => PROTECTION.exec(asset)?.[2] ?? '');
     return [...stores].map(([subject, tables]): Fact => {
       const region = PROTECTION.exec(tables[0]?.[0] ?? '')?.[3] ?? '';
-      const measured: Measured = { kind: 'value', value: tables.every(([, { holds }]) => !holds) };
-      const measuredAt = Math.min(...tables.map(([, { at }]) => at));
+      const off = tables.flatMap(([, { untoldAt }]) => (untoldAt === null ? [] : [untoldAt]));
+      const isProtected = off.length === 0 && tables.every(([, { isOff }]) => !isOff);
+      const measured: Measured = { kind: 'value', value: isProtected };
+      const measuredAt = Math.min(...(off.length > 0 ? off : tables.map(([, { at }]) => at)));
+      for (const [, table] of tables) table.untoldAt = null;
       const tenants = this.#tenantsIn(region);
       return { name: 'rls.enabled', subject, tenants, measured, measuredAt, collector: 'protections', evidence: null };
     });

@@ -19,6 +19,11 @@ test('what was good and is bad twice in a row is one claim, since the first time
   expect(claim?.evidence).toMatchObject({ fact: FACT, breaches: [{ tenants: ['shop', 'clinic'] }] });
 });
 
+test('what the loop has looked at twice before it was reported is believed at once', () => {
+  const rls = (at: number, tenants: string[]) => violationAt(at, 'rls.enabled', tenants);
+  expect(standingOf([rls(1, []), rls(2, ['shop'])])).toEqual(['fact-rls.enabled store records/eu']);
+});
+
 test('what has been bad since the first look is how people set it up; a leak is not', () => {
   expect(standingOf([bad(1), bad(2), bad(3)])).toEqual([]);
   expect(standingOf([bad(1), bad(2), good(3), bad(4), bad(5)])).toEqual(CLAIM);
