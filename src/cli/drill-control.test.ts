@@ -47,6 +47,7 @@ const place: PostgresPlace = {
   admin: { user: 'kintsugi', password: new Redacted(ADMIN) },
   role: { user: 'notes_app', password: new Redacted('app-password') },
   privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  operators: [],
   rowSecurity: true,
 };
 

@@ -27,6 +27,7 @@ export function storeAddresses(world: World, secrets: Secrets): readonly StoreAd
           admin: enter(admin),
           role: role && enter(role),
           privileges: role ? store.privileges : [],
+          operators: store.operators,
           rowSecurity: store.protections.includes('row-level-security'),
         };
       });

@@ -154,6 +154,11 @@ export const workloadSchema = resourceSchema(
             .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
             .default([])
             .describe('What that role is to have on every table'),
+          operators: z
+            .array(z.string().min(1))
+            .max(100)
+            .default([])
+            .describe('Other roles that may reach its rows: of administrators, reports, replication. No surplus'),
           protections: z.array(z.enum(['row-level-security'])).default([]),
         }),
       )

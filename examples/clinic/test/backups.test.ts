@@ -55,6 +55,7 @@ function store(): BackedStore {
     admin: { user: 'postgres', password: new Redacted(ADMIN) },
     role: { user: 'records_app', password: new Redacted('') },
     privileges: [],
+    operators: [],
     rowSecurity: true,
     region: 'eu',
     server: 'database',

@@ -26,6 +26,7 @@ const address: StoreAddress = {
   admin: { user: 'kintsugi', password: new Redacted(ADMIN) },
   role: { user: 'records_app', password: new Redacted('app-password') },
   privileges: ['SELECT', 'INSERT'],
+  operators: [],
   rowSecurity: true,
 };
 

@@ -22,6 +22,7 @@ export interface StoreAddress {
   readonly admin: { readonly user: string; readonly password: Redacted<string> };
   readonly role: { readonly user: string; readonly password: Redacted<string> } | undefined;
   readonly privileges: readonly string[];
+  readonly operators: readonly string[];
   readonly rowSecurity: boolean;
 }
 

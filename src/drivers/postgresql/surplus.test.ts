@@ -28,6 +28,7 @@ const address: StoreAddress = {
   admin: { user: 'kintsugi', password: new Redacted(ADMIN) },
   role: { user: 'shop_app', password: new Redacted('app-password') },
   privileges: ['SELECT', 'INSERT'],
+  operators: [],
   rowSecurity: true,
 };
 

@@ -23,7 +23,7 @@ const GRANTS = `
     cross join lateral aclexplode(c.relacl) x left join pg_roles r on r.oid = x.grantee
   where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and x.grantee <> c.relowner
     and x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
-    and not coalesce(r.rolsuper, false) and coalesce(r.rolname, '') <> $4
+    and not coalesce(r.rolsuper, false) and coalesce(r.rolname, '') <> all ($4::text[])
     and not (c.relkind = 'v' and x.privilege_type = 'SELECT' and (x.grantee = 0 or r.rolname = $2))
     and case when x.grantee = 0 or r.rolname = $2 then x.privilege_type <> all ($3::text[]) or c.relkind = 'm'
              else not pg_has_role($2, x.grantee, 'MEMBER') end`;
@@ -49,11 +49,11 @@ export async function readSurplus(
   address: StoreAddress,
   tables: readonly number[],
 ): Promise<readonly Surplus[]> {
-  const { role, schema, privileges, admin, rowSecurity } = address;
+  const { role, schema, privileges, admin, operators, rowSecurity } = address;
   if (!role) return [];
   const rows = async <R extends object>(text: string, ...values: unknown[]) => (await pool.query<R>(text, values)).rows;
   const grants = await rows<{ privilege: string; relation: string; grantee: string }>(
-    ...([GRANTS, schema, role.user, privileges, admin.user] as const),
+    ...([GRANTS, schema, role.user, privileges, [admin.user, ...operators]] as const),
   );
   const attributes = await rows<{ attribute: string }>(ATTRIBUTES, role.user);
   const creates = await rows<{ grantee: string }>(CREATES, schema, role.user);

@@ -39,6 +39,7 @@ async function measured(...columns: readonly string[]) {
     admin: { user, password: new Redacted('') },
     role: undefined,
     privileges: [],
+    operators: [],
     rowSecurity: true,
     encrypted: columns.map((column) => ({ table: 'notes', column })),
   };

@@ -21,6 +21,8 @@ export interface PostgresPlace extends Place {
   readonly role: Login | undefined;
   /** What that role is to have on each table; nobody said when empty. */
   readonly privileges: readonly string[];
+  /** Other roles that people declared: of administrators, of reports, of replication. */
+  readonly operators: readonly string[];
   readonly rowSecurity: boolean;
 }
 

@@ -5,11 +5,12 @@ import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
 import { placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
+import { readStrangers } from './strangers.ts';
 
 /**
  * What the application's role may do beyond what is declared (its own grants, those of its groups and of PUBLIC, what it
- * may create), and who else has been granted anything. Owners of tables and superusers need no grants; who may log in as
- * one is the matter of the administrators of the server.
+ * may create), and who else has been granted anything. Owners of tables and superusers need no grants: those who may log
+ * in are counted by `readStrangers`.
  */
 const SURPLUS = `
   with tables as (
@@ -55,14 +56,14 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
     places,
     clock,
     look: async (place, signal) => {
-      const { role, schema, privileges, admin } = place;
+      const { role, schema, privileges, admin, operators } = place;
       if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
       if (privileges.length === 0) throw new Unmeasured('the store does not declare the privileges of its role');
-      const surplus = await inSession(place, admin, signal, async (client) =>
-        (await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, [role.user, admin.user]])).map(
-          ({ name }) => name,
-        ),
-      );
+      const known = [role.user, admin.user, ...operators];
+      const surplus = await inSession(place, admin, signal, async (client) => {
+        const grants = await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, known]);
+        return [...grants.map(({ name }) => name), ...(await readStrangers(client, place))];
+      });
       return { readings: { 'access.grants.surplus': value(surplus.length) }, transcript: surplus };
     },
   });

@@ -44,6 +44,7 @@ const place: PostgresPlace = {
   admin: { user: 'kintsugi', password: new Redacted(ADMIN) },
   role: { user: 'records_app', password: new Redacted('app-password') },
   privileges: ['SELECT', 'INSERT', 'UPDATE', 'DELETE'],
+  operators: [],
   rowSecurity: true,
 };
 
@@ -65,7 +66,7 @@ const SOUND = `
   insert into records.notes values ('clinic-de', default, 'note', '{}'), ('clinic-fr', default, 'note', '{}')`;
 
 const CLEAN = `
-  drop schema if exists records cascade; drop schema if exists reports cascade;
+  drop schema if exists records cascade; drop schema if exists reports cascade; drop table if exists public.notes_2026;
   do $$ declare r text; begin
     for r in select rolname from pg_roles where rolname in ('records_app', 'records_owner', 'group_role', 'backup', 'stranger')
     loop execute format('drop owned by %I cascade; drop role %I', r, r); end loop; end $$`;
@@ -157,6 +158,11 @@ describe('a trap of row-level security is found', () => {
       'create policy all_of_it on records.notes using (true)',
       { 'rls.policies.missing': 1, 'isolation.sql.foreignRows': 6 },
     ],
+    [
+      'a copy without policies may be read',
+      'create table public.notes_2026 as select * from records.notes; grant select on public.notes_2026 to records_app',
+      { 'rls.policies.missing': 1, 'isolation.sql.foreignRows': 0 },
+    ],
     ['the policy is gone', 'drop policy own on records.notes', { 'rls.policies.missing': 1 }],
     [
       'a policy looks at the row and lets all through',
@@ -213,6 +219,12 @@ describe('a sound set-up that looks odd is not flagged', () => {
     [
       'a policy of true for another role',
       'create role stranger; create policy s on records.notes to stranger using (true)',
+      {},
+    ],
+    [
+      'a list of all tenants, and a copy that the application cannot read',
+      `create table records.tenants (tenant text primary key, plan text); grant select on records.tenants to records_app;
+       create table records.backup as select * from records.notes`,
       {},
     ],
     [
@@ -286,11 +298,21 @@ describe('grants', () => {
     ['to the role', 'grant trigger on records.notes to records_app', 1],
     ['to everybody', 'grant truncate on records.notes to public', 1],
     ['to a stranger', 'create role stranger login; grant select on records.notes to stranger', 1],
+    ['to a group of a stranger', 'create role stranger login; grant pg_read_all_data to stranger', 1],
+    ['to one who may become the application', 'create role stranger login; grant records_app to stranger', 1],
+    ['to one who needs none, being superuser,', 'create role stranger login superuser', 1],
+    ['to one who passes policies by', 'create role backup login bypassrls', 1],
     ['of creating roles', 'alter role records_app createrole', 1],
     ['of creating in the schema', 'grant create on schema records to records_app', 1],
   ])('%s beyond what is declared are counted', async (_, harm, count) => {
     await admin.query(harm);
     expect(await surplus()).toEqual({ kind: 'value', value: count });
+  });
+
+  test('of roles that people declared are no surplus, nor are groups without login', async () => {
+    await admin.query('create role backup login bypassrls; grant select on records.notes to backup');
+    await admin.query('create role group_role; grant pg_read_all_data to group_role');
+    expect(await surplus({ operators: ['backup'] })).toEqual({ kind: 'value', value: 0 });
   });
 
   test('that nobody declared are unknown', async () => {

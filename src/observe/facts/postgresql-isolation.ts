@@ -3,6 +3,7 @@ import type { Random } from '../../base/random.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
+import { readCopies } from './copied-tables.ts';
 import { probeIsolation, type TableProbe } from './isolation-probe.ts';
 import { type Look, placeCollector, reasonOf, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type Login, type PostgresPlace } from './postgres-place.ts';
@@ -44,23 +45,24 @@ export function postgresqlIsolation({ places, clock, random }: PostgresqlIsolati
 async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random): Promise<Look> {
   const { role } = place;
   if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
-  const { tables, bypasses } = await inSession(place, place.admin, signal, async (client) => {
+  const { tables, bypasses, copies } = await inSession(place, place.admin, signal, async (client) => {
     const tables = await readTenantTables(client, place);
-    return { tables, bypasses: await readBypasses(client, role.user, tables) };
+    const bypasses = await readBypasses(client, role.user, tables);
+    return { tables, bypasses, copies: await readCopies(client, place, tables) };
   });
   if (tables.length === 0) throw new Unmeasured('the schema has none of the tables');
   const probe = await probed(place, role, tables, signal, random);
   const missing = tables.filter(({ unguarded }) => unguarded.length > 0);
   return {
     readings: {
-      'rls.policies.missing': value(missing.length),
+      'rls.policies.missing': value(missing.length + copies.length),
       'rls.roles.bypassing': value(bypasses.roles.length > 0 ? 1 : 0),
       'rls.views.bypassing': value(bypasses.views.length),
       'rls.truncate.granted': value(bypasses.grants.length),
       'rls.keys.leaking': value(bypasses.keys.length),
       'isolation.sql.foreignRows': probe.measured,
     },
-    transcript: { tables, bypasses, probes: probe.probes },
+    transcript: { tables, copies, bypasses, probes: probe.probes },
   };
 }
 

@@ -1,0 +1,40 @@
+import type { Client } from 'pg';
+import { type PostgresPlace, rowsOf } from './postgres-place.ts';
+import type { TenantTable } from './row-security-catalog.ts';
+
+/**
+ * Tables anywhere in the database that nobody declared, that are built as a protected one is (the column of the tenant, and
+ * at least half of its columns by name and type; all of them when they are three or fewer), that the application may
+ * read, and that no policy which looks at the row guards: what `create table ... as select` leaves behind. `$1` is the role,
+ * `$2` and `$3` the protected tables and their columns of the tenant.
+ */
+const COPIES = `
+  with originals as (
+    select t.oid, t.col, count(*) as columns from unnest($2::oid[], $3::text[]) as t (oid, col)
+      join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
+    where t.col is not null group by t.oid, t.col
+  )
+  select distinct format('%I.%I', n.nspname, c.relname) as name
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join originals o
+  where c.relkind in ('r', 'p', 'f') and c.oid <> all ($2::oid[]) and not c.relispartition
+    and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+    and has_schema_privilege($1, n.oid, 'USAGE') and has_any_column_privilege($1, c.oid, 'SELECT')
+    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = o.col and not a.attisdropped)
+    and (select count(*) from pg_attribute a join pg_attribute b on b.attrelid = o.oid and b.attname = a.attname
+           and b.atttypid = a.atttypid and b.attnum > 0 and not b.attisdropped
+         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+        >= greatest(least(o.columns, 3), ceil(o.columns / 2.0))
+    and not (c.relrowsecurity and exists (
+      select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+      where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
+  order by 1`;
+
+/** Names of unguarded copies of the tables. */
+export async function readCopies(
+  client: Client,
+  { role }: PostgresPlace,
+  tables: readonly TenantTable[],
+): Promise<readonly string[]> {
+  const originals = [tables.map(({ oid }) => oid), tables.map(({ column }) => column)];
+  return (await rowsOf<{ name: string }>(client, COPIES, [role?.user, ...originals])).map(({ name }) => name);
+}
