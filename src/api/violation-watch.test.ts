@@ -77,11 +77,11 @@ test('a fact that violates a control is told with each measurement, with every t
   expect(told.map((each) => each.at)).toEqual([NOW, NOW]);
   expect(told[1]).toMatchObject({
     reason: 'rls.enabled of store postgresql/records/eu is false',
-    breaches: [{ clause: '1', tenants: ['shop', 'clinic'], tenantsTotal: 2, moves: ['reenable'] }],
+    violated: [{ clause: '1', tenants: ['shop', 'clinic'], tenantsTotal: 2, moves: ['reenable'] }],
   });
   report(fact('rls.views.bypassing', 1));
   const view = told.find((each) => each.fact === 'rls.views.bypassing');
-  expect(view?.breaches).toMatchObject([{ moves: [], advice: ['drop the view'] }]);
+  expect(view?.violated).toMatchObject([{ moves: [], advice: ['drop the view'] }]);
 });
 
 test('what is good is told when it is news, and when a repair asks for it', () => {
@@ -90,7 +90,7 @@ test('what is good is told when it is news, and when a repair asks for it', () =
   report(fact('rls.enabled', false));
   expect(report(fact('rls.enabled', true))).toBe(true);
   for (let i = 0; i < 5; i += 1) report(fact('rls.enabled', true));
-  expect(told.slice(2).map(({ breaches }) => breaches)).toEqual([[], [], []]);
+  expect(told.slice(2).map(({ violated }) => violated)).toEqual([[], [], []]);
   watch.askFor('rls.enabled postgresql/records/eu');
   report(fact('rls.enabled', true));
   report(fact('rls.enabled', true));
@@ -109,10 +109,10 @@ test('what could not be measured says nothing, and does not undo what was said',
 test('nobody is told of whom a documented alternative covers; the others are', () => {
   declare([EXCEPTION]);
   report(fact('rls.enabled', false));
-  expect(told[0]?.breaches).toMatchObject([{ tenants: ['clinic'] }]);
+  expect(told[0]?.violated).toMatchObject([{ tenants: ['clinic'] }]);
   declare([{ ...EXCEPTION, tenants: [] }]);
   report(fact('rls.enabled', false));
-  expect(told.at(-1)?.breaches).toEqual([]);
+  expect(told.at(-1)?.violated).toEqual([]);
 });
 
 test('a subject that is no more is told once', () => {
@@ -130,5 +130,5 @@ test('what people declared anew is judged anew, though nothing was measured to b
   expect(report(fact('rls.views.bypassing', 0))).toBe(false);
   declare();
   report(fact('rls.views.bypassing', 3));
-  expect(told.at(-1)?.breaches).toHaveLength(1);
+  expect(told.at(-1)?.violated).toHaveLength(1);
 });

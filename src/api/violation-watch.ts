@@ -1,4 +1,4 @@
-import { breachesOf, tellFact } from '../comply/breaches.ts';
+import { violatedBy, tellFact } from '../comply/violated-controls.ts';
 import type { Posture } from '../comply/posture.ts';
 import { type Fact, factKey } from '../observe/fact.ts';
 import type { ViolationSample } from '../observe/sample.ts';
@@ -81,14 +81,14 @@ export class ViolationWatch {
     if (fact.measured.kind === 'unknown') return undefined;
     const value = JSON.stringify([fact.measured.value, fact.tenants]);
     const isAsBefore = known !== undefined && !known.isBad && known.value === value;
-    const breaches = isAsBefore ? [] : breachesOf(this.#posture, fact, now);
-    if (breaches === undefined) return undefined;
-    const isBad = breaches.length > 0;
+    const violated = isAsBefore ? [] : violatedBy(this.#posture, fact, now);
+    if (violated === undefined) return undefined;
+    const isBad = violated.length > 0;
     const due = isBad ? TOLD_GOOD_TIMES : (known?.due ?? 1);
     const { name, subject, collector: vantage } = fact;
     if (isBad || due > 0) {
       const reason = tellFact(fact);
-      this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, breaches, reason });
+      this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, violated, reason });
     }
     return { value, isBad, due: isBad ? due : Math.max(0, due - 1) };
   }
@@ -97,6 +97,6 @@ export class ViolationWatch {
     const [name, ...rest] = key.split(' ');
     const fact = name as Fact['name'];
     const reason = 'it is no more';
-    this.#onSample({ kind: 'violation', at, vantage, fact, subject: rest.join(' '), breaches: [], reason, gone: true });
+    this.#onSample({ kind: 'violation', at, vantage, fact, subject: rest.join(' '), violated: [], reason, gone: true });
   }
 }

@@ -16,7 +16,7 @@ test('what was good and is bad twice in a row is one claim, since the first time
   const [claim, ...others] = claimsAfter(violationDetector, [good(1), bad(2), bad(3, ['shop', 'clinic'])]);
   expect(others).toEqual([]);
   expect(claim).toMatchObject({ subject: { kind: 'asset', name: 'store records/eu' }, since: 2, at: 3 });
-  expect(claim?.evidence).toMatchObject({ fact: FACT, breaches: [{ tenants: ['shop', 'clinic'] }] });
+  expect(claim?.evidence).toMatchObject({ fact: FACT, violated: [{ tenants: ['shop', 'clinic'] }] });
 });
 
 test('what the loop has looked at twice before it was reported is believed at once', () => {

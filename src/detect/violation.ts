@@ -61,7 +61,7 @@ export const violationDetector: Detector<Record<string, Watched>> = {
     if (sample.gone) return forget(state, key, sample);
     const watched = entryOf(state, key, startWatching);
     if (sample.at <= watched.at) return NO_CHANGES;
-    const isBad = sample.breaches.length > 0;
+    const isBad = sample.violated.length > 0;
     watched.inRow = watched.isBad === isBad ? watched.inRow + 1 : 1;
     if (watched.inRow === 1) watched.since = sample.at;
     watched.isBad = isBad;
@@ -76,13 +76,13 @@ function startWatching(): Watched {
 }
 
 function claim(watched: Watched, sample: ViolationSample): readonly Change[] {
-  const { fact, subject, at, vantage, reason, breaches } = sample;
+  const { fact, subject, at, vantage, reason, violated } = sample;
   if (!watched.wasGood && !isLeak(fact)) return NO_CHANGES;
   if (at - watched.clearedAt > LATELY_MS) watched.relapses = 0;
   const inRow = (LOOKED_TWICE.has(fact) ? 1 : IN_ROW) * 2 ** watched.relapses;
   if (!watched.isClaimed && watched.inRow < Math.min(IN_ROW_MAX, inRow)) return NO_CHANGES;
   watched.isClaimed = true;
-  const evidence = { fact, subject, breaches };
+  const evidence = { fact, subject, violated };
   const raise = { name: nameOf(fact), subject: subjectOfFact(fact, subject), since: watched.since, at };
   return [{ raise: { ...raise, vantages: [vantage], reason, evidence } }];
 }

@@ -1,5 +1,5 @@
 import { type Symptom, factOf } from '../detect/symptom.ts';
-import type { Breach } from '../observe/breach.ts';
+import type { ViolatedControl } from '../observe/violated-control.ts';
 
 /** A clause that is violated, with the tenants for whom it is. */
 export interface ViolatedClause {
@@ -14,17 +14,17 @@ export interface ViolatedClause {
 }
 
 /** The controls that the claims say are violated. */
-export function breachesIn(evidence: readonly Symptom[]): readonly Breach[] {
-  return evidence.flatMap(({ name, evidence: { breaches } }) =>
-    factOf(name) === undefined || !Array.isArray(breaches) ? [] : (breaches as unknown as readonly Breach[]),
+export function violatedIn(evidence: readonly Symptom[]): readonly ViolatedControl[] {
+  return evidence.flatMap(({ name, evidence: { violated } }) =>
+    factOf(name) === undefined || !Array.isArray(violated) ? [] : (violated as unknown as readonly ViolatedControl[]),
   );
 }
 
 /** Each clause once, whatever facts violate it, with everybody for whom one of them does. */
 export function clausesIn(evidence: readonly Symptom[]): readonly ViolatedClause[] {
-  const same = Map.groupBy(breachesIn(evidence), ({ framework, control }) => `${framework} ${control}`);
+  const same = Map.groupBy(violatedIn(evidence), ({ framework, control }) => `${framework} ${control}`);
   return [...same.values()].map((all): ViolatedClause => {
-    const [{ framework, control, clause, title }] = all as [Breach];
+    const [{ framework, control, clause, title }] = all as [ViolatedControl];
     const tenants = [...new Set(all.flatMap((each) => each.tenants))];
     const tenantsTotal = Math.max(tenants.length, ...all.map((each) => each.tenantsTotal));
     const advice = [...new Set(all.flatMap((each) => each.advice))];

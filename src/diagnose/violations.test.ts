@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { breachFor } from '../../test/sim/readings.ts';
+import { violatedControl } from '../../test/sim/readings.ts';
 import { fleetView, tenantView, workloadView } from '../../test/sim/fleet-views.ts';
 import { assetView } from '../../test/sim/scenes.ts';
 import { assetNamed, found, seen, standing, workloadNamed } from '../../test/sim/symptoms.ts';
@@ -19,8 +19,8 @@ const fleet = {
 };
 const pci = { framework: 'pci', control: 'pci-A1.1.2', clause: 'A1.1.2', title: 'Apart', advice: ['look'] };
 const violated = (fact: FactName, on = STORE): Symptom => {
-  const breaches = [breachFor(['shop', 'clinic']), breachFor(['shop'], pci)];
-  return seen(`fact-${fact}`, assetNamed(on), { breaches });
+  const violated = [violatedControl(['shop', 'clinic']), violatedControl(['shop'], pci)];
+  return seen(`fact-${fact}`, assetNamed(on), { violated });
 };
 const off = seen('asset-disabled', assetNamed(TABLE));
 const one = (...claims: readonly Symptom[]) => {

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { JsonObject } from '../base/json.ts';
-import { breachFor } from '../../test/sim/readings.ts';
+import { violatedControl } from '../../test/sim/readings.ts';
 import { AT } from '../../test/sim/fleet-views.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
@@ -297,7 +297,7 @@ test('a storm of 10,000 symptoms is opened like any incident, and its record fit
 
 const store = { kind: 'asset', name: 'store postgresql/records/eu' } as const;
 const fact = (name: 'fact-rls.views.bypassing' | 'fact-isolation.sql.foreignRows') => {
-  const evidence = { breaches: [breachFor(['shop'])] as unknown as JsonObject[] };
+  const evidence = { violated: [violatedControl(['shop'])] as unknown as JsonObject[] };
   return { name, subject: store, ...seen, evidence };
 };
 const view = diagnosisOf('compliance', store, { evidence: [fact('fact-rls.views.bypassing')] });

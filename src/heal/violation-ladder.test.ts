@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { AT, tenantView } from '../../test/sim/fleet-views.ts';
 import { diagnosisOf, policyOf, situationOf } from '../../test/sim/plans.ts';
-import { breachFor } from '../../test/sim/readings.ts';
+import { violatedControl } from '../../test/sim/readings.ts';
 import { assetView, sceneFleet, settingView, symptomOf } from '../../test/sim/scenes.ts';
 import type { JsonObject } from '../base/json.ts';
-import type { Breach } from '../observe/breach.ts';
+import type { ViolatedControl } from '../observe/violated-control.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import { rulesOf } from '../resources/profile.ts';
@@ -48,9 +48,9 @@ const fleetWith = (tenantContext = true) =>
 const BUDGETS = { global: 20, 'workload records': 20, [`asset ${STORE.name}`]: 20 };
 
 /** What is decided about a fact of the store that violates a control with these remedies. */
-function decided(fact: FactName, breach: Partial<Breach>, fleet = fleetWith()): Plan {
+function decided(fact: FactName, more: Partial<ViolatedControl>, fleet = fleetWith()): Plan {
   const evidence = [
-    symptomOf(`fact-${fact}`, STORE, { breaches: [breachFor(['shop'], breach)] as unknown as JsonObject[] }),
+    symptomOf(`fact-${fact}`, STORE, { violated: [violatedControl(['shop'], more)] as unknown as JsonObject[] }),
   ];
   const cause = fact === 'isolation.sql.foreignRows' ? 'isolation' : 'compliance';
   const situation = situationOf(diagnosisOf(cause, STORE, { evidence, workload: 'records', summary: 'violated' }));

@@ -15,7 +15,7 @@ export class FactSignal {
     if (sample.kind !== 'violation') return;
     const key = factKey({ name: sample.fact, subject: sample.subject });
     if ((this.#words.get(key)?.at ?? Number.NEGATIVE_INFINITY) > sample.at) return;
-    this.#words.set(key, { at: sample.at, isBad: sample.breaches.length > 0 });
+    this.#words.set(key, { at: sample.at, isBad: sample.violated.length > 0 });
   }
 
   /** By `factKey`. Undefined when nothing was heard of it. */

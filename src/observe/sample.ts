@@ -1,6 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import type { LatencySketch } from '../base/latency-sketch.ts';
-import type { Breach } from './breach.ts';
+import type { ViolatedControl } from './violated-control.ts';
 import type { ConditionName, ErrorCounts } from './condition.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 
@@ -108,7 +108,7 @@ export interface ViolationSample extends Reading {
   /** Of the fact, without its kind: `postgresql/records/eu`. */
   readonly subject: string;
   /** None: every control that asks for it is satisfied by it. */
-  readonly breaches: readonly Breach[];
+  readonly violated: readonly ViolatedControl[];
   /** One sentence for people: what was measured. */
   readonly reason: string;
   /** The subject is no more: whatever was said of it is forgotten. */

@@ -1,5 +1,5 @@
 import { bucketOf, EMPTY_SKETCH, type LatencySketch } from '../../src/base/latency-sketch.ts';
-import type { Breach } from '../../src/observe/breach.ts';
+import type { ViolatedControl } from '../../src/observe/violated-control.ts';
 import type { ConditionName, ErrorCounts } from '../../src/observe/condition.ts';
 import type {
   CallsSample,
@@ -126,13 +126,13 @@ export function violationAt(
   tenants: readonly string[],
   more: Partial<ViolationSample> = {},
 ): ViolationSample {
-  const breaches = tenants.length === 0 ? [] : [breachFor(tenants)];
+  const violated = tenants.length === 0 ? [] : [violatedControl(tenants)];
   const reason = `${fact} was measured`;
-  return { kind: 'violation', at, vantage: 'collector', fact, subject: 'records/eu', breaches, reason, ...more };
+  return { kind: 'violation', at, vantage: 'collector', fact, subject: 'records/eu', violated, reason, ...more };
 }
 
 /** A clause that is broken for these tenants. */
-export function breachFor(tenants: readonly string[], more: Partial<Breach> = {}): Breach {
+export function violatedControl(tenants: readonly string[], more: Partial<ViolatedControl> = {}): ViolatedControl {
   const control = { framework: 'gdpr', control: 'gdpr-art32.1.b', clause: 'Art. 32(1)(b)', title: 'Kept apart' };
   const remedies = { moves: ['reenable' as const], advice: ['force it again'] };
   return { ...control, tenants, tenantsTotal: tenants.length, ...remedies, ...more };

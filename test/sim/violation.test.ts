@@ -15,7 +15,7 @@ import { AT, tenantView } from './fleet-views.ts';
 import { FleetInMemory } from './fleet-in-memory.ts';
 import { MemoryInMemory } from './memory-in-memory.ts';
 import { policyOf, situationOf, diagnosisOf } from './plans.ts';
-import { breachFor, requestsAt, violationAt } from './readings.ts';
+import { violatedControl, requestsAt, violationAt } from './readings.ts';
 import { assetView, sceneFleet, settingView } from './scenes.ts';
 import { VirtualClock } from './virtual-clock.ts';
 
@@ -79,8 +79,8 @@ class World {
   /** A look of the collector, that takes a second, at what is so when it begins. */
   measure(isBad = this.fleet.facts.facts.get(`setting ${GRANT}`) === 'there'): void {
     const at = this.clock.now();
-    const breaches = isBad ? [breachFor(['shop', 'clinic'], { moves: this.moves })] : [];
-    this.clock.after(1_000, () => this.#samples.push(violationAt(at, FACT, [], { breaches })));
+    const violated = isBad ? [violatedControl(['shop', 'clinic'], { moves: this.moves })] : [];
+    this.clock.after(1_000, () => this.#samples.push(violationAt(at, FACT, [], { violated })));
   }
 
   async goOn(ms: number): Promise<void> {

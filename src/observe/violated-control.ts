@@ -1,13 +1,13 @@
 import type { MoveName } from '../resources/playbook.ts';
 
-/** One control that a fact breaks, and for whom. A type and no interface: it travels as the evidence of a symptom. */
-export type Breach = {
+/** One control that a fact breaks, and for whom; not a loss with clocks, which is a breach. A type and no interface: it travels as the evidence of a symptom. */
+export type ViolatedControl = {
   readonly framework: string;
   readonly control: string;
   /** As the regulation counts: `Art. 32(1)(b)`. */
   readonly clause: string;
   readonly title: string;
-  /** Names of tenants, the first `BREACH_TENANTS_MAX` of them. */
+  /** Names of tenants, the first `VIOLATED_TENANTS_MAX` of them. */
   readonly tenants: readonly string[];
   /** How many tenants there are in all. */
   readonly tenantsTotal: number;
@@ -17,4 +17,4 @@ export type Breach = {
 };
 
 /** So many are named; a fact may bear on ten thousand. */
-export const BREACH_TENANTS_MAX = 50;
+export const VIOLATED_TENANTS_MAX = 50;
