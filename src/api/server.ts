@@ -220,10 +220,13 @@ function reads(plain: FastifyInstance, control: Control, addresses: Record<strin
       violations: await readLastViolations(control.options.database, params.name),
     }),
   );
-  const standingQuery = z.object({ tenant: z.string().max(100), framework: z.string().max(100) });
-  app.get('/v1/standing', { schema: { querystring: standingQuery } }, ({ query }) =>
-    standingView(control, query.tenant, query.framework),
-  );
+  const standingQuery = z.object({
+    tenant: z.string().max(100),
+    framework: z.string().max(100),
+    from: z.iso.datetime(),
+    to: z.iso.datetime(),
+  });
+  app.get('/v1/standing', { schema: { querystring: standingQuery } }, ({ query }) => standingView(control, query));
   app.post('/v1/gate', { schema: { body: z.object({ questions: questionsSchema }) } }, ({ body }) => {
     const { tenants, profiles } = control.world.declared;
     return { answers: gateAnswers(body.questions, tenants.map(bondsOf), profiles.map(rulesOf)) };

@@ -3,13 +3,25 @@ import { KinError } from '../base/errors.ts';
 import type { Json } from '../base/json.ts';
 import type { Deviation, Result } from '../comply/posture.ts';
 import type { Standing } from '../evidence/assembly.ts';
-import type { ObservationRecord } from '../evidence/dossier.ts';
+import type { ExceptionRecord, ObservationRecord } from '../evidence/dossier.ts';
 import { FACT_KINDS } from '../resources/fact-kinds.ts';
+import type { Profile } from '../resources/profile.ts';
 import { suggestion } from '../resources/schema-issue.ts';
 import type { Control } from './control.ts';
+import { readViolationsBetween } from './violation-times.ts';
 
-/** How a tenant stands under a framework, for a report. Throws `resource.unknown` when it does not live under it. */
-export function standingView({ compliance, options, world }: Control, name: string, framework: string): Standing {
+/** Of whom, under what, over which time (ISO 8601). */
+export interface StandingQuestion {
+  readonly tenant: string;
+  readonly framework: string;
+  readonly from: string;
+  readonly to: string;
+}
+
+/** How a tenant stands under a framework, for a report. Rejects with `resource.unknown` when it does not live under it. */
+export async function standingView(control: Control, question: StandingQuestion): Promise<Standing> {
+  const { compliance, options, world } = control;
+  const { tenant: name, framework } = question;
   const { posture } = compliance;
   const { tenants, profiles } = world.declared;
   const names = tenants.map(({ metadata }) => metadata.name);
@@ -27,7 +39,26 @@ export function standingView({ compliance, options, world }: Control, name: stri
     tenants: names,
     profile: profile as unknown as Json,
     controls: posture.results(name, framework, options.clock.now()).map(controlOf),
+    violations: await readViolationsBetween(options.database, question),
+    exceptions: exceptionsOf(control, name, profile),
   };
+}
+
+/** Of this tenant, from controls of this framework; those that have run out too. */
+function exceptionsOf({ compliance, world }: Control, tenant: string, profile: Profile): readonly ExceptionRecord[] {
+  const ids = new Set(profile.spec.controls.map(({ id }) => id));
+  return world.declared.exceptions
+    .filter(({ spec }) => ids.has(spec.control) && (spec.tenants.length === 0 || spec.tenants.includes(tenant)))
+    .map(({ metadata: { name }, spec }) => ({
+      name,
+      control: spec.control,
+      owner: spec.owner,
+      reason: spec.reason,
+      compensatingControl: spec.compensatingControl,
+      expiresAt: spec.expires,
+      matches: compliance.posture.matches(name),
+      matchesSince: toIso(compliance.startedAt),
+    }));
 }
 
 function controlOf({ control, parameters, reasons, deviation }: Result): Standing['controls'][number] {

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
-import { toIso } from '../base/clock.ts';
+import { fromIso, toIso } from '../base/clock.ts';
 import type { Turn } from '../comply/posture.ts';
+import type { MeasuredViolation } from '../evidence/violation-story.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 
 /** Violations found earlier than this are on record, and no longer in the figures. */
@@ -119,4 +120,28 @@ export async function readLastViolations(
     .orderBy('found_at', 'desc')
     .execute();
   return rows;
+}
+
+/** Violations of one tenant under one framework that stood at some time between `from` and `to` (ISO 8601), oldest first. */
+export async function readViolationsBetween(
+  database: Pick<Database, 'kysely'>,
+  { tenant, framework, from, to }: { tenant: string; framework: string; from: string; to: string },
+): Promise<readonly MeasuredViolation[]> {
+  const rows = await database.kysely
+    .selectFrom('violation')
+    .select(['control', 'good_at', 'bad_at', 'found_at', 'healed_at'])
+    .where('tenant', '=', tenant)
+    .where('framework', '=', framework)
+    .where('found_at', '<=', to)
+    .where((eb) => eb.or([eb('healed_at', 'is', null), eb('healed_at', '>=', from)]))
+    .orderBy('found_at')
+    .execute();
+  const iso = (at: string) => toIso(fromIso(at));
+  return rows.map(({ control, good_at, bad_at, found_at, healed_at }) => ({
+    control,
+    goodAt: good_at === null ? null : iso(good_at),
+    badAt: iso(bad_at),
+    foundAt: iso(found_at),
+    healedAt: healed_at === null ? null : iso(healed_at),
+  }));
 }

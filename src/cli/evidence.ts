@@ -3,7 +3,7 @@ import { KinError } from '../base/errors.ts';
 import { PRODUCT } from '../base/product.ts';
 import { readBundle } from '../evidence/bundle-folder.ts';
 import { type BundleVerdict, verifyBundle } from '../evidence/bundle-verifier.ts';
-import { tallyOf } from '../evidence/dossier.ts';
+import { tallyOf } from '../evidence/dossier-tally.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { requiredPolicy, TRUST_OPTIONS, type TrustOptions } from './log-target.ts';

@@ -6,8 +6,10 @@ import { PRODUCT } from '../base/product.ts';
 import { dossierOf, type Standing, withTranscripts } from '../evidence/assembly.ts';
 import { contentFiles, type Evidence, manifestOf, RECEIPT_FILE, sha256, sign } from '../evidence/bundle.ts';
 import { writeBundle } from '../evidence/bundle-folder.ts';
-import { type Dossier, tallyOf } from '../evidence/dossier.ts';
+import type { Dossier } from '../evidence/dossier.ts';
+import { entriesOf, tallyOf } from '../evidence/dossier-tally.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
+import { OwnWords } from '../evidence/own-words.ts';
 import { StoryReader, type StoryScope } from '../evidence/story.ts';
 import { readTranscript } from '../evidence/transcript-folder.ts';
 import { indexOfEvent, receiptOf } from '../ledger/receipt.ts';
@@ -60,18 +62,17 @@ async function runReport(invocation: Invocation, options: ReportOptions): Promis
   if (from >= to) throw new KinError('usage.invalid', 'the period ends before it begins');
   const standing = await invocation.ask<Standing>(
     'GET',
-    `/v1/standing?${new URLSearchParams({ tenant, framework }).toString()}`,
+    `/v1/standing?${new URLSearchParams({ tenant, framework, from: toIso(from), to: toIso(to) }).toString()}`,
   );
   const scope: StoryScope = { tenant, framework, tenants: standing.tenants, from, to };
   const ledger = ledgerSource(invocation);
   const { origin } = await headOf(ledger);
   const { story, indices } = await invocation.waiting('the ledger', readStory(invocation, scope));
   const told = dossierOf(standing, story, scope, { madeAt: toIso(now), madeBy: PRODUCT, ledger: origin });
-  const others = standing.tenants.filter((each) => each !== tenant);
   const { dossier, transcripts } = withTranscripts(
     told,
     (digest) => readTranscript(invocation.state.transcripts, digest),
-    others,
+    new OwnWords(tenant, standing.tenants),
   );
   const receipts = await invocation.waiting('the receipts', receiptsFor(invocation, ledger, dossier, indices));
   const bundle = invocation.waiting(
@@ -116,11 +117,11 @@ async function readStory({ state }: Invocation, scope: StoryScope) {
 async function receiptsFor(
   invocation: Invocation,
   source: LogSource,
-  { controls, incidents }: Dossier,
+  dossier: Dossier,
   indices: ReadonlyMap<string, number>,
 ): Promise<Evidence['receipts']> {
   const receipts = new Map<string, string>();
-  for (const id of new Set([...controls, ...incidents].flatMap(({ entries }) => entries))) {
+  for (const id of entriesOf(dossier)) {
     const index = indices.get(id);
     assert(index !== undefined, 'the dossier names entries that were read');
     receipts.set(id, await untilReceipt(invocation, source, index));

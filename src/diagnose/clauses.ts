@@ -14,7 +14,7 @@ export interface ViolatedClause {
 }
 
 /** The controls that the claims say are violated. */
-export function violatedIn(evidence: readonly Symptom[]): readonly ViolatedControl[] {
+export function violatedControlsIn(evidence: readonly Symptom[]): readonly ViolatedControl[] {
   return evidence.flatMap(({ name, evidence: { violated } }) =>
     factOf(name) === undefined || !Array.isArray(violated) ? [] : (violated as unknown as readonly ViolatedControl[]),
   );
@@ -22,7 +22,7 @@ export function violatedIn(evidence: readonly Symptom[]): readonly ViolatedContr
 
 /** Each clause once, whatever facts violate it, with everybody for whom one of them does. */
 export function clausesIn(evidence: readonly Symptom[]): readonly ViolatedClause[] {
-  const same = Map.groupBy(violatedIn(evidence), ({ framework, control }) => `${framework} ${control}`);
+  const same = Map.groupBy(violatedControlsIn(evidence), ({ framework, control }) => `${framework} ${control}`);
   return [...same.values()].map((all): ViolatedClause => {
     const [{ framework, control, clause, title }] = all as [ViolatedControl];
     const tenants = [...new Set(all.flatMap((each) => each.tenants))];

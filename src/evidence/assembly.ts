@@ -1,8 +1,10 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import type { Json } from '../base/json.ts';
-import type { ControlRecord, Dossier } from './dossier.ts';
-import { namesTenant, type Story, type StoryScope } from './story.ts';
+import type { ControlRecord, Dossier, ExceptionRecord } from './dossier.ts';
+import { OwnWords } from './own-words.ts';
+import type { Story, StoryScope } from './story.ts';
 import { spansOf } from './timeline.ts';
+import { type MeasuredViolation, violationsOf } from './violation-story.ts';
 
 /** How a tenant stands under a framework at this moment, as the control process tells it. */
 export interface Standing {
@@ -13,6 +15,9 @@ export interface Standing {
   /** The framework as it is judged by. */
   readonly profile: Json;
   readonly controls: readonly Omit<ControlRecord, 'status' | 'spans' | 'entries'>[];
+  /** Of the period that was asked for. */
+  readonly violations: readonly MeasuredViolation[];
+  readonly exceptions: readonly ExceptionRecord[];
 }
 
 export interface Making {
@@ -35,9 +40,12 @@ export function dossierOf(standing: Standing, story: Story, scope: StoryScope, m
     );
     return { ...control, status: spans.at(-1)?.status ?? 'unknown', spans, observations, entries: told?.entries ?? [] };
   });
-  const { tenant, framework } = standing;
-  const { incidents, drills } = story;
-  return { version: 1, tenant, framework, from: toIso(from), to: toIso(to), ...making, controls, incidents, drills };
+  const { tenant, framework, exceptions } = standing;
+  const { incidents, refusals, losses, drills } = story;
+  const period = { from: toIso(from), to: toIso(to) };
+  const violations = violationsOf(controls, standing.violations, incidents, period);
+  const told = { controls, violations, incidents, refusals, losses, drills, exceptions };
+  return { version: 2, tenant, framework, ...period, ...making, ...told };
 }
 
 /**
@@ -47,7 +55,7 @@ export function dossierOf(standing: Standing, story: Story, scope: StoryScope, m
 export function withTranscripts(
   dossier: Dossier,
   read: (digest: string) => Uint8Array | undefined,
-  otherTenants: readonly string[],
+  words: OwnWords,
 ): { readonly dossier: Dossier; readonly transcripts: ReadonlyMap<string, Uint8Array> } {
   const transcripts = new Map<string, Uint8Array>();
   const digests = dossier.controls.flatMap(({ observations }) =>
@@ -56,8 +64,7 @@ export function withTranscripts(
   for (const digest of new Set(digests)) {
     const bytes = read(digest);
     const text = bytes && Buffer.from(bytes).toString('utf8');
-    if (bytes && text !== undefined && !otherTenants.some((each) => namesTenant(text, each)))
-      transcripts.set(digest, bytes);
+    if (bytes && text !== undefined && !words.namesOther(text)) transcripts.set(digest, bytes);
   }
   const controls = dossier.controls.map((control) => ({
     ...control,

@@ -1,11 +1,11 @@
 import type { Json, JsonObject } from '../base/json.ts';
-import type { ControlRecord, Dossier, IncidentRecord, ObservationRecord, RepairRecord, Span } from './dossier.ts';
-import { isAddressed } from './dossier.ts';
-import { uuid5 } from './uuid5.ts';
+import type { ControlRecord, Dossier, ObservationRecord } from './dossier.ts';
+import { isAddressed } from './dossier-tally.ts';
+import { list, originOf, Paper, prop } from './oscal-paper.ts';
+import { relatedRisksOf, risksOf } from './oscal-risks.ts';
 
 /** Of the models of OSCAL that documents are written in. */
 const OSCAL_VERSION = '1.2.1';
-const NAMESPACE = 'https://kintsugi.dev/ns/oscal';
 
 /** A file of the bundle that the document binds by its digest. */
 export interface BoundFile {
@@ -17,7 +17,7 @@ export interface BoundFile {
 
 /**
  * OSCAL assessment results (NIST OSCAL 1.2.1) of a dossier. What was measured becomes an observation, each control a
- * finding, each span of violation a risk that its end closes, each repair a completed response. Unknown is `not-satisfied`
+ * finding, each violation a risk with its times, that its end closes, and each repair a response. Unknown is `not-satisfied`
  * with the reason `other`: OSCAL has no third state, and what could not be determined is not a pass. Ids are made of what
  * they name, so the same dossier gives the same document.
  */
@@ -66,30 +66,6 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
   };
 }
 
-/** Gives every part of one document its id. */
-class Paper {
-  readonly dossier: Dossier;
-  readonly #name: string;
-
-  constructor(dossier: Dossier) {
-    this.dossier = dossier;
-    this.#name = [dossier.ledger, dossier.tenant.name, dossier.framework.name, dossier.from, dossier.to].join(' ');
-  }
-
-  id(...part: readonly string[]): string {
-    return uuid5([this.#name, ...part].join(' '));
-  }
-}
-
-function prop(name: string, value: string): JsonObject {
-  return { name, ns: NAMESPACE, value };
-}
-
-/** OSCAL refuses empty lists. */
-function list(name: string, items: readonly JsonObject[]): Record<string, Json> {
-  return items.length === 0 ? {} : { [name]: [...items] };
-}
-
 /** What was looked at, and with what. */
 function localDefinitions(paper: Paper): JsonObject {
   const observed = paper.dossier.controls.flatMap(({ observations }) => observations);
@@ -113,10 +89,6 @@ function localDefinitions(paper: Paper): JsonObject {
 
 function component(uuid: string, title: string, description: string): JsonObject {
   return { uuid, type: 'software', title, description, status: { state: 'operational' } };
-}
-
-function originOf(paper: Paper): JsonObject {
-  return { actors: [{ type: 'tool', 'actor-uuid': paper.id('tool') }] };
 }
 
 function measuredOf({ observations }: ControlRecord): readonly ObservationRecord[] {
@@ -155,7 +127,6 @@ export function transcriptPath(transcript: string): string {
 }
 
 function findingOf(paper: Paper, control: ControlRecord): JsonObject {
-  const risks = violations(control).map((span) => ({ 'risk-uuid': riskId(paper, control, span) }));
   const observed = measuredOf(control).map((each) => ({ 'observation-uuid': observationId(paper, control, each) }));
   return {
     uuid: paper.id('finding', control.id),
@@ -171,7 +142,7 @@ function findingOf(paper: Paper, control: ControlRecord): JsonObject {
       ...implementationOf(control),
     },
     ...list('related-observations', observed),
-    ...list('related-risks', risks),
+    ...list('related-risks', relatedRisksOf(paper, control)),
     ...remarksOf(control),
   };
 }
@@ -199,81 +170,6 @@ function remarksOf({ observations, deviation, proof }: ControlRecord): Record<st
   const served = proof === null ? [] : [`Proof: ${proof}`];
   const remarks = [...unmeasured, ...stood, ...served].join('\n\n');
   return remarks === '' ? {} : { remarks };
-}
-
-function violations({ spans }: ControlRecord): readonly Span[] {
-  return spans.filter(({ status }) => status === 'not-satisfied');
-}
-
-function riskId(paper: Paper, { id }: ControlRecord, { from }: Span): string {
-  return paper.id('risk', id, from);
-}
-
-function risksOf(paper: Paper, control: ControlRecord): readonly JsonObject[] {
-  const { dossier } = paper;
-  return violations(control).map((span) => {
-    const isOpen = span.to === dossier.to;
-    const answered = dossier.incidents.filter((each) => each.controls.includes(control.id) && overlaps(each, span));
-    const repairs = answered.flatMap((incident) => incident.repairs.map((repair) => ({ incident, repair })));
-    const status = !isOpen ? 'closed' : isAddressed(control) ? 'deviation-approved' : 'open';
-    return {
-      uuid: riskId(paper, control, span),
-      title: `${control.clause} was not satisfied`,
-      description: `From ${span.from}${isOpen ? ' and still at the end of the period' : ` to ${span.to}`}.`,
-      statement: control.paraphrase,
-      status,
-      origins: [originOf(paper)],
-      ...list(
-        'remediations',
-        repairs.map(({ incident, repair }) => responseOf(paper, control, incident, repair)),
-      ),
-      'risk-log': { entries: logOf(paper, control, span, isOpen, repairs) },
-    };
-  });
-}
-
-function overlaps({ detectedAt, closedAt }: IncidentRecord, { from, to }: Span): boolean {
-  return detectedAt <= to && (closedAt === null || closedAt >= from);
-}
-
-function responseId(paper: Paper, control: ControlRecord, { id }: RepairRecord): string {
-  return paper.id('response', control.id, id);
-}
-
-function responseOf(paper: Paper, control: ControlRecord, incident: IncidentRecord, repair: RepairRecord): JsonObject {
-  const { moves, outcome, approvedBy } = repair;
-  const leave = approvedBy.length === 0 ? '' : `, approved by ${approvedBy.join(' and ')}`;
-  return {
-    uuid: responseId(paper, control, repair),
-    lifecycle: 'completed',
-    title: `${moves.join(', then ')}: ${outcome ?? 'not ended'}`,
-    description: `Repair ${repair.id} of incident ${incident.id} (${incident.cause})${leave}.`,
-    origins: [originOf(paper)],
-  };
-}
-
-function logOf(
-  paper: Paper,
-  control: ControlRecord,
-  span: Span,
-  isOpen: boolean,
-  repairs: readonly { readonly incident: IncidentRecord; readonly repair: RepairRecord }[],
-): readonly JsonObject[] {
-  const entry = (name: string, start: string, title: string, change?: string): JsonObject => ({
-    uuid: paper.id('log', control.id, span.from, name),
-    title,
-    start,
-    ...(change === undefined ? {} : { 'status-change': change }),
-  });
-  return [
-    entry('open', span.from, 'Measured as not satisfied', 'open'),
-    ...repairs.map(({ repair }) => ({
-      ...entry(repair.id, repair.startedAt, repair.moves.join(', then ')),
-      ...(repair.endedAt === null ? {} : { end: repair.endedAt }),
-      'related-responses': [{ 'response-uuid': responseId(paper, control, repair) }],
-    })),
-    ...(isOpen ? [] : [entry('close', span.to, 'Measured as no longer violated', 'closed')]),
-  ];
 }
 
 function planResource(paper: Paper): JsonObject {

@@ -19,6 +19,7 @@ import {
   STATEMENT_TYPE,
 } from './bundle.ts';
 import type { Dossier } from './dossier.ts';
+import { entriesOf } from './dossier-tally.ts';
 import { keyId, openEnvelope } from './dsse.ts';
 import { checkOscal } from './oscal-check.ts';
 
@@ -65,8 +66,7 @@ export async function verifyBundle(files: BundleFiles, policy: Policy, madeBy: s
     checkReferences(content);
     for (const { observations } of dossier.controls)
       for (const each of observations) checkTranscript(files, each.transcript);
-    const entries = [...dossier.controls, ...dossier.incidents].flatMap((each) => each.entries);
-    const seen = [...new Set(entries)].map((entry) => checkReceipt(files, entry, policy).isWitnessed);
+    const seen = [...entriesOf(dossier)].map((entry) => checkReceipt(files, entry, policy).isWitnessed);
     const isSeen = isWitnessed && seen.every(Boolean);
     return { kind: isSeen ? 'sound' : 'unwitnessed', dossier, files: files.size, receipts: seen.length, isCompared };
   } catch (error) {
@@ -110,7 +110,7 @@ function checkManifest(files: BundleFiles, manifest: Uint8Array, policy: Policy)
 
 function dossierOf(files: BundleFiles): Dossier {
   const dossier = jsonOf(files, DOSSIER_FILE) as unknown as Dossier;
-  if (dossier?.version !== 1) throw new Tampered(DOSSIER_FILE, 'is of a form that this version does not know');
+  if (dossier?.version !== 2) throw new Tampered(DOSSIER_FILE, 'is of a form that this version does not know');
   return dossier;
 }
 

@@ -61,7 +61,7 @@ export function drillEvidence(report: DrillReport, turned: readonly ControlDurin
     outcome: text('outcome') ?? 'not told',
     isTakenBack: result['takenBack'] === true,
     detectedAfterMs: ms('detectedMs'),
-    recoveredAfterMs: ms('closedMs') ?? ms('satisfiedMs') ?? ms('restartedMs'),
+    recoveredAfterMs: recoveredMs(result),
     dataLostMs: ms('dataLostMs'),
     incident: text('incident'),
     tenants: result['tenants'] ?? null,
@@ -78,4 +78,10 @@ export function signDrill(evidence: DrillEvidence, key: EvidenceKey): string {
 export function openDrill(envelope: string, publicKey: string): DrillEvidence | undefined {
   const payload = openEnvelope(envelope, DRILL_TYPE, publicKey);
   return payload && (JSON.parse(payload.toString('utf8')) as DrillEvidence);
+}
+
+/** From the fault until it was healed and verified, or measured to be good again; null where neither was seen. */
+export function recoveredMs(result: JsonObject): number | null {
+  const told = [result['closedMs'], result['satisfiedMs'], result['restartedMs']];
+  return told.find((each) => typeof each === 'number') ?? null;
 }

@@ -1,6 +1,6 @@
 import type { Contact } from '../resources/contact.ts';
 import { type ControllerEntry, PLACE_KINDS, type RegisterVersion } from './register.ts';
-import { type Block, type Cell, heading, moment, table, text } from './report.ts';
+import { type Block, type Cell, heading, moment, table, text } from './report-block.ts';
 import { pageOf } from './report-page.ts';
 
 const TITLE = 'Record of processing activities of the processor (GDPR Art. 30(2))';

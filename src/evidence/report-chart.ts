@@ -1,6 +1,6 @@
 import { fromIso } from '../base/clock.ts';
 import type { ControlStatus, Span } from './dossier.ts';
-import { moment, type Share, STATUS_WORDS } from './report.ts';
+import { moment, type Share, STATUS_WORDS } from './report-block.ts';
 
 /** One piece of a bar, in shares of its width. */
 export interface Bar {

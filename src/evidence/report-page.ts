@@ -1,5 +1,6 @@
 import type { ControlStatus, Dossier } from './dossier.ts';
-import { type Block, type Cell, reportOf } from './report.ts';
+import { reportOf } from './report.ts';
+import type { Block, Cell } from './report-block.ts';
 import { type Bar, sharesBars, sharesText, timelineBars, timelineText } from './report-chart.ts';
 
 const COLOURS: Readonly<Record<ControlStatus, string>> = {

@@ -3,7 +3,8 @@ import { buffer } from 'node:stream/consumers';
 import PdfKit from 'pdfkit';
 import { dateOf } from '../base/clock.ts';
 import type { ControlStatus, Dossier } from './dossier.ts';
-import { type Block, type Cell, reportOf } from './report.ts';
+import { reportOf } from './report.ts';
+import type { Block, Cell } from './report-block.ts';
 import { type Bar, sharesBars, sharesText, timelineBars, timelineText } from './report-chart.ts';
 
 /** With letters of all tenants' languages: the fonts that every PDF reader has know those of Western Europe only. */

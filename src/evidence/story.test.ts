@@ -52,7 +52,8 @@ test('an incident is told from its first entry to its last, with who approved an
       ],
     },
   ]);
-  expect(incidents[0]?.entries).toHaveLength(6);
+  // The plan names another tenant.
+  expect(incidents[0]).toMatchObject({ entries: { length: 5 }, entriesWithheld: 1 });
 });
 
 test('what is about another tenant alone is not told, and no name of another tenant is', () => {
@@ -111,4 +112,62 @@ test('turns are of the tenant and the framework, those before the period say how
   expect(turns.get('c1')).toMatchObject({ turns: [{ at: 5_000 }, { at: 39_000, to: 'not-satisfied' }] });
   expect(turns.get('c1')?.entries).toHaveLength(1);
   expect(incidents[0]?.controls).toEqual(['c1']);
+});
+
+const refusedBy = (reason: string): JsonObject => ({ guards: [{ guard: 'regulation', reason }] });
+
+test('what the gate refused is told with its clause, and only where it is the law of the tenant', () => {
+  const { refusals } = read(
+    ['incident.opened', 'inc_1', 20_000, opened('workload records', 'region eu is lost')],
+    ['repair.refused', 'inc_1', 20_500, refusedBy('gdpr Art. 44: clinic may not be in us')],
+    ['repair.refused', 'inc_1', 20_600, refusedBy('hipaa 164.308(b)(1): shop may not be in us')],
+    ['repair.denied', 'rep_1', 21_000, { incident: 'inc_1', guard: 'regulation', reason: 'gdpr Art. 28(2): no' }],
+    ['repair.denied', 'rep_1', 21_500, { incident: 'inc_1', guard: 'stop', reason: 'stopped' }],
+    ['repair.refused', 'inc_1', 200_000, refusedBy('gdpr Art. 44: clinic may not be in us')],
+  );
+  expect(refusals.map(({ reason }) => reason)).toEqual([
+    'gdpr Art. 44: clinic may not be in us',
+    'gdpr Art. 28(2): no',
+  ]);
+});
+
+test('a loss is told by its times and notices, and nothing that a person wrote', () => {
+  const { losses } = read(
+    ['breach.opened', 'brc_1', 20_000, { loss: 'confidentiality', what: 'rows of shop', clocks: ['c33'] }, 'clinic'],
+    ['breach.opened', 'brc_1', 20_000, { loss: 'confidentiality', what: 'rows', clocks: ['c33'] }, 'shop'],
+    ['breach.drill', 'brc_1', 20_500, { drill: 'drl_1' }, 'clinic'],
+    ['breach.aware', 'brc_1', 21_000, { awareAt: toIso(20_900), isReal: true }, 'clinic'],
+    ['breach.decided', 'brc_1', 22_000, { choice: 'notify', reason: 'Ms Miller said so', clocks: ['c33'] }, 'clinic'],
+    ['breach.missed', 'brc_1', 23_000, { clocks: ['c33'] }, 'clinic'],
+    ['breach.sent', 'brc_1', 24_000, { sentAt: toIso(23_900), clocks: ['c33'] }, 'clinic'],
+    ['breach.ended', 'brc_1', 25_000, { endedAt: toIso(20_950) }, 'clinic'],
+    ['breach.recurred', 'brc_1', 26_000, {}, 'clinic'],
+    ['breach.opened', 'brc_2', 200_000, { loss: 'integrity', what: 'later' }, 'clinic'],
+  );
+  const times = { decidedAt: toIso(22_000), sentAt: toIso(23_900), missedAt: toIso(23_000) };
+  expect(losses).toMatchObject([
+    {
+      id: 'brc_1',
+      what: 'rows of another tenant',
+      awareAt: toIso(20_900),
+      endedAt: null,
+      drill: null,
+      notices: [{ control: 'c33', choice: 'notify', ...times }],
+    },
+  ]);
+  expect(losses[0]?.entries).toHaveLength(8);
+  expect(JSON.stringify(losses)).not.toContain('Miller');
+});
+
+test('a drill is told with who took part, and its entry is not given away when it names others', () => {
+  const result = { outcome: 'healed', detectedMs: 40, closedMs: 2_000, dataLostMs: 300 };
+  const drill = { fault: 'kill', target: 'records', startedAt: toIso(20_000), participants: ['anna', 'bert'] };
+  const { drills } = read(
+    ['drill.ended', 'drl_1', 22_000, { ...drill, result }],
+    ['drill.ended', 'drl_2', 23_000, { ...drill, target: 'shop', result: { outcome: 'healed' } }],
+  );
+  expect(drills).toMatchObject([
+    { participants: ['anna', 'bert'], recoveredAfterMs: 2_000, dataLostMs: 300, entry: expect.any(String) },
+    { scenario: 'kill on another tenant', recoveredAfterMs: null, dataLostMs: null, entry: null },
+  ]);
 });

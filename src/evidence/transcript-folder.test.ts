@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../base/clock.ts';
 import { withTranscripts } from './assembly.ts';
+import { OwnWords } from './own-words.ts';
 import { SAMPLE } from './sample-dossier.ts';
 import { readTranscript, TranscriptFolder } from './transcript-folder.ts';
 
@@ -85,10 +86,11 @@ test('a report points to no transcript that is gone or that names another tenant
   );
   const pointed = (given: ReturnType<typeof withTranscripts>) =>
     given.dossier.controls.flatMap(({ observations }) => observations.flatMap(({ transcript }) => transcript ?? []));
-  const own = withTranscripts(SAMPLE, () => Buffer.from('{"store":"postgresql/shop-front/eu"}'), ['shop']);
+  const words = new OwnWords('clinic-de', ['clinic-de', 'shop']);
+  const own = withTranscripts(SAMPLE, () => Buffer.from('{"store":"postgresql/shop-front/eu"}'), words);
   expect(pointed(own)).toContain(first);
   expect([...own.transcripts.keys()]).toContain(first);
-  const foreign = withTranscripts(SAMPLE, () => Buffer.from('{"tenant":"shop"}'), ['shop']);
+  const foreign = withTranscripts(SAMPLE, () => Buffer.from('{"tenant":"shop"}'), words);
   expect([pointed(foreign), foreign.transcripts.size]).toEqual([[], 0]);
-  expect(pointed(withTranscripts(SAMPLE, () => undefined, []))).toEqual([]);
+  expect(pointed(withTranscripts(SAMPLE, () => undefined, words))).toEqual([]);
 });

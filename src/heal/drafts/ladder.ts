@@ -1,4 +1,4 @@
-import { violatedIn } from '../../diagnose/clauses.ts';
+import { violatedControlsIn } from '../../diagnose/clauses.ts';
 import { settingOf } from '../../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../../resources/playbook.ts';
 import { inLearnedOrder, type Learned } from '../learned-order.ts';
@@ -35,7 +35,7 @@ export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, lear
 
 /** A violation is met with what the violated controls name against it, and with nothing else. */
 function isRemedy(move: MoveName, { cause, evidence }: Omit<Scene, 'rung'>): boolean {
-  return cause !== 'compliance' || violatedIn(evidence).some(({ moves }) => moves.includes(move));
+  return cause !== 'compliance' || violatedControlsIn(evidence).some(({ moves }) => moves.includes(move));
 }
 
 const DEATHS: ReadonlySet<string> = new Set(['exited', 'crash-loop']);
