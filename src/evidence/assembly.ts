@@ -1,7 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import type { Json } from '../base/json.ts';
 import type { ControlRecord, Dossier, ExceptionRecord } from './dossier.ts';
-import { OwnWords } from './own-words.ts';
+import type { OwnWords } from './own-words.ts';
 import type { Story, StoryScope } from './story.ts';
 import { spansOf } from './timeline.ts';
 import { type MeasuredViolation, violationsOf } from './violation-story.ts';

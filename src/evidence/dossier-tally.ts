@@ -1,4 +1,3 @@
-import { fromIso } from '../base/clock.ts';
 import type { ControlRecord, ControlStatus, Dossier } from './dossier.ts';
 
 export interface Tally {
@@ -33,11 +32,4 @@ export function entriesOf({ controls, incidents, refusals, losses, drills }: Dos
 /** Whether a documented alternative stands in for what is not met as it is written (45 CFR 164.306(d)(3)). */
 export function isAddressed({ status, level, deviation }: ControlRecord): boolean {
   return status !== 'satisfied' && level === 'addressable' && deviation !== null;
-}
-
-/** Milliseconds of the period for which a control was known not to be satisfied. */
-export function violatedMs({ spans }: ControlRecord): number {
-  return spans
-    .filter(({ status }) => status === 'not-satisfied')
-    .reduce((sum, { from, to }) => sum + fromIso(to) - fromIso(from), 0);
 }

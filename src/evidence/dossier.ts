@@ -112,8 +112,6 @@ export interface IncidentRecord {
   readonly otherTenants: number;
   /** Ids of controls of the framework that its own evidence violates for the tenant. */
   readonly violates: readonly string[];
-  /** Ids of controls that were measured as violated while it was open. */
-  readonly controls: readonly string[];
   readonly repairs: readonly RepairRecord[];
   readonly entries: readonly string[];
   /** Entries about it that name other tenants too: their receipts are not given away. */

@@ -1,4 +1,3 @@
-import { fromIso } from '../base/clock.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import type { IncidentRecord, RefusalRecord, RepairRecord } from './dossier.ts';
@@ -10,8 +9,7 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 const GATE = 'regulation';
 
 /** An incident as far as it was told, with everybody whom it touched. */
-interface Draft
-  extends Mutable<Omit<IncidentRecord, 'otherTenants' | 'controls' | 'repairs' | 'entries' | 'violates'>> {
+interface Draft extends Mutable<Omit<IncidentRecord, 'otherTenants' | 'repairs' | 'entries' | 'violates'>> {
   readonly tenants: Set<string>;
   readonly violates: Set<string>;
   readonly repairs: Map<string, Mutable<RepairRecord>>;
@@ -55,8 +53,8 @@ export class IncidentStory {
     else this.#takeRepair(draft, event);
   }
 
-  /** Those that were open between the two times (ISO 8601), without what is the report's: which controls turned meanwhile. */
-  incidents(from: string, to: string): readonly Omit<IncidentRecord, 'controls'>[] {
+  /** Those that were open between the two times, ISO 8601. */
+  incidents(from: string, to: string): readonly IncidentRecord[] {
     return [...this.#incidents.values()]
       .filter(({ openedAt, closedAt }) => openedAt <= to && (closedAt === null || closedAt >= from))
       .filter((draft) => this.#concerns(draft))
@@ -144,7 +142,7 @@ export class IncidentStory {
     return tenants.size === 0 && !this.#words.namesOther(subject);
   }
 
-  #recordOf({ tenants, violates, repairs, ...draft }: Draft): Omit<IncidentRecord, 'controls'> {
+  #recordOf({ tenants, violates, repairs, ...draft }: Draft): IncidentRecord {
     const own = (text: string) => this.#words.without(text);
     return {
       ...draft,
@@ -186,14 +184,4 @@ function clausesOf({ violates }: JsonObject) {
     control: String(control),
     tenants: Array.isArray(tenants) ? tenants.map(String) : [],
   }));
-}
-
-/** Whether an incident was open at some time of a span; both in ms since 1970. */
-export function isOpenDuring(
-  { openedAt, closedAt, detectedAt }: Pick<IncidentRecord, 'openedAt' | 'closedAt' | 'detectedAt'>,
-  from: number,
-  to: number,
-): boolean {
-  const begin = Math.min(fromIso(openedAt), fromIso(detectedAt));
-  return begin <= to && (closedAt === null || fromIso(closedAt) >= from);
 }

@@ -45,9 +45,10 @@ function quickBlocks(dossier: Dossier): readonly Block[] {
 
 function timesOf(violation: ViolationRecord): readonly string[] {
   const { goodAt, badAt, foundAt, containedAt, healedAt, verifiedAt } = violation;
-  const since = goodAt ?? badAt;
-  const after = (at: string | null, none: string) =>
-    at === null ? none : `${moment(at)}, after ${printDuration(fromIso(at) - fromIso(since))}`;
+  const after = (at: string | null, none: string) => {
+    if (at === null) return none;
+    return goodAt === null ? moment(at) : `${moment(at)}, after ${printDuration(fromIso(at) - fromIso(goodAt))}`;
+  };
   return [
     goodAt === null
       ? `before ${moment(badAt)}: it was never measured good before`
@@ -68,7 +69,7 @@ function answerTo({ incident, repair, moves, refusal, goodAt }: ViolationRecord)
   if (incident === null) {
     return goodAt === null ? 'no incident: it was so when it was first measured' : 'no incident is on record';
   }
-  if (repair !== null) return `${incident}, repair ${repair}: ${moves.join(', ')}`;
+  if (repair !== null) return `${incident}, repair ${repair}: ${tellMoves(moves)}`;
   return `${incident}: ${refusal === null ? 'no repair' : `refused (${refusal})`}`;
 }
 
@@ -97,13 +98,21 @@ export function incidentBlocks({ incidents }: Dossier): readonly Block[] {
       : table('Incidents that touched this tenant', head, rows),
     ...(withheld === 0
       ? []
-      : [text(`${withheld} entries of the ledger about these name other tenants too: they are not in this bundle.`)]),
+      : [
+          text(
+            `Entries of the ledger about these that name other tenants too, and are not in this bundle: ${withheld}.`,
+          ),
+        ]),
   ];
 }
 
 function doneAbout({ outcome, repairs, refusal }: IncidentRecord): string {
   const moves = repairs.flatMap((each) => each.moves);
-  return `${moves.length > 0 ? moves.join(', ') : (refusal ?? 'no repair')} (${outcome ?? 'open'})`;
+  return `${moves.length > 0 ? tellMoves(moves) : (refusal ?? 'no repair')} (${outcome ?? 'open'})`;
+}
+
+function tellMoves(moves: readonly string[]): string {
+  return moves.map((move) => (move === 'page' ? 'a person was called' : move)).join(', then ');
 }
 
 /** What the gate did not permit. */

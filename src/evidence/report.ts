@@ -52,6 +52,7 @@ function opening(dossier: Dossier): readonly Block[] {
         `${violated === 0 ? 'No control was' : `${violated} ${violated === 1 ? 'control was' : 'controls were'}`} measured as violated at some time in the period.`,
     ),
     { kind: 'shares', caption: 'Controls at the beginning of the period', parts: sharesOf(openingTallyOf(dossier)) },
+    ...recordBegan(dossier),
     { kind: 'shares', caption: 'Controls at the end of the period', parts: sharesOf(tally) },
     text(
       'Satisfied says that the effect was measured and was within the threshold. Not determined is never a pass: nothing ' +
@@ -59,6 +60,16 @@ function opening(dossier: Dossier): readonly Block[] {
         'assessment and no legal opinion.',
     ),
   ];
+}
+
+/** Nothing is known of the time before the first record, and a short record is not to be taken for a long one. */
+function recordBegan({ controls, from }: Dossier): readonly Block[] {
+  const known = controls.flatMap(({ spans }) => spans.filter(({ status }) => status !== 'unknown'));
+  const first = known.map((span) => span.from).toSorted()[0];
+  if (first === undefined) return [text('No result is on record in the period.')];
+  return first === from
+    ? []
+    : [text(`The first result in the period is of ${moment(first)}; before it nothing is known.`)];
 }
 
 function sharesOf({ satisfied, notSatisfied, unknown }: Omit<Tally, 'addressed'>): readonly Share[] {

@@ -114,7 +114,6 @@ export const SAMPLE: Dossier = {
       refusal: null,
       otherTenants: 1,
       violates: ['gdpr-art32.1.a'],
-      controls: ['gdpr-art32.1.a'],
       repairs: [
         {
           id: 'rep_1',

@@ -3,7 +3,7 @@ import type { JsonObject } from '../base/json.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import type { ControlStatus, DrillRecord, IncidentRecord, LossRecord, RefusalRecord } from './dossier.ts';
 import { recoveredMs } from './drill-record.ts';
-import { IncidentStory, isOpenDuring } from './incident-story.ts';
+import { IncidentStory } from './incident-story.ts';
 import { LossStory } from './loss-story.ts';
 import { OwnWords } from './own-words.ts';
 import type { TurnRecord } from './timeline.ts';
@@ -59,9 +59,7 @@ export class StoryReader {
 
   done(): Story {
     const [from, to] = [toIso(this.#scope.from), toIso(this.#scope.to)];
-    const incidents = this.#incidents
-      .incidents(from, to)
-      .map((each): IncidentRecord => ({ ...each, controls: this.#controlsDuring(each) }));
+    const incidents = this.#incidents.incidents(from, to);
     const refusals = this.#incidents.refusals(from, to);
     return { turns: this.#turns, incidents, refusals, losses: this.#losses.done(from, to), drills: this.#drills };
   }
@@ -94,17 +92,5 @@ export class StoryReader {
       // What a drill did to other tenants is in its entry.
       entry: this.#words.namesOther(JSON.stringify(data)) ? null : id,
     });
-  }
-
-  /** Controls that were measured as violated while the incident was open. */
-  #controlsDuring(incident: Pick<IncidentRecord, 'openedAt' | 'closedAt' | 'detectedAt'>): readonly string[] {
-    return [...this.#turns]
-      .filter(([, { turns }]) =>
-        turns.some((turn, index) => {
-          const until = turns[index + 1]?.at ?? this.#scope.to;
-          return turn.to === 'not-satisfied' && isOpenDuring(incident, turn.at, until);
-        }),
-      )
-      .map(([control]) => control);
   }
 }

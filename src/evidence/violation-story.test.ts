@@ -37,7 +37,6 @@ function incident(id: string, more: Partial<IncidentRecord>): IncidentRecord {
     ...times,
     ...rest,
     violates: [],
-    controls: [],
     repairs: [],
     ...more,
   };
@@ -47,7 +46,7 @@ test('a violation is told by what was measured, and answered by the incident tha
   const told = violationsOf(
     [control('c1', ['satisfied', 10_000, 20_000], ['not-satisfied', 20_000, 20_500], ['satisfied', 20_500, 100_000])],
     [measured('c1', 19_000, 20_000, 20_500), measured('of-another-framework', null, 20_000, null)],
-    [incident('inc_1', { controls: ['c1'] }), incident('inc_2', { violates: ['c1'], repairs: [REPAIR] })],
+    [incident('inc_1', {}), incident('inc_2', { violates: ['c1'], repairs: [REPAIR] })],
     PERIOD,
   );
   expect(told).toMatchObject([
@@ -92,4 +91,16 @@ test('a refusal is told where nothing was done', () => {
   const refused = incident('inc_1', { violates: ['c1'], refusal: 'regulation: gdpr Art. 44' });
   const [told] = violationsOf([control('c1')], [measured('c1', 19_000, 20_000, null)], [refused], PERIOD);
   expect(told).toMatchObject({ incident: 'inc_1', repair: null, refusal: 'regulation: gdpr Art. 44' });
+});
+
+test('what was bad from the first look on is answered by no incident that merely happened, what was healed at once may be', () => {
+  const other = incident('inc_1', { cause: 'instance-died' });
+  const own = incident('inc_2', { cause: 'protection' });
+  const answers = (goodAt: number | null, ...incidents: IncidentRecord[]) =>
+    violationsOf([control('c1')], [measured('c1', goodAt, 20_000, 20_500)], incidents, PERIOD)[0]?.incident;
+  expect([answers(null, other, own), answers(19_000, other), answers(19_000, other, own)]).toEqual([
+    null,
+    null,
+    'inc_2',
+  ]);
 });

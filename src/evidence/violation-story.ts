@@ -1,6 +1,5 @@
 import { fromIso } from '../base/clock.ts';
 import type { ControlRecord, IncidentRecord, RepairRecord, ViolationRecord } from './dossier.ts';
-import { isOpenDuring } from './incident-story.ts';
 
 /** The times of one violation, as they were measured and are kept. ISO 8601. */
 export interface MeasuredViolation {
@@ -19,7 +18,7 @@ interface Stood extends MeasuredViolation {
 
 /**
  * The violations of a period, oldest first: by their measurements where those are kept, and by what the ledger tells where
- * they are not. Beside each what answered it: the incident that names its control, or else those that were open meanwhile.
+ * they are not. Beside each what answered it: the incident that names its control, or one of a kindred cause meanwhile.
  */
 export function violationsOf(
   controls: readonly Pick<ControlRecord, 'id' | 'spans'>[],
@@ -71,11 +70,17 @@ function healedBy(repair: RepairRecord | undefined): RepairRecord | undefined {
   return repair?.outcome === 'healed' ? repair : undefined;
 }
 
+/** Causes of incidents that a control is violated by, before its own measurement is part of the incident. */
+const CAUSES: ReadonlySet<string> = new Set(['compliance', 'protection', 'isolation']);
+
 function incidentOf(violation: Stood, incidents: readonly IncidentRecord[], to: string): IncidentRecord | undefined {
-  const { control, badAt, healedAt } = violation;
-  const meanwhile = incidents.filter((each) => isOpenDuring(each, fromIso(badAt), fromIso(healedAt ?? to)));
-  return (
-    meanwhile.find(({ violates }) => violates.includes(control)) ??
-    meanwhile.find(({ violates, controls }) => violates.length === 0 && controls.includes(control))
-  );
+  const { control, goodAt, badAt, healedAt } = violation;
+  const meanwhile = incidents.filter(({ detectedAt, openedAt, closedAt }) => {
+    const beganAt = detectedAt < openedAt ? detectedAt : openedAt;
+    return beganAt <= (healedAt ?? to) && (closedAt === null || closedAt >= badAt);
+  });
+  const named = meanwhile.find(({ violates }) => violates.includes(control));
+  if (named || goodAt === null) return named;
+  // What is healed at once may be over before the incident names a control.
+  return meanwhile.find(({ cause, violates }) => violates.length === 0 && CAUSES.has(cause));
 }
