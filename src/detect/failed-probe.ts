@@ -11,7 +11,7 @@ interface Watched {
   wasReady: boolean;
   isFailed: boolean;
   isHung: boolean;
-  /** The last report in which it answered requests that a gateway passed on. */
+  /** The last report in which it answered requests, told by a gateway or by who called it. */
   answered: { readonly from: number; readonly at: number } | null;
 }
 
@@ -45,12 +45,11 @@ export const failedProbeDetector: Detector<State> = {
       ];
     }
     if (sample.kind === 'tries') {
-      // Whoever answers requests is alive, whatever a probe says: the gateways are another vantage.
-      const watched = instances[sample.instance];
-      if (watched && sample.ok > 0) watched.answered = { from: sample.at - sample.spanMs, at: sample.at };
-      if (watched && sample.ok > 0 && (!watched.liveness.up || watched.liveness.against > 0)) {
-        watched.liveness = { ...watched.liveness, up: true, against: 0 };
-      }
+      answer(instances[sample.instance], sample.ok, sample);
+      return NO_CHANGES;
+    }
+    if (sample.kind === 'calls') {
+      for (const peer of sample.peers ?? []) answer(instances[peer.instance], peer.ok, sample);
       return NO_CHANGES;
     }
     if (sample.kind !== 'probe') return NO_CHANGES;
@@ -62,6 +61,14 @@ export const failedProbeDetector: Detector<State> = {
     return changesOf(watched, sample, gapMs, answers, isDoubted(doubts, sample, answers && !watched.readiness.up));
   },
 };
+
+/** Whoever answers requests is alive, whatever a probe says: who asked is another vantage. */
+function answer(watched: Watched | undefined, ok: number, { at, spanMs }: { at: number; spanMs: number }): void {
+  if (watched === undefined || ok === 0) return;
+  watched.answered = { from: at - spanMs, at };
+  if (watched.liveness.up && watched.liveness.against === 0) return;
+  watched.liveness = { ...watched.liveness, up: true, against: 0 };
+}
 
 function startWatching(at: number): Watched {
   const liveness = { ...startFallRise(at), up: true };

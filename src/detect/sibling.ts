@@ -1,4 +1,4 @@
-import type { CallsSample, InstanceRef, Sample, TriesSample } from '../observe/sample.ts';
+import type { CallsSample, InstanceRef, Sample } from '../observe/sample.ts';
 import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
@@ -75,7 +75,7 @@ interface State {
 
 /**
  * Error rate and latency of an instance against its siblings: equal code under equal load should behave equally. Calls
- * between workloads count as requests do, where the caller knows whom it asked; their latency does not.
+ * between workloads count as requests do, where the caller knows whom it asked.
  */
 export function siblingDetector(numbers: () => DetectionNumbers): Detector<State> {
   return {
@@ -97,7 +97,18 @@ function step(state: State, sample: Sample, numbers: DetectionNumbers): readonly
   if (sample.kind === 'calls') return addCalls(state, sample, numbers);
   if (sample.kind !== 'tries') return NO_CHANGES;
   const watched = entryOf(state.instances, sample.instance, () => join(state, sample));
-  const errors = addSeen(state, watched, sample, numbers);
+  return addTimed(state, watched, sample, numbers);
+}
+
+/** Counts, and latencies now and then. */
+function addTimed(
+  state: State,
+  watched: Watched,
+  sample: Seen,
+  numbers: DetectionNumbers,
+  least = LEAST,
+): readonly Change[] {
+  const errors = addSeen(state, watched, sample, numbers, least);
   if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
   watched.medianAt = sample.at;
   const latency = judgeLatency(state, watched, sample, numbers);
@@ -113,7 +124,7 @@ function addCalls(
   for (const peer of peers ?? []) {
     const seen = { ...peer, workload: callee, at, spanMs, vantage, ...(peer.failed === failed ? { errors } : {}) };
     const watched = entryOf(state.instances, peer.instance, () => join(state, seen));
-    changes.push(...addSeen(state, watched, seen, numbers, LEAST_OF_CALLS));
+    changes.push(...addTimed(state, watched, seen, numbers, LEAST_OF_CALLS));
   }
   return changes.length === 0 ? NO_CHANGES : changes;
 }
@@ -234,7 +245,7 @@ function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number
 function judgeLatency(
   state: State,
   watched: Watched,
-  sample: TriesSample,
+  sample: Seen,
   numbers: DetectionNumbers,
 ): readonly Change[] {
   const slowerMs = numbers['sibling.slowerMinMs'];
@@ -261,7 +272,7 @@ function judgeLatency(
   return [{ raise: slowClaim(watched, sample, medianMs, usualMs!) }];
 }
 
-function slowClaim({ tally, slowSince }: Watched, sample: TriesSample, medianMs: number, usualMs: number) {
+function slowClaim({ tally, slowSince }: Watched, sample: Seen, medianMs: number, usualMs: number) {
   return {
     name: 'instance-slow' as const,
     subject: instanceSubject(sample),

@@ -1,5 +1,6 @@
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
+import { awaitsCallee } from './blamed-callee.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { instanceOf, settingOf, workloadOf } from './fleet-view.ts';
 import { accuse, burning, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
@@ -61,8 +62,10 @@ function isSame(one: Suspect, other: Suspect): boolean {
 }
 
 /** A process that ended or does not start says all that there is to be said at once. */
-function isRipe({ shape, onset, symptoms, origins }: Trouble, { fleet }: Scene): boolean {
+function isRipe({ shape, onset, symptoms, origins }: Trouble, scene: Scene): boolean {
+  const { fleet } = scene;
   if (shape === 'crash' || shape === 'start') return true;
+  if (awaitsCallee(origins, onset, scene)) return false;
   if (shape === 'slow') return fleet.at - onset >= SLOW_RIPE_AFTER_MS;
   // Who calls others may fail by them: what it saw of its calls is told a little later.
   const mayBeBelow = [...origins].some((name) => (workloadOf(fleet, name)?.dependsOn.length ?? 0) > 0);

@@ -10,6 +10,7 @@ import { foreseen } from './foreseen.ts';
 import { hosts } from './hosts.ts';
 import { instances } from './instances.ts';
 import { leaks } from './leaks.ts';
+import { withLearntCalls } from './learnt-calls.ts';
 import { noisyTenants } from './noisy-tenants.ts';
 import { observers } from './observers.ts';
 import { overloads } from './overloads.ts';
@@ -63,9 +64,10 @@ const RULES: readonly Rule[] = [
  */
 export function diagnose(
   symptoms: Symptoms,
-  fleet: FleetView,
+  declared: FleetView,
   readings: CallReadings = NO_READINGS,
 ): readonly Diagnosis[] {
+  const fleet = withLearntCalls(declared, readings);
   const found = new Map<string, Diagnosis>();
   let scene: Scene = { fleet, all: symptoms, left: symptoms, readings };
   for (const rule of RULES) {

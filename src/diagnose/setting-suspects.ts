@@ -31,6 +31,9 @@ const NOT_HEARD = 0.7;
 const OF_OTHER = 0.3;
 /** Shorter names are in many texts. */
 const NAME_LENGTH_MIN = 4;
+/** What is left of the suspicion of a caller when something that is not ours fails later than this. */
+const OUTSIDE = 0.4;
+const OUTSIDE_AT_ONCE_MS = 30_000;
 /** What differs from what people declared stays suspect, however long ago it was changed. */
 const DRIFT_MIN = 0.2;
 
@@ -63,7 +66,8 @@ function suspicionOf(setting: SettingView, trouble: Trouble, fleet: FleetView, i
       driftOf(setting, change) *
       vainOf(setting, change) *
       mentionOf(setting, trouble, fleet) *
-      returnOf(setting, change)) /
+      returnOf(setting, change) *
+      outsideOf(setting, change, trouble, fleet)) /
     Math.max(1, loadOf(setting, trouble));
   const score = squash(product);
   if (score < 0.02) return [];
@@ -96,6 +100,18 @@ function changeBefore({ history, value }: SettingView, onset: number, now: numbe
   if (before && before.value === change.value) return undefined;
   const isTakenBack = before !== undefined && before.value === value;
   return isTakenBack && now - history.at(-1)!.at > SETTLING_MS ? undefined : change;
+}
+
+/** What is not ours breaks by itself: whoever calls it is suspected of what followed at once. */
+function outsideOf(
+  { workloads }: SettingView,
+  { at }: SettingChange,
+  { origins, onset }: Trouble,
+  fleet: FleetView,
+): number {
+  const areOutside = [...origins].every((name) => workloadOf(fleet, name)?.external === true);
+  const isOfCaller = workloads.length > 0 && !workloads.some((name) => origins.has(name));
+  return areOutside && isOfCaller && onset - at > OUTSIDE_AT_ONCE_MS ? OUTSIDE : 1;
 }
 
 /** What goes back to a value that had proven itself is seldom what breaks it. */

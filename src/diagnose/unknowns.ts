@@ -1,5 +1,6 @@
 import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
+import { awaitsCallee } from './blamed-callee.ts';
 import { suspectsOf, victimsIn } from './changes.ts';
 import type { Suspect } from './diagnosis.ts';
 import { type FleetView, workloadOf } from './fleet-view.ts';
@@ -32,11 +33,16 @@ export const unknowns: Rule = (scene) => {
 };
 
 /** What is left of an instance is either not ripe yet or excused by what it depends on; so are calm conditions. */
-function counts({ name, subject, since, at }: Symptom, { fleet }: Scene): boolean {
+function counts({ name, subject, since, at }: Symptom, scene: Scene): boolean {
+  const { fleet } = scene;
   if (subject.kind === 'instance' || name.startsWith('asset-') || name === 'version-slow') return false;
   // Whom we hold back ourselves is not served as ever.
   if (subject.kind === 'tenant' && heldBack(fleet).has(subject.name)) return false;
-  if (subject.kind === 'version') return workloadOf(fleet, subject.workload)?.targetVersion === subject.version;
+  if (subject.kind === 'version') {
+    if (workloadOf(fleet, subject.workload)?.targetVersion !== subject.version) return false;
+    // What its callee does is told of the callee, a little later.
+    return !awaitsCallee([subject.workload], since, scene);
+  }
   return at - since >= (LASTS_MS[name] ?? 0);
 }
 

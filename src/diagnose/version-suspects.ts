@@ -13,6 +13,9 @@ import type { Trouble } from './trouble.ts';
 const SLACK_MS = 4_000;
 const AT_ONCE_MS = 120_000;
 const HALF_LIFE_MS = 900_000;
+/** What is left of the suspicion of a caller's version when its callee fails for others too, or later than this. */
+const OF_CALLER = 0.4;
+const OUTSIDE_AT_ONCE_MS = 30_000;
 
 /** Versions of what is in trouble that began to run shortly before it, and from which one can go back; best first. */
 export function versionSuspects(trouble: Trouble, fleet: FleetView): readonly Suspect[] {
@@ -33,7 +36,8 @@ function suspicionOf(workload: WorkloadView, trouble: Trouble, fleet: FleetView)
   const since = isYoung(workload, version) ? began : version.createdAt;
   const fading = 0.5 ** (Math.max(0, trouble.onset - since - AT_ONCE_MS) / HALF_LIFE_MS);
   const proven = version.promotedAt === null ? 1 : 0.3;
-  const score = fading * proven * patternOf(workload.name, version.version, trouble, fleet) * 0.75;
+  const pattern = patternOf(workload.name, version.version, trouble, fleet);
+  const score = fading * proven * pattern * callerWeight(workload.name, began, trouble, fleet) * 0.75;
   if (score < 0.02) return [];
   const onlyConfig = isOnlyConfig(workload, version);
   return [
@@ -44,6 +48,17 @@ function suspicionOf(workload: WorkloadView, trouble: Trouble, fleet: FleetView)
       why: `version ${version.version} of ${workload.name} runs since ${Math.round((trouble.onset - began) / 1_000)} s before`,
     },
   ];
+}
+
+/**
+ * What fails for others as well fails seldom by one of its callers; nor does what is not ours, unless that followed at
+ * once.
+ */
+function callerWeight(workload: string, began: number, trouble: Trouble, fleet: FleetView): number {
+  const { origins, callers, onset } = trouble;
+  if (origins.has(workload)) return 1;
+  const areOutside = [...origins].every((name) => workloadOf(fleet, name)?.external === true);
+  return callers.size > 1 || (areOutside && onset - began > OUTSIDE_AT_ONCE_MS) ? OF_CALLER : 1;
 }
 
 function isYoung(workload: WorkloadView, { promotedAt }: VersionView): boolean {

@@ -2,6 +2,7 @@ import { oncePer } from '../base/once-per.ts';
 import type { Symptom, SymptomName } from '../detect/symptom.ts';
 import { versionSubject } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
+import { blamedCallee } from './blamed-callee.ts';
 import { suspectsOf } from './changes.ts';
 import type { Diagnosis, Suspect } from './diagnosis.ts';
 import { type FleetView, lastKnownGood, type VersionView, type WorkloadView, workloadOf } from './fleet-view.ts';
@@ -120,10 +121,11 @@ function othersThan({ fleet }: Scene, workload: WorkloadView, claims: readonly S
   return settingSuspects(trouble, fleet).slice(0, 3);
 }
 
-/** What it needs is sick and somebody is suspected of that, other than this version. */
+/** What it needs is sick, and adds the harm or somebody is suspected of it, other than this version. */
 function isVictim(scene: Scene, workload: WorkloadView, version: VersionView): boolean {
   const needs = needsOf(workload.name, scene.fleet);
   if (needs.size === 0) return false;
+  if (blamedCallee(workload.name, scene) !== undefined) return true;
   const own = versionSubject(workload.name, version.version).name;
   return troublesOf(scene)
     .filter(({ origins }) => [...origins].some((name) => needs.has(name)))

@@ -80,6 +80,8 @@ export interface EdgeSample extends Reading, InstanceRef {
 export interface PeerCounts extends Omit<InstanceRef, 'workload'> {
   readonly ok: number;
   readonly failed: number;
+  /** Of those that were answered; left out when the caller does not time them one by one. */
+  readonly latency?: LatencySketch;
 }
 
 /**

@@ -35,7 +35,7 @@ export function score(scenario: Scenario, trial: Trial): Score {
   const silentGuards = scenario.expect.guard.filter((name) => !trial.refusals.some(({ guard }) => guard === name));
   const causeRight = judgeCause(scenario, trial);
   const incidents = incidentsOf(scenario, trial);
-  const against = [...time.reasons, ...harm.reasons, ...wrong.reasons];
+  const against = [...time.reasons, ...harm.reasons, ...wrong.reasons, ...tooMany(scenario, incidents)];
   return {
     resolved: against.length === 0,
     causeRight,
@@ -57,6 +57,14 @@ export function score(scenario: Scenario, trial: Trial): Score {
       ...silentGuards.map((guard) => `guard ${guard} refused nothing`),
     ],
   };
+}
+
+/** One cause is one incident. */
+function tooMany({ expect }: Scenario, incidents: readonly TrialIncident[]): readonly string[] {
+  const opened = incidents.filter(({ outcome }) => outcome !== 'merged');
+  if (expect.incidents === undefined || opened.length <= expect.incidents) return [];
+  const told = opened.slice(0, 5).map(({ cause, subject }) => `${cause} of ${subject}`);
+  return [`${opened.length} incidents, ${expect.incidents} may be: ${told.join('; ')}`];
 }
 
 /** The score of a run that could not be brought to its end: nothing of it counts for the healer. */

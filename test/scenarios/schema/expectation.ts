@@ -55,6 +55,11 @@ export const expectation = z.strictObject({
     .array(z.array(deed))
     .default([])
     .describe('Each is a set of deeds that counts; any one of them is enough; empty: any repair counts, none too'),
+  incidents: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('Most incidents that may be opened from `from` on, merged ones left out; not judged when left out'),
   forbidden: z.array(deed).default([]).describe('Deeds that must never be done'),
   within: z
     .strictObject({

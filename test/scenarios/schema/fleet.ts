@@ -20,6 +20,7 @@ export const workload = z.strictObject({
     .default([])
     .describe('Workloads that each request calls once; a call that fails fails the request'),
   optional: z.array(name).default([]).describe('Workloads that each request calls once, and can do without'),
+  undeclared: z.array(name).default([]).describe('Of dependsOn and optional: nobody told the healer of these'),
   external: z.boolean().default(false).describe('Not ours: it can be called, and not healed'),
   latency: duration.prefault('20ms').describe('Median of its own work for a request, without what it calls'),
   capacity: z.number().positive().max(1_000_000).default(200).describe('Requests per second that one instance can do'),

@@ -48,7 +48,7 @@ function workloadView(state: WorkloadState, population: Population): WorkloadVie
     phase,
     phaseSince,
     replacement: words.replacement,
-    dependsOn: words.dependsOn,
+    dependsOn: words.dependsOn.filter((callee) => !words.undeclared.includes(callee)),
     wanted: words.external ? words.instances : state.wanted,
     instances: words.external ? externals(state, population) : occupants(state, population),
     versions: versions.map(({ version, artefactDigest, configDigest, createdAt, promotedAt, rejectedAt }) => ({

@@ -277,7 +277,7 @@ export class Observers {
     const { noise } = this.#world;
     for (const [key, { instance, callee, tries, failed, weights, latencyMs }] of this.#calls) {
       if (tries === 0 || instance.state === 'exited') continue;
-      const peers = this.#peers.take(key);
+      const peers = this.#peers.take(key, noise.uniform());
       const [strongest] = [...weights].sort((a, b) => b[1] - a[1]);
       this.emit({
         kind: 'calls',

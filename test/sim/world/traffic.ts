@@ -180,19 +180,22 @@ export class Traffic {
       if (dependsOn.includes(callee)) chances.add(cause, call.failedShare);
       const tries = instance.last.arrivals * call.tries;
       const { failedShare, latencyMs } = oneTry;
-      const peers = this.#peersOf(callee, instance.region, shared, failedShare);
+      const peers = this.#peersOf(callee, instance.region, shared, oneTry);
       this.#world.observers.called(instance, callee, tries, { failedShare, cause, latencyMs }, peers);
     }
   }
 
   /** Whom the calls go to, and how they fail there: what is between the caller and all of them fails alike. */
-  #peersOf(callee: string, region: string, shared: Chances, failedShare: number): readonly Peer[] {
+  #peersOf(callee: string, region: string, shared: Chances, { failedShare, latencyMs }: Chances): readonly Peer[] {
     const instances = reachable(this.#world.population, callee, region);
     const all = instances.reduce((sum, each) => sum + weightOf(each), 0);
     const between = shared.failedShare >= 1 ? 0 : 1 - (1 - failedShare) / (1 - shared.failedShare);
     return instances.map((each) => {
       const own = this.#chances.get(each.instance)?.failedShare ?? 0;
-      return { instance: each, share: weightOf(each) / all, failedShare: 1 - (1 - own) * (1 - Math.max(0, between)) };
+      const failed = 1 - (1 - own) * (1 - Math.max(0, between));
+      const slowerMs = Math.max(0, latencyMs - shared.latencyMs);
+      const ownMs = this.#chances.get(each.instance)?.latencyMs ?? 0;
+      return { instance: each, share: weightOf(each) / all, failedShare: failed, latencyMs: ownMs + slowerMs };
     });
   }
 
