@@ -8,12 +8,12 @@ import type { Slot, StoredVersion } from '../drivers/declared.ts';
 import type { Driver } from '../drivers/driver.ts';
 import type { World } from '../drivers/world.ts';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
-import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
 import type { Probe } from '../observe/probe.ts';
 import { createProber, type ProbeAssignment, type Prober } from '../observe/prober.ts';
 import { NOWHERE, type Sample } from '../observe/sample.ts';
+import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
 import { LostRequests } from './lost-requests.ts';
-import { samplesOf } from './telemetry-intake.ts';
+import { ReportOrder, samplesOf } from './telemetry-intake.ts';
 
 const USAGE_MS = 1_000;
 const ARTEFACT_MS = 30_000;
@@ -30,6 +30,7 @@ export class Observers {
   readonly #wake: () => void;
   readonly #reported = new Set<string>();
   readonly #lost: LostRequests;
+  readonly #order = new ReportOrder();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: {
@@ -65,6 +66,7 @@ export class Observers {
 
   /** Counts from a gateway. */
   takeReport(report: TelemetryReport): void {
+    if (!this.#order.isNew(report)) return;
     const regions = new Map(this.#world.instances().map((each) => [each.id, each.region]));
     for (const sample of samplesOf(report, (instance) => regions.get(instance) ?? NOWHERE)) this.#onSample(sample);
     for (const sample of this.#lost.heard(report, (instance) => this.#isDead(instance))) this.#onSample(sample);

@@ -3,6 +3,19 @@ import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
 import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
 import type { EdgeSample, RequestsSample, TriesSample } from '../observe/sample.ts';
 
+/** Tells a report that was heard already from one that says something new. One process of a gateway counts its reports. */
+export class ReportOrder {
+  readonly #last = new Map<number, { readonly pid: number; readonly sequence: number }>();
+
+  /** False for one that was heard, or of before one that was: its counts are not counted again. */
+  isNew({ gateway, pid, sequence }: Pick<TelemetryReport, 'gateway' | 'pid' | 'sequence'>): boolean {
+    const last = this.#last.get(gateway);
+    if (last?.pid === pid && sequence <= last.sequence) return false;
+    this.#last.set(gateway, { pid, sequence });
+    return true;
+  }
+}
+
 /** Turns what a gateway counted into samples. The region of an instance is known to the world, not to the gateway. */
 export function samplesOf(
   report: TelemetryReport,

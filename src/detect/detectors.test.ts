@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import {
+  callsAt,
   exitAt,
   memoryAt,
   probeAt,
@@ -10,6 +11,7 @@ import {
   triesAt,
 } from '../../test/sim/readings.ts';
 import type { ArtefactSample, Sample } from '../observe/sample.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
 import { artefactDriftDetector } from './artefact-drift.ts';
 import { crashLoopDetector as crashLoopBy } from './crash-loop.ts';
 import { type Detector, run } from './detector.ts';
@@ -18,7 +20,6 @@ import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector as leakBy } from './leak.ts';
 import { noisyTenantDetector as noisyBy } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
-import { detectionNumbers } from '../resources/detection-number.ts';
 import { overloadDetector as overloadBy } from './overload.ts';
 import { siblingDetector as siblingBy } from './sibling.ts';
 import { startFailureDetector } from './start-failure.ts';
@@ -123,6 +124,9 @@ describe('failed-probe', () => {
         ]),
       ).at(-1);
     expect(of('a')?.evidence).toMatchObject({ answers: true, doubted: false });
+    const byCaller = { ...callsAt(2_000, 'store', 5, 0), peers: [{ ...refOf('a'), ok: 5, failed: 0 }] };
+    const called = [...down('a', 0), byCaller, probeAt(2_100, false, refOf('a'))];
+    expect(claims(failedProbeDetector, called).at(-1)?.evidence).toMatchObject({ answers: true });
     expect(of('a', 'b', 'c')?.evidence).toMatchObject({ doubted: true });
     expect(claims(failedProbeDetector, down('a', 0))[0]?.evidence).toMatchObject({ answers: false, doubted: false });
   });

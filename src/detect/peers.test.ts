@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { callsAt, refOf } from '../../test/sim/readings.ts';
+import { bucketOf } from '../base/latency-sketch.ts';
 import type { PeerCounts, Sample } from '../observe/sample.ts';
-import { run } from './detector.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
+import { run } from './detector.ts';
 import { siblingDetector } from './sibling.ts';
 import { applyChanges, type Symptoms } from './symptoms.ts';
 
@@ -56,6 +57,19 @@ describe('calls between workloads, by whom they reached', () => {
         peers: peersOf(each).map(({ failed, ...peer }) => ({ ...peer, ok: 1 - failed, failed })),
       }));
     expect(standingAfter(few)).toEqual([]);
+  });
+
+  test('one that takes far longer for its callers than its siblings is a claim, and none where nobody timed them', () => {
+    const timed = (isTimed: boolean) =>
+      calls(60_000, () => 0).map((each) => {
+        const peers = peersOf(each).map((peer, index) => {
+          const bucket = bucketOf(index === 0 && each.at > 30_000 ? 900 : 12);
+          return isTimed ? { ...peer, latency: { count: 4, buckets: { [bucket]: 4 } } } : peer;
+        });
+        return { ...each, peers };
+      });
+    expect(standingAfter(timed(true))).toEqual(['instance-slow instance store-1']);
+    expect(standingAfter(timed(false))).toEqual([]);
   });
 
   test('who does not know whom it asked accuses nobody', () => {

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { fieldTables } from '../scenarios/field-table.ts';
 import { SCENARIO_DOCS, withFieldTables } from '../scenarios/docs.ts';
+import { fieldTables } from '../scenarios/field-table.ts';
 import { parseScenarios, readScenarios } from '../scenarios/load.ts';
 import { judge } from './judge.ts';
 
@@ -18,6 +18,7 @@ describe('the packs', () => {
     expect(count('post-mortem')).toBeGreaterThanOrEqual(20);
     expect(count('tenant')).toBeGreaterThanOrEqual(18);
     expect(count('storm')).toBeGreaterThanOrEqual(6);
+    expect(count('sight')).toBeGreaterThanOrEqual(16);
     for (const { file, scenario } of files) expect(basename(file)).toBe(`${scenario.scenario}.yaml`);
   });
 
@@ -190,6 +191,8 @@ describe('a sample of the packs, from end to end', () => {
     ['trap', 'clock-drift-looks-like-expiry'],
     ['trap', 'primary-recovers-by-itself'],
     ['no-op', 'deployment-in-progress'],
+    ['sight', 'undeclared-dependency-fails'],
+    ['sight', 'slow-instance-two-hops-away'],
   ])('%s/%s is resolved, without harm that is not allowed', async (pack, id) => {
     expect((await judge(fileOf(pack, id), options)).score).toMatchObject({
       resolved: true,

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { Trial } from '../sim/world/trial.ts';
 import { actAt, incidentAt, scenarioThat, trialOf } from './hand-made.ts';
 import { score } from './score.ts';
-import { figuresOf, missedAims, type Judgement } from './scoreboard.ts';
+import { figuresOf, type Judgement, missedAims } from './scoreboard.ts';
 
 const EXPECT = `
   cause: [{ cause: configuration, subject: api/POOL }]
@@ -114,6 +114,17 @@ describe('what is wrong', () => {
       falseHeals: 1,
       resolved: false,
     });
+  });
+
+  test('more incidents than there are causes, and none that was merged into another', () => {
+    const again = { ...incidentAt(4, 'unknown', 'workload api'), id: 'inc_2' };
+    const reasons = (...incidents: readonly (typeof again)[]) =>
+      score(scenarioThat(EXPECT.replace('harm', 'incidents: 1\n  harm')), { ...healed, incidents }).reasons;
+    expect(reasons(named)).toEqual([]);
+    expect(reasons(named, { ...again, outcome: 'merged' })).toEqual([]);
+    expect(reasons(named, again)).toEqual([
+      '2 incidents, 1 may be: configuration of setting api/POOL; unknown of workload api',
+    ]);
   });
 
   test('an innocent setting that was reverted and left so', () => {

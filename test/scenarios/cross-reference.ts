@@ -103,6 +103,9 @@ function workloads({ fleet }: Scenario, names: Names): Complaint[] {
       ...keysOf(names, 'regions', [...path, 'instances'], workload.instances),
       ...each(names, 'workloads', [...path, 'dependsOn'], workload.dependsOn),
       ...each(names, 'workloads', [...path, 'optional'], workload.optional),
+      ...workload.undeclared.flatMap((callee, index) =>
+        notIn([...workload.dependsOn, ...workload.optional], 'no call of it', [...path, 'undeclared', index], callee),
+      ),
       ...(workload.runs === undefined
         ? []
         : notIn(versions, 'no version of it', [...path, 'runs'], String(workload.runs))),

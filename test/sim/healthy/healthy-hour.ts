@@ -1,5 +1,5 @@
+import { ReportOrder, samplesOf } from '../../../src/api/telemetry-intake.ts';
 import { seededRandom } from '../../../src/base/random.ts';
-import { samplesOf } from '../../../src/api/telemetry-intake.ts';
 import { createDetectors, MOVES } from '../../../src/builtin.ts';
 import { PERIOD_MS } from '../../../src/detect/burn-rate/burn-rate.ts';
 import { symptomKey } from '../../../src/detect/symptom.ts';
@@ -19,6 +19,7 @@ import { VirtualClock } from '../virtual-clock.ts';
 import { Noise } from '../world/noise.ts';
 import { type Fault, HealthyTraffic } from './healthy-traffic.ts';
 import { HealthyWorkload, type WorkloadPlan } from './healthy-workload.ts';
+import { type Oddity, OddReports } from './oddities.ts';
 import { memoryOf, type Process } from './processes.ts';
 import { type TenantPlan, tenantPlans } from './tenants.ts';
 
@@ -29,6 +30,8 @@ export interface HourOptions {
   readonly deploys?: number;
   /** Something that is really wrong, from when on. */
   readonly fault?: Fault & { readonly fromMs: number };
+  /** Odd things that happen to reports, and that are nobody's fault. */
+  readonly oddities?: readonly Oddity[];
 }
 
 export interface Hour {
@@ -41,9 +44,36 @@ export interface Hour {
 }
 
 const PLANS: readonly WorkloadPlan[] = [
-  { name: 'portal', instances: 3, medianMs: 18, capacity: 80, calls: ['search'], routed: true, limitMib: 512 },
-  { name: 'records', instances: 4, medianMs: 11, capacity: 60, calls: [], routed: true, limitMib: null },
-  { name: 'search', instances: 2, medianMs: 30, capacity: 140, calls: [], routed: false, limitMib: 512 },
+  {
+    name: 'portal',
+    instances: 3,
+    medianMs: 18,
+    capacity: 80,
+    calls: ['search'],
+    declares: false,
+    routed: true,
+    limitMib: 512,
+  },
+  {
+    name: 'records',
+    instances: 4,
+    medianMs: 11,
+    capacity: 60,
+    calls: [],
+    declares: true,
+    routed: true,
+    limitMib: null,
+  },
+  {
+    name: 'search',
+    instances: 2,
+    medianMs: 30,
+    capacity: 140,
+    calls: [],
+    declares: true,
+    routed: false,
+    limitMib: 512,
+  },
 ];
 const GATEWAYS = 2;
 const STEP_MS = 250;
@@ -108,8 +138,11 @@ class HealthyWorld {
   readonly #workloads: ReadonlyMap<string, HealthyWorkload>;
   readonly #traffic: HealthyTraffic;
   readonly #fault: HourOptions['fault'];
+  readonly #odd: OddReports;
+  readonly #order = new ReportOrder();
 
-  constructor({ seed, minutes = 60, deploys = 2, fault }: HourOptions) {
+  constructor({ seed, minutes = 60, deploys = 2, fault, oddities = [] }: HourOptions) {
+    this.#odd = new OddReports(oddities);
     this.#lengthMs = minutes * 60_000;
     this.#noise = new Noise(seededRandom(seed));
     this.#fault = fault;
@@ -134,7 +167,9 @@ class HealthyWorld {
     }
     for (let gateway = 1; gateway <= GATEWAYS; gateway++) {
       const report = this.#traffic.report(gateway, GATEWAYS, at, STEP_MS, startAt);
-      observed.push(...samplesOf(report, () => 'eu'));
+      for (const each of this.#odd.arriving(report, hourMs)) {
+        if (this.#order.isNew(each)) observed.push(...samplesOf(each, () => 'eu'));
+      }
     }
     if (hourMs % LOOK_MS < STEP_MS) {
       for (const { processes, plan } of this.#workloads.values())

@@ -1,6 +1,6 @@
 import { toIso } from '../../../src/base/clock.ts';
 import { bucketOf } from '../../../src/base/latency-sketch.ts';
-import type { RequestCounts, TelemetryReport, TryCounts } from '../../../src/gateway/telemetry.ts';
+import type { CallCounts, RequestCounts, TelemetryReport, TryCounts } from '../../../src/gateway/telemetry.ts';
 import type { Noise } from '../world/noise.ts';
 import type { HealthyWorkload } from './healthy-workload.ts';
 import { latencyOf, type Process } from './processes.ts';
@@ -9,7 +9,8 @@ import { rateOf, type TenantPlan } from './tenants.ts';
 /** What is wrong with an instance, for the hours that are not healthy. */
 export interface Fault {
   readonly workload: string;
-  readonly ordinal: number;
+  /** All of them, when left out. */
+  readonly ordinal?: number;
   readonly failedShare: number;
 }
 
@@ -31,6 +32,7 @@ export class HealthyTraffic {
   fault: Fault | undefined;
   #tries = new Map<string, Open<TryCounts>>();
   #requests = new Map<string, Open<RequestCounts>>();
+  #calls = new Map<string, { -readonly [Name in keyof CallCounts]: CallCounts[Name] }>();
 
   constructor(workloads: ReadonlyMap<string, HealthyWorkload>, tenants: readonly TenantPlan[], noise: Noise) {
     this.#workloads = workloads;
@@ -42,6 +44,7 @@ export class HealthyTraffic {
   report(gateway: number, gateways: number, at: number, spanMs: number, hourAt: number): TelemetryReport {
     this.#tries = new Map();
     this.#requests = new Map();
+    this.#calls = new Map();
     for (const workload of this.#workloads.values()) this.#slowDown(workload, spanMs / gateways);
     for (const tenant of this.#tenants) {
       const expected = (rateOf(tenant, at - hourAt) * spanMs) / 1_000 / gateways;
@@ -51,7 +54,11 @@ export class HealthyTraffic {
         for (let i = 0; i < count; i++) this.#carry(tenant, workload, at - spanMs * this.#noise.uniform());
       }
     }
-    const counts = { tries: [...this.#tries.values()], requests: [...this.#requests.values()], calls: [] };
+    const counts = {
+      tries: [...this.#tries.values()],
+      requests: [...this.#requests.values()],
+      calls: [...this.#calls.values()],
+    };
     const span = { from: toIso(at - spanMs), to: toIso(at) };
     const rest = { snapshotRevision: 1, inflight: {}, ejected: [], lost: [], recordsWaiting: 0 };
     return { gateway, pid: gateway, sequence: ++this.#sequence, ...span, ...counts, ...rest };
@@ -61,20 +68,19 @@ export class HealthyTraffic {
     for (const each of processes) each.perSecond *= Math.exp(-passedMs / SMOOTHED_MS);
   }
 
-  /** Returns how long it took. What it calls is carried as well, and waited for. */
-  #carry(tenant: TenantPlan, workload: HealthyWorkload, at: number): number {
+  /** What it calls is carried as well, and waited for; a call that fails fails the request. */
+  #carry(tenant: TenantPlan, workload: HealthyWorkload, at: number): { readonly ms: number; readonly failed: boolean } {
     const { name, calls } = workload.plan;
     const servers = workload.servers(at);
     const counts = this.#requestsOf(tenant.name, name);
-    let callsMs = 0;
-    for (const callee of calls) callsMs += this.#carry(tenant, this.#workloads.get(callee)!, at);
     let process = this.#pick(servers);
-    let ms = callsMs + this.#try(tenant, workload, process, at);
-    if (this.#fails(tenant, process)) {
+    const called = calls.map((callee) => this.#call(tenant, process, callee, at));
+    let ms = called.reduce((sum, each) => sum + each.ms, this.#try(tenant, workload, process, at));
+    if (this.#fails(tenant, process) || called.some(({ failed }) => failed)) {
       this.#triesOf(tenant.name, process).serverErrors++;
       if (!this.#noise.chance(REPEATED_SHARE)) {
         counts.failed++;
-        return ms;
+        return { ms, failed: true };
       }
       counts.retries++;
       process = this.#pick(servers.filter((each) => each !== process));
@@ -85,7 +91,16 @@ export class HealthyTraffic {
     note(tries.latency, ms);
     counts.ok++;
     note(counts.latency, ms);
-    return ms;
+    return { ms, failed: false };
+  }
+
+  /** Through the gateway again, which knows by the trace who calls. */
+  #call(tenant: TenantPlan, { instance, workload, version }: Process, callee: string, at: number) {
+    const key = `${instance} ${callee}`;
+    const counts = this.#calls.get(key) ?? { instance, workload, version, callee, count: 0 };
+    counts.count++;
+    this.#calls.set(key, counts);
+    return this.#carry(tenant, this.#workloads.get(callee)!, at);
   }
 
   #try(_tenant: TenantPlan, { plan }: HealthyWorkload, process: Process, at: number): number {
@@ -95,7 +110,7 @@ export class HealthyTraffic {
 
   #fails({ availability }: TenantPlan, { workload, ordinal }: Process): boolean {
     const { fault } = this;
-    const isHit = fault?.workload === workload && fault.ordinal === ordinal;
+    const isHit = fault?.workload === workload && (fault.ordinal ?? ordinal) === ordinal;
     return this.#noise.chance(isHit ? fault.failedShare : ERRORS_OF_PROMISE * (1 - availability));
   }
 

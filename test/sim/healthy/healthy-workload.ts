@@ -10,6 +10,8 @@ export interface WorkloadPlan {
   /** Requests a second that one instance can serve. */
   readonly capacity: number;
   readonly calls: readonly string[];
+  /** Whether anybody declared what it calls. */
+  readonly declares: boolean;
   readonly routed: boolean;
   /** Null where nobody set a limit. */
   readonly limitMib: number | null;
@@ -67,14 +69,14 @@ export class HealthyWorkload {
   }
 
   view(at: number): WorkloadView {
-    const { name, routed, calls, instances } = this.plan;
+    const { name, routed, calls, declares, instances } = this.plan;
     const versions = Array.from({ length: this.#version }, (_, i) => {
       const isNew = i + 1 === this.#version && this.#phase !== 'steady';
       return versionView(i + 1, { createdAt: isNew ? this.#phaseSince : i + 1, promotedAt: isNew ? null : i + 1 });
     });
     return workloadView(name, {
       routed,
-      dependsOn: calls,
+      dependsOn: declares ? calls : [],
       targetVersion: this.#version,
       phase: this.#phase,
       phaseSince: this.#phaseSince,
