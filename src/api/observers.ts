@@ -13,7 +13,7 @@ import { createProber, type ProbeAssignment, type Prober } from '../observe/prob
 import { NOWHERE, type Sample } from '../observe/sample.ts';
 import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
 import { LostRequests } from './lost-requests.ts';
-import { ReportOrder, samplesOf } from './telemetry-intake.ts';
+import { ReportIntake, samplesOf } from './telemetry-intake.ts';
 
 const USAGE_MS = 1_000;
 const ARTEFACT_MS = 30_000;
@@ -30,7 +30,7 @@ export class Observers {
   readonly #wake: () => void;
   readonly #reported = new Set<string>();
   readonly #lost: LostRequests;
-  readonly #order = new ReportOrder();
+  readonly #intake = new ReportIntake();
   readonly #stops: (() => void)[] = [];
 
   constructor(options: {
@@ -66,9 +66,10 @@ export class Observers {
 
   /** Counts from a gateway. */
   takeReport(report: TelemetryReport): void {
-    if (!this.#order.isNew(report)) return;
+    const news = this.#intake.take(report, this.#clock.now());
+    if (!news) return;
     const regions = new Map(this.#world.instances().map((each) => [each.id, each.region]));
-    for (const sample of samplesOf(report, (instance) => regions.get(instance) ?? NOWHERE)) this.#onSample(sample);
+    for (const sample of samplesOf(news, (instance) => regions.get(instance) ?? NOWHERE)) this.#onSample(sample);
     for (const sample of this.#lost.heard(report, (instance) => this.#isDead(instance))) this.#onSample(sample);
   }
 

@@ -1,18 +1,41 @@
-import { fromIso } from '../base/clock.ts';
+import { fromIso, toIso } from '../base/clock.ts';
 import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
 import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
 import type { EdgeSample, RequestsSample, TriesSample } from '../observe/sample.ts';
 
-/** Tells a report that was heard already from one that says something new. One process of a gateway counts its reports. */
-export class ReportOrder {
-  readonly #last = new Map<number, { readonly pid: number; readonly sequence: number }>();
+/** Between two clocks of one machine or one network; a report is sent at once or not at all. */
+const AHEAD_MS_MAX = 2_000;
+const BEHIND_MS_MAX = 30_000;
+/** Whose reports come from so long ago for so long has a clock that is off; before that, they may have been held up. */
+const OFF_FOR_MS = 5_000;
 
-  /** False for one that was heard, or of before one that was: its counts are not counted again. */
-  isNew({ gateway, pid, sequence }: Pick<TelemetryReport, 'gateway' | 'pid' | 'sequence'>): boolean {
-    const last = this.#last.get(gateway);
-    if (last?.pid === pid && sequence <= last.sequence) return false;
-    this.#last.set(gateway, { pid, sequence });
-    return true;
+interface Heard {
+  readonly pid: number;
+  readonly sequence: number;
+  /** Since when its reports come from long ago, on our clock; null while they do not. */
+  readonly behindSince: number | null;
+}
+
+/**
+ * Which reports of gateways are news, and of when. What was heard is not counted again; nothing is of the future; of what
+ * comes from long ago nobody knows whether it was held up, so it says nothing, until it is clear that a clock is off.
+ */
+export class ReportIntake {
+  readonly #heard = new Map<number, Heard>();
+
+  /** The report with times of our clock, or undefined when it says nothing. */
+  take(report: TelemetryReport, now: number): TelemetryReport | undefined {
+    const { gateway, pid, sequence } = report;
+    const last = this.#heard.get(gateway);
+    const isSame = last?.pid === pid;
+    if (isSame && sequence <= last.sequence) return undefined;
+    const to = fromIso(report.to);
+    const isBehind = to < now - BEHIND_MS_MAX;
+    const behindSince = isBehind ? ((isSame ? last.behindSince : null) ?? now) : null;
+    this.#heard.set(gateway, { pid, sequence, behindSince });
+    if (behindSince !== null && now - behindSince < OFF_FOR_MS) return undefined;
+    if (!isBehind && to <= now + AHEAD_MS_MAX) return report;
+    return { ...report, from: toIso(fromIso(report.from) + now - to), to: toIso(now) };
   }
 }
 

@@ -242,12 +242,7 @@ function errorsClaim({ tally }: Watched, sample: Seen, own: Total, usual: number
   };
 }
 
-function judgeLatency(
-  state: State,
-  watched: Watched,
-  sample: Seen,
-  numbers: DetectionNumbers,
-): readonly Change[] {
+function judgeLatency(state: State, watched: Watched, sample: Seen, numbers: DetectionNumbers): readonly Change[] {
   const slowerMs = numbers['sibling.slowerMinMs'];
   watched.medianMs = latestMedianMs(watched.tally, sample.at);
   const { medianMs } = watched;

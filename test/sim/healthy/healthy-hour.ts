@@ -1,4 +1,4 @@
-import { ReportOrder, samplesOf } from '../../../src/api/telemetry-intake.ts';
+import { ReportIntake, samplesOf } from '../../../src/api/telemetry-intake.ts';
 import { seededRandom } from '../../../src/base/random.ts';
 import { createDetectors, MOVES } from '../../../src/builtin.ts';
 import { PERIOD_MS } from '../../../src/detect/burn-rate/burn-rate.ts';
@@ -139,7 +139,7 @@ class HealthyWorld {
   readonly #traffic: HealthyTraffic;
   readonly #fault: HourOptions['fault'];
   readonly #odd: OddReports;
-  readonly #order = new ReportOrder();
+  readonly #intake = new ReportIntake();
 
   constructor({ seed, minutes = 60, deploys = 2, fault, oddities = [] }: HourOptions) {
     this.#odd = new OddReports(oddities);
@@ -168,7 +168,8 @@ class HealthyWorld {
     for (let gateway = 1; gateway <= GATEWAYS; gateway++) {
       const report = this.#traffic.report(gateway, GATEWAYS, at, STEP_MS, startAt);
       for (const each of this.#odd.arriving(report, hourMs)) {
-        if (this.#order.isNew(each)) observed.push(...samplesOf(each, () => 'eu'));
+        const news = this.#intake.take(each, at);
+        if (news) observed.push(...samplesOf(news, () => 'eu'));
       }
     }
     if (hourMs % LOOK_MS < STEP_MS) {

@@ -27,7 +27,7 @@ export class OddReports {
       (each) => each.gateway === gateway && each.fromMs <= hourMs && hourMs < each.untilMs,
     );
     const late = [...this.#held].flatMap(([each, held]) => (each !== now && each.gateway === gateway ? held : []));
-    for (const each of [...this.#held.keys()]) if (each !== now && each.gateway === gateway) this.#held.delete(each);
+    for (const each of this.#held.keys()) if (each !== now && each.gateway === gateway) this.#held.delete(each);
     return [...late, ...this.#through(report, now)];
   }
 
