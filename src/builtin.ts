@@ -41,9 +41,11 @@ import {
   trialInstances,
 } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
+import { watchedProcesses } from './drivers/process-places.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import { ProgramParts } from './drivers/program/program-parts.ts';
+import { secretFiles } from './drivers/secret-places.ts';
 import { storeAddresses } from './drivers/store-addresses.ts';
 import { TenantParts } from './drivers/tenant/tenant-parts.ts';
 import type { Move } from './heal/move.ts';
@@ -66,9 +68,11 @@ import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
+import { networkListeners } from './observe/facts/network-listeners.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
 import { software } from './observe/facts/software.ts';
+import { readableSecrets, secretAges } from './observe/facts/system-secrets.ts';
 import { tenantStores } from './observe/facts/tenant-stores.ts';
 import { tlsListeners } from './observe/facts/tls-listeners.ts';
 import { httpProbe } from './observe/http-probe.ts';
@@ -175,6 +179,9 @@ export function createCollectors(
     encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
+    secretAges({ secrets: () => secretFiles(state), clock }),
+    readableSecrets({ secrets: () => secretFiles(state), logs: state.logs, clock }),
+    networkListeners({ processes: () => watchedProcesses(world, ports), clock }),
     tlsListeners({
       listeners: () => [...tlsListenersOf(world, addresses(), ports), ...tlsInstances(world, state)],
       clock,

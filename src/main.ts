@@ -85,7 +85,7 @@ async function databaseConnection(state: StateDirectory, signal: AbortSignal): P
 /** A leader that stands still in a transaction holds the next one off for so long, and not longer. */
 const IDLE_IN_TRANSACTION_MS = 2_000;
 
-async function control({ state, port, apiPort, internalPort, gateways }: RoleSettings): Promise<void> {
+async function control({ state, port, apiPort, internalPort, gateways, regions }: RoleSettings): Promise<void> {
   const log = createLog('control');
   const stopping = new AbortController();
   const connection = await databaseConnection(state, stopping.signal);
@@ -99,7 +99,7 @@ async function control({ state, port, apiPort, internalPort, gateways }: RoleSet
   await migrate(connection);
   const ledger = ledgerClient(state.socket('ledger'));
   const scheme = process.env['KINTSUGI_TLS_CERT'] ? 'https' : 'http';
-  const ownPorts = { gateway: port, api: apiPort, scheme } as const;
+  const ownPorts = { gateway: port, api: apiPort, scheme, internal: internalPort, regions } as const;
   const running = startControl({
     state,
     database,

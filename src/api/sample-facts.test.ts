@@ -4,6 +4,7 @@ import { World } from '../drivers/world.ts';
 import type { Sample } from '../observe/sample.ts';
 import { SampleFacts } from './sample-facts.ts';
 
+const DAY_MS = 86_400_000;
 const ASSET = 'protection postgresql/records/eu/"public"."records"/row-level-security';
 
 /** The reports after each group of readings: `o` is off, `-` is on. */
@@ -50,4 +51,24 @@ test('what is off at the first look is off', async () => {
     [false, 1],
     [true, 3],
   ]);
+});
+
+test('files are compared as long ago as the artefact that was compared longest ago', async () => {
+  let now = 100 * DAY_MS;
+  const clock = { ...systemClock, now: () => now };
+  const declared = { workloads: [{ name: 'records' }, { name: 'payments' }], tenants: [] };
+  const facts = new SampleFacts({ declared } as unknown as World, clock);
+  const compare = (workload: string, at: number) =>
+    facts.take({ kind: 'artefact', at, vantage: 'control', workload, version: 1, matches: true });
+  const measured = async () => {
+    const all = await Promise.all(facts.collectors().map((each) => each.collect(systemClock.deadline(1_000))));
+    return all.flat().find(({ name }) => name === 'files.compare.ageDays')?.measured;
+  };
+  compare('records', now - 8 * DAY_MS);
+  expect(await measured()).toEqual({ kind: 'unknown', reason: 'the artefact of payments was not compared yet' });
+  compare('payments', now);
+  expect(await measured()).toMatchObject({ value: 8, detail: 'the artefact of records was compared longest ago' });
+  now += DAY_MS;
+  compare('records', now);
+  expect(await measured()).toMatchObject({ value: 1 });
 });

@@ -4,6 +4,7 @@ import type { Collector } from '../observe/collector.ts';
 import type { Fact, Measured } from '../observe/fact.ts';
 import { type ConditionSample, NOWHERE, type Sample } from '../observe/sample.ts';
 
+const DAY_MS = 86_400_000;
 const EVERY_MS = 1_000;
 const TIMEOUT_MS = 1_000;
 /** A region that served a tenant within this time is one where it is served. */
@@ -60,7 +61,7 @@ export class SampleFacts {
       { name: 'protections', facts: ['rls.enabled'], ...rhythm, collect: async () => this.#protectionFacts() },
       {
         name: 'artefacts',
-        facts: ['software.artefact.drifted'],
+        facts: ['software.artefact.drifted', 'files.compare.ageDays'],
         ...rhythm,
         collect: async () => this.#artefactFacts(),
       },
@@ -100,11 +101,28 @@ export class SampleFacts {
   #artefactFacts(): readonly Fact[] {
     const declared = new Set(this.#world.declared.workloads.map(({ name }) => name));
     for (const workload of this.#artefacts.keys()) if (!declared.has(workload)) this.#artefacts.delete(workload);
-    return [...this.#artefacts].map(([subject, { at, matches }]): Fact => {
+    const about = { tenants: 'all' as const, collector: 'artefacts', evidence: null };
+    const drifted = [...this.#artefacts].map(([subject, { at, matches }]): Fact => {
       const measured: Measured = { kind: 'value', value: !matches };
-      const about = { subject, tenants: 'all' as const, collector: 'artefacts', evidence: null };
-      return { name: 'software.artefact.drifted', ...about, measured, measuredAt: at };
+      return { name: 'software.artefact.drifted', subject, ...about, measured, measuredAt: at };
     });
+    if (declared.size === 0) return drifted;
+    const compared = {
+      subject: 'artefacts',
+      ...about,
+      measured: this.#comparedLast(declared),
+      measuredAt: this.#clock.now(),
+    };
+    return [...drifted, { name: 'files.compare.ageDays', ...compared }];
+  }
+
+  /** As long ago as the artefact that was compared longest ago. */
+  #comparedLast(declared: ReadonlySet<string>): Measured {
+    const never = [...declared].find((workload) => !this.#artefacts.has(workload));
+    if (never !== undefined) return { kind: 'unknown', reason: `the artefact of ${never} was not compared yet` };
+    const [oldest] = [...this.#artefacts].toSorted(([, a], [, b]) => a.at - b.at);
+    const days = Math.max(0, this.#clock.now() - (oldest?.[1].at ?? 0)) / DAY_MS;
+    return { kind: 'value', value: days, detail: `the artefact of ${oldest?.[0]} was compared longest ago` };
   }
 
   #residencyFacts(): readonly Fact[] {

@@ -1,4 +1,4 @@
-import type { Fact } from '../observe/fact.ts';
+import type { Fact, Measured } from '../observe/fact.ts';
 import type { ParameterValue } from '../resources/cel.ts';
 import type { Check, Control } from '../resources/control.ts';
 import { FACT_KINDS, type FactType } from '../resources/fact-kinds.ts';
@@ -139,5 +139,10 @@ function textOf(
   const given = asked.map((each) => `${each} = ${String(context[each])} ${control.parameters[each]?.unit}`).join(', ');
   const rule = `${wanted(check.holds)}${given === '' ? '' : ` with ${given}`}`;
   if (status === 'unknown') return `${what} is ${value}, and the check fails to judge it: ${rule}`;
-  return `${what} is ${value} (${unit}); asked for: ${rule}`;
+  return `${what} is ${value} (${unit})${detailOf(measured)}; asked for: ${rule}`;
+}
+
+/** What was found where, to stand behind a value: `: node (pid 12) listens on 0.0.0.0:9999`. */
+export function detailOf(measured: Measured): string {
+  return measured.kind === 'value' && measured.detail !== undefined ? `: ${measured.detail}` : '';
 }

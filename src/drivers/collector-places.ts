@@ -32,6 +32,9 @@ export interface OwnPorts {
   readonly gateway: number;
   readonly api: number;
   readonly scheme: 'http' | 'https';
+  /** Where gateways carry what workloads ask of each other, at the address of each region. */
+  readonly internal: number;
+  readonly regions: readonly string[];
 }
 
 const HERE = '127.0.0.1';

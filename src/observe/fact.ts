@@ -23,9 +23,12 @@ export interface Fact {
   readonly evidence: string | null;
 }
 
-/** There is no third: a value that is missing is never a value. `reason` is one sentence for people. */
+/**
+ * There is no third: a value that is missing is never a value. `reason` is one sentence for people. `detail` says of a value
+ * what was found where, so that nobody has to look for it: names and numbers, no personal data and no secret.
+ */
 export type Measured =
-  | { readonly kind: 'value'; readonly value: FactValue }
+  | { readonly kind: 'value'; readonly value: FactValue; readonly detail?: string }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** What identifies a fact: a later one of the same key takes its place. */

@@ -105,6 +105,20 @@ export const workloadSchema = resourceSchema(
       })
       .optional()
       .describe('Its port speaks TLS, which is measured at each instance'),
+    approvedPorts: z
+      .array(
+        z.strictObject({
+          port: z.union([z.int().min(1).max(65_535), z.literal('given')]).describe('given: the one in its PORT'),
+          address: z
+            .union([z.enum(['loopback', 'any']), z.ipv4(), z.ipv6()])
+            .default('loopback')
+            .describe('From where it may be reached; loopback: from this machine alone'),
+          reason: z.string().min(1).max(500).describe('What it is for'),
+        }),
+      )
+      .max(100)
+      .default([])
+      .describe('Where it, or what it starts, may listen besides its PORT at its HOST (PCI DSS 1.2.5)'),
     isolationTrial: isolationTrialSchema
       .optional()
       .describe('How two canary tenants try at each instance whether one can find what the other left'),
