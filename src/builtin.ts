@@ -34,6 +34,7 @@ import {
 import type { Driver } from './drivers/driver.ts';
 import {
   backedStores,
+  certificatePlaces,
   encryptedStores,
   httpInstances,
   runningArtefacts,
@@ -48,6 +49,7 @@ import { ProgramParts } from './drivers/program/program-parts.ts';
 import { secretFiles } from './drivers/secret-places.ts';
 import { storeAddresses } from './drivers/store-addresses.ts';
 import { TenantParts } from './drivers/tenant/tenant-parts.ts';
+import { TlsParts } from './drivers/tls/tls-parts.ts';
 import type { Move } from './heal/move.ts';
 import { deadLetter, failover, rotate, run as runProgram, syncClock, terminate } from './heal/moves/act-on-asset.ts';
 import { quarantine, shed, throttle } from './heal/moves/limit-traffic.ts';
@@ -79,6 +81,7 @@ import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
 import type { MoveName } from './resources/playbook.ts';
+import { databaseNow } from './store/database.ts';
 
 export const PROBES: readonly Probe[] = [httpProbe, tcpProbe, execProbe];
 
@@ -137,7 +140,7 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
 
 /** Eyes and hands for what is not an instance. */
 export function createParts(situation: PartsSituation): readonly Parts[] {
-  const { world, secrets, state, clock, log } = situation;
+  const { world, secrets, driver, database, state, clock, log } = situation;
   const addresses = () => storeAddresses(world, secrets);
   const onBlind = (store: string, error: unknown) => log.debug({ store, reason: describeError(error) }, 'not seen');
   const tenants = () => world.declared.tenants;
@@ -145,6 +148,14 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
     new PostgresqlParts({ addresses, clock, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
+    new TlsParts({
+      places: () => certificatePlaces(world, state),
+      databaseNow: () => databaseNow(database),
+      hangUp: async (id, signal) => {
+        await driver.signal(id, { signal: 'SIGHUP', reason: 'a certificate was renewed' }, signal);
+      },
+      clock,
+    }),
   ];
 }
 

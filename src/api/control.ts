@@ -290,9 +290,20 @@ class RunningControl implements Control {
 
 function partsSituation(control: Control): PartsSituation {
   const { options, picture, lease, record } = control;
-  const { database, state, clock, log } = options;
+  const { driver, database, state, clock, log } = options;
   const isTroubled = (tenant: string) => control.tracker.open.some(({ body }) => concerns(body.diagnosis, tenant));
-  return { world: picture.world, secrets: picture.secrets, database, lease, record, state, clock, log, isTroubled };
+  return {
+    world: picture.world,
+    secrets: picture.secrets,
+    driver,
+    database,
+    lease,
+    record,
+    state,
+    clock,
+    log,
+    isTroubled,
+  };
 }
 
 function collectorSituation({ options, picture }: Control): CollectorSituation {

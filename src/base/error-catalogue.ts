@@ -237,6 +237,28 @@ export const CATALOGUE = {
     status: 502,
     exit: 70,
   },
+  'certificate.not-issued': {
+    title: 'a certificate was not renewed',
+    remedy:
+      'The message says what stood in the way; the old certificate is in place. See `tls.certificate` of the workload and docs/certificates.md.',
+    retry: 'after-backoff',
+    status: 502,
+    exit: 70,
+  },
+  'certificate.time-doubted': {
+    title: 'no certificate is renewed while it is doubtful what time it is',
+    remedy: 'Compare the clocks of this machine and of the database with a source of time, and set right what is off.',
+    retry: 'after-backoff',
+    status: 503,
+    exit: 75,
+  },
+  'certificate.not-shown': {
+    title: 'a listener does not show the certificate that it was given',
+    remedy: 'See how its process takes up new files (`tls.certificate.renew.reload`), and its log.',
+    retry: 'after-backoff',
+    status: 502,
+    exit: 70,
+  },
   'snapshot.corrupt': {
     title: 'the gateway snapshot on disk cannot be read',
     remedy: 'Nothing to do: the previous one is used and control writes a new one; look for a failing disk.',

@@ -45,6 +45,11 @@ describe('a condition names its cause, and takes what it does to others', () => 
     expect(found(fleet, holds('stale', 'credential db'))).toEqual([]);
   });
 
+  test('what will end is not calm once somebody said how it is renewed', () => {
+    const edge = assetView('certificate edge', { detail: { renewable: true } });
+    expect(found(withAssets(edge), holds('expiring', edge.id))).toEqual([`certificate: ${edge.id}`]);
+  });
+
   test('a single death beside it has a cause of its own; while nothing can start, it has not', () => {
     const died = seen('exited', instanceNamed('store-1'));
     const pool = withAssets(assetView('pool store', { workloads: ['store'] }));

@@ -28,6 +28,7 @@ const ORDER: readonly ConditionName[] = [
   'exhausted',
   'stale',
   'corrupt',
+  'expiring',
 ];
 
 /** Wrong or a danger by itself, also while nobody feels it yet. */
@@ -61,7 +62,7 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const effects = effectsOf(condition, scene);
   const suspects = suspectsOf(condition, effects, scene);
   const first = suspects.find(({ score }) => score >= GUILTY_MIN);
-  if (effects.length === 0 && first === undefined && !ALARMING.includes(condition.name)) return undefined;
+  if (effects.length === 0 && first === undefined && !isAlarming(condition, scene)) return undefined;
   if (isGuess(condition, first, scene)) return undefined;
   // A certificate that is judged by a wrong clock is not what is wrong.
   const clock = clockBehind(condition, scene);
@@ -75,6 +76,12 @@ function explain(condition: Condition, scene: Scene): Diagnosis | undefined {
   const summary = violated.length === 0 ? accused.summary : `${accused.summary}; ${tellViolations(violated)}`;
   const evidence = [claim, ...same, ...violated];
   return accuse({ ...accused, workload, summary }, evidence, [...effects, ...further], suspects);
+}
+
+/** What will end is calm, unless somebody said how it is renewed: then that is done while there is time. */
+function isAlarming({ name, claim }: Condition, { fleet }: Scene): boolean {
+  const isRenewable = assetOf(fleet, claim.subject.name)?.detail['renewable'] === true;
+  return ALARMING.includes(name) || (name === 'expiring' && isRenewable);
 }
 
 /** Nobody is suspected yet, and it has only begun: who uses it up, or what changed, shows a little later. */

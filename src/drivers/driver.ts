@@ -36,7 +36,7 @@ export interface Driver {
    * also if this one has nothing to do. Rejects with `keeper.refused` when a later one leads.
    */
   raiseFence(epoch: number, signal?: AbortSignal): Promise<void>;
-  /** For drills; rejects with `keeper.refused` when the process does not run. */
+  /** For drills, and for processes that read something anew; rejects with `keeper.refused` when the process does not run. */
   signal(id: string, command: SignalCommand, signal?: AbortSignal): Promise<ChildStatus>;
   list(signal?: AbortSignal): Promise<readonly ChildStatus[]>;
   events(afterSequence: number, signal: AbortSignal): AsyncIterable<KeeperEvent>;

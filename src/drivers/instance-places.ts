@@ -13,6 +13,7 @@ import type { InstanceView } from '../diagnose/fleet-view.ts';
 import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
 import type { Slot } from './declared.ts';
+import type { CertificatePlace } from './tls/tls-parts.ts';
 import type { World } from './world.ts';
 
 interface ReadyInstance {
@@ -54,11 +55,30 @@ export function tlsInstances(world: World, state: StateDirectory): readonly TlsL
     if (!spec.tls || view.role !== 'occupant') return [];
     const { serverName, authorityFile } = spec.tls;
     const { workload, region, ordinal } = view;
-    const file = authorityFile && join(state.data, workload, `${region}-${ordinal}`, authorityFile);
-    const roots = file && existsSync(file) ? { authorities: [readFileSync(file, 'utf8')] } : {};
+    const roots = rootsIn(join(state.data, workload, `${region}-${ordinal}`), authorityFile);
     const subject = `${workload}/${region}/${ordinal}`;
     return [{ subject, tenants: tenantsIn(world, region), host, port, serverName, isAdmin: false, ...roots }];
   });
+}
+
+/** The listeners whose certificate a workload lets be renewed, as declared now: one for each slot. */
+export function certificatePlaces(world: World, state: StateDirectory): readonly CertificatePlace[] {
+  return world.declared.workloads.flatMap(({ name: workload, spec, slots }): readonly CertificatePlace[] => {
+    const { certificate, serverName, authorityFile } = spec.tls ?? {};
+    if (!certificate || serverName === undefined) return [];
+    return slots.map(({ region, ordinal, instance }) => {
+      const folder = join(state.data, workload, `${region}-${ordinal}`);
+      const port = world.child(instance ?? '')?.port ?? 0;
+      const roots = rootsIn(folder, authorityFile);
+      const listener = { subject: `${workload}/${region}/${ordinal}`, host: regionAddress(region), port, serverName };
+      return { ...listener, ...roots, workload, region, instance, folder, certificate };
+    });
+  });
+}
+
+function rootsIn(folder: string, authorityFile: string | undefined): { readonly authorities?: readonly string[] } {
+  const file = authorityFile && join(folder, authorityFile);
+  return file && existsSync(file) ? { authorities: [readFileSync(file, 'utf8')] } : {};
 }
 
 /** Stores whose server is backed up by a workload that keeps its data on this machine, in the same region. */

@@ -10,6 +10,7 @@ import type { RecordEvent } from '../heal/record.ts';
 import type { ConditionSample } from '../observe/sample.ts';
 import type { Database } from '../store/database.ts';
 import type { LeaderLease } from '../store/lease.ts';
+import type { Driver } from './driver.ts';
 import type { Secrets } from './instance-environment.ts';
 import type { World } from './world.ts';
 
@@ -46,6 +47,7 @@ export interface Parts {
 export interface PartsSituation {
   readonly world: World;
   readonly secrets: Secrets;
+  readonly driver: Driver;
   readonly database: Database;
   readonly lease: LeaderLease;
   readonly record: RecordEvent;

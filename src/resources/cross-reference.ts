@@ -37,6 +37,7 @@ export function checkReferences(
     errors: [
       ...resources.flatMap((resource) => danglingNames(resource, names)),
       ...workloads.flatMap(unlistedPlaceholders),
+      ...workloads.flatMap(certificateWithoutPlace),
       ...cycles(workloads),
       ...doubleClaims(tenants, tenantClaims),
       ...doubleClaims(workloads, routeClaims),
@@ -77,6 +78,13 @@ function danglingNames(resource: Resource, names: Names): ReferenceComplaint[] {
     case 'Policy':
       return [];
   }
+}
+
+/** A certificate that is renewed lies in a data directory, which only workloads that keep data have. */
+function certificateWithoutPlace(workload: Workload): ReferenceComplaint[] {
+  if (!workload.spec.tls?.certificate || workload.spec.keepsData) return [];
+  const message = 'lies in a data directory: the workload needs `keepsData: true`';
+  return [{ resource: workload, path: ['spec', 'tls', 'certificate'], message }];
 }
 
 /** A way in for emergencies that no key opens is none. */

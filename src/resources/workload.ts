@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
+import { tlsSchema } from './tls.ts';
 
 const probeTimingShape = {
   intervalMs: durationMsSchema.min(20).default(250),
@@ -94,17 +95,7 @@ export const workloadSchema = resourceSchema(
         'What lies in its data directory (keepsData): backups of another workload, measured and restored for proof',
       ),
     route: routeSchema.optional().describe('Left out for what only other workloads call'),
-    tls: z
-      .strictObject({
-        serverName: z.string().min(1).max(253).describe('Name that its certificate has to be for'),
-        authorityFile: z
-          .string()
-          .regex(/^[\w-]+(?:\.[\w-]+)*$/, 'must be the name of a file')
-          .optional()
-          .describe('Roots to trust, in PEM, in its data directory (keepsData); those of Node when left out'),
-      })
-      .optional()
-      .describe('Its port speaks TLS, which is measured at each instance'),
+    tls: tlsSchema.optional().describe('Its port speaks TLS, which is measured at each instance'),
     approvedPorts: z
       .array(
         z.strictObject({

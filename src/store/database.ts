@@ -180,3 +180,9 @@ function nameOf(connection: DatabaseConnection): string {
   const url = URL.parse(connection.connectionString);
   return url?.host || 'the address in DATABASE_URL';
 }
+
+/** The time by the clock of the server, in ms since 1970. */
+export async function databaseNow({ kysely }: Database): Promise<number> {
+  const { rows } = await sql<{ now: string }>`select clock_timestamp() as now`.execute(kysely);
+  return fromIso(rows[0]!.now);
+}

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -13,7 +13,8 @@ export interface Pair {
 
 /**
  * The clinic's own authority, in a folder that outlives the process: `root.pem` is for whoever is to trust it. It is made with
- * `openssl` when it is not there. Rejects when there is no such program.
+ * `openssl` when it is not there. What the portal shows lies beside it, in `server.pem` and `server.key`, where Kintsugi
+ * renews it.
  */
 export class Authority {
   readonly #folder: string;
@@ -22,20 +23,41 @@ export class Authority {
     this.#folder = folder;
   }
 
+  /** Rejects when there is no `openssl`. */
   static async open(folder: string): Promise<Authority> {
     const authority = new Authority(folder);
     if (!existsSync(join(folder, 'root.pem'))) {
-      await authority.#openssl('req', '-x509', ...NEW_KEY, '-days', '3650', '-subj', '/CN=Clinic', ...pair('root'));
+      const names = ['-keyout', 'root.key', '-out', 'root.pem'];
+      await authority.#openssl('req', '-x509', ...NEW_KEY, '-days', '3650', '-subj', '/CN=Clinic', ...names);
     }
     return authority;
   }
 
+  /** What is to be shown now; undefined when there is none yet. */
+  read(): Pair | undefined {
+    if (!existsSync(this.#path('server.pem'))) return undefined;
+    return {
+      cert: readFileSync(this.#path('server.pem'), 'utf8'),
+      key: readFileSync(this.#path('server.key'), 'utf8'),
+    };
+  }
+
+  write({ cert, key }: Pair): void {
+    for (const [name, text] of [
+      ['server.key', key],
+      ['server.pem', cert],
+    ] as const) {
+      writeFileSync(this.#path(`${name}.new`), text, { mode: 0o600 });
+      renameSync(this.#path(`${name}.new`), this.#path(name));
+    }
+  }
+
   /** A new certificate for a name. With 0 days it has expired by the time that anybody sees it. */
   async issue(name: string, days: number): Promise<Pair> {
-    const files = { key: 'server.key', request: 'server.csr', cert: 'server.pem' };
+    const files = { key: 'issued.key', request: 'issued.csr', cert: 'issued.pem' };
     await this.#openssl('req', ...NEW_KEY, '-subj', `/CN=${name}`, '-keyout', files.key, '-out', files.request);
-    writeFileSync(this.#path('server.ext'), `subjectAltName=DNS:${name}\nextendedKeyUsage=serverAuth\n`);
-    const signer = ['-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-extfile', 'server.ext'];
+    writeFileSync(this.#path('issued.ext'), `subjectAltName=DNS:${name}\nextendedKeyUsage=serverAuth\n`);
+    const signer = ['-CA', 'root.pem', '-CAkey', 'root.key', '-CAcreateserial', '-extfile', 'issued.ext'];
     await this.#openssl('x509', '-req', '-in', files.request, ...signer, '-days', String(days), '-out', files.cert);
     return { cert: readFileSync(this.#path(files.cert), 'utf8'), key: readFileSync(this.#path(files.key), 'utf8') };
   }
@@ -50,7 +72,3 @@ export class Authority {
 }
 
 const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-
-function pair(name: string): readonly string[] {
-  return ['-keyout', `${name}.key`, '-out', `${name}.pem`];
-}

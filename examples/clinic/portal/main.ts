@@ -1,6 +1,6 @@
 /**
- * The patients' portal: it tells when the clinic is open, over TLS, with a certificate of the clinic's own authority. With
- * `DRILLS=on` it obeys `POST /_drill`, as the services do.
+ * The patients' portal: it tells when the clinic is open, over TLS, with a certificate of the clinic's own authority. On
+ * SIGHUP it reads its certificate anew. With `DRILLS=on` it obeys `POST /_drill`, as the services do.
  */
 import { createServer } from 'node:https';
 import type { SecureContextOptions } from 'node:tls';
@@ -8,6 +8,8 @@ import { Authority, type Pair } from './certificates.ts';
 
 const DAYS = 90;
 const BODY_MAX = 1_024;
+
+const { KINTSUGI_DATA_DIR: folder, SERVER_NAME: serverName = 'portal.localhost', HOST, PORT } = process.env;
 
 /** What a server of today offers: forward secrecy and authenticated encryption alone. */
 const STRONG: SecureContextOptions = {
@@ -17,15 +19,19 @@ const STRONG: SecureContextOptions = {
 /** What somebody sets who has to please an old client. */
 const OLD: SecureContextOptions = { minVersion: 'TLSv1', ciphers: 'DEFAULT:@SECLEVEL=0' };
 
-const { KINTSUGI_DATA_DIR: folder, SERVER_NAME: serverName = 'portal.localhost', HOST, PORT } = process.env;
 if (!folder) {
   process.stderr.write('configuration: KINTSUGI_DATA_DIR is missing\n');
   process.exit(78);
 }
 const authority = await Authority.open(folder);
-const usual = await authority.issue(serverName, DAYS);
+if (!authority.read()) authority.write(await authority.issue(serverName, DAYS));
+const usual = process.env['OLD_TLS'] === 'on' ? OLD : STRONG;
+let options = usual;
+/** What was shown before a drill, and what the drill shows. */
+let before: Pair | undefined;
+let faulty: Pair | undefined;
 
-const server = createServer({ ...usual, ...STRONG }, async (request, response) => {
+const server = createServer({ ...authority.read(), ...options }, async (request, response) => {
   if (request.method === 'POST' && request.url === '/_drill' && process.env['DRILLS'] === 'on') {
     let text = '';
     for await (const chunk of request) if (text.length < BODY_MAX) text += String(chunk);
@@ -35,16 +41,34 @@ const server = createServer({ ...usual, ...STRONG }, async (request, response) =
   response.setHeader('content-type', 'text/plain').end('The clinic is open from 8 to 18.\n');
 });
 
+/** New connections get what lies in the files now. */
+function takeUp(): void {
+  server.setSecureContext({ ...authority.read(), ...options });
+}
+
 /** Changes what new connections get. Resolves with whether the order was understood. */
 async function obey(text: string): Promise<boolean> {
   const { fault, parameter } = JSON.parse(text) as { fault?: unknown; parameter?: unknown };
-  const serve = (pair: Pair, options: SecureContextOptions) => server.setSecureContext({ ...pair, ...options });
-  if (fault === 'tls-1.0') serve(usual, OLD);
-  else if (fault === 'certificate') serve(await authority.issue(serverName, Number(parameter)), STRONG);
-  else if (fault === 'off') serve(usual, STRONG);
-  else return false;
+  if (fault === 'tls-1.0') options = OLD;
+  else if (fault === 'certificate') {
+    before = authority.read();
+    faulty = await authority.issue(serverName, Number(parameter));
+    authority.write(faulty);
+  } else if (fault === 'off') {
+    options = usual;
+    // Renewed meanwhile: that one stays.
+    if (before && authority.read()?.cert === faulty?.cert) authority.write(before);
+  } else return false;
+  takeUp();
   return true;
 }
 
+process.on('SIGHUP', () => {
+  try {
+    takeUp();
+  } catch (error) {
+    process.stderr.write(`the new certificate cannot be used, the old one stays: ${String(error)}\n`);
+  }
+});
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(0));
 server.listen(Number(PORT), HOST);

@@ -35,7 +35,7 @@ export const stopCommandSchema = z.strictObject({
 export const epochCommandSchema = z.strictObject({ epoch: epochSchema }) satisfies z.ZodType<EpochCommand>;
 
 export const signalCommandSchema = z.strictObject({
-  signal: z.enum(['SIGSTOP', 'SIGCONT', 'SIGKILL', 'SIGTERM']),
+  signal: z.enum(['SIGSTOP', 'SIGCONT', 'SIGKILL', 'SIGTERM', 'SIGHUP']),
   reason: reasonSchema,
 }) satisfies z.ZodType<SignalCommand>;
 

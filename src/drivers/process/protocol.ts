@@ -60,7 +60,7 @@ export interface EpochCommand {
 export type StopOrder = Readonly<Record<string, number>>;
 
 export interface SignalCommand {
-  readonly signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL' | 'SIGTERM';
+  readonly signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL' | 'SIGTERM' | 'SIGHUP';
   readonly reason: string;
 }
 

@@ -41,6 +41,21 @@ test('what can expire is issued anew beside the old one, and nothing else is', (
   expect(drafted(rotate, assetView('clock eu-1'))).toEqual([]);
 });
 
+test('who takes up no new certificate while it runs is replaced in the same deed, and counts as taken out', () => {
+  const [instance] = sceneFleet({}).workloads[0]!.instances;
+  const asset = assetView('listener records/eu/0', {
+    kind: 'certificate',
+    detail: { takesUpBy: 'restart', instance: instance!.id },
+  });
+  const [draft, ...others] = drafted(rotate, asset);
+  expect(others).toEqual([]);
+  expect(draft).toMatchObject({
+    input: { verb: 'rotate', input: { keepOld: true, replacement: { oldInstance: instance!.id } } },
+    touch: { assets: [asset.id], instances: [instance!.id], reversible: true },
+  });
+  expect(drafted(rotate, { ...asset, detail: { takesUpBy: 'restart', instance: null } })).toEqual([]);
+});
+
 test('a clock is set right, and nothing but a clock', () => {
   expect(drafted(syncClock, assetView('clock eu-1', { host: 'eu-1' }))[0]?.input['input']).toEqual({ host: 'eu-1' });
   expect(drafted(syncClock, assetView('certificate ingress'))).toEqual([]);

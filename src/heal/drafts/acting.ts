@@ -1,6 +1,6 @@
 /** Moves that do something to an asset and are no state that could be written. */
 import type { JsonObject } from '../../base/json.ts';
-import type { AssetView } from '../../diagnose/fleet-view.ts';
+import { type AssetView, instanceOf } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder } from '../fleet.ts';
 import type { Touch } from '../plan.ts';
 import {
@@ -8,12 +8,14 @@ import {
   type Draft,
   type DraftMove,
   factOf,
+  isRestorable,
   keyOf,
   type Scene,
   subjectAsset,
   subjectInstance,
   subjectWorkload,
 } from './scene.ts';
+import { succeed } from './succession.ts';
 import { touchAsset, touchInstances, touchRegions, touchTenants } from './touching.ts';
 
 interface Said {
@@ -67,6 +69,7 @@ export const terminate: DraftMove = (scene) => {
 export const rotate: DraftMove = (scene) => {
   const asset = subjectAsset(scene);
   if (!asset || (asset.kind !== 'certificate' && asset.kind !== 'credential')) return [];
+  if (asset.detail['takesUpBy'] === 'restart') return renewAndReplace(scene, asset);
   return act(
     scene,
     'rotate',
@@ -81,9 +84,18 @@ export const rotate: DraftMove = (scene) => {
   );
 };
 
-/** Whether the side that checks it can be told to take again what its holders hold. */
-export function isRestorable({ detail }: AssetView): boolean {
-  return detail['restore'] === true;
+/** One deed: who holds the old certificate is replaced once the new one is there, and again on the way back. */
+function renewAndReplace(scene: Scene, asset: AssetView): readonly Draft[] {
+  const instance = instanceOf(scene.fleet, String(asset.detail['instance']));
+  const [successor] = instance ? succeed(scene, instance) : [];
+  if (!successor) return [];
+  const input = { keepOld: true, replacement: successor.input };
+  const drafts = act(scene, 'rotate', asset, input, {
+    effect: `${asset.id} is issued anew; ${successor.effect}`,
+    undo: 'the old one is used again, by one more successor',
+  });
+  const { instances, servingTakenAtOnce } = successor.touch;
+  return drafts.map((draft) => ({ ...draft, touch: { ...draft.touch, instances, servingTakenAtOnce } }));
 }
 
 export const syncClock: DraftMove = (scene) => {

@@ -50,6 +50,11 @@ export function subjectAsset({ subject, fleet }: Scene): AssetView | undefined {
   return subject.kind === 'asset' ? assetOrPlaceOf(fleet, subject.name) : undefined;
 }
 
+/** Whether the side that checks it can be told to take again what its holders hold. */
+export function isRestorable({ detail }: AssetView): boolean {
+  return detail['restore'] === true;
+}
+
 export function subjectActor({ subject, fleet }: Scene): ActorView | undefined {
   return subject.kind === 'actor' ? fleet.actors.find((each) => each.name === subject.name) : undefined;
 }

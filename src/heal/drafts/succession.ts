@@ -9,12 +9,12 @@ import {
   workloadOf,
 } from '../../diagnose/fleet-view.ts';
 import { isGoodVersion } from '../onset.ts';
-import { isRestorable } from './acting.ts';
 import {
   conditionsOf,
   type Draft,
   type DraftMove,
   factOf,
+  isRestorable,
   occupantsOf,
   type Scene,
   settingsOf,

@@ -21,7 +21,9 @@ export interface Offer {
 }
 
 export interface ShownCertificate {
+  /** SHA-256 of the certificate, as pairs of hexadecimal digits with colons between. */
   readonly fingerprint: string;
+  readonly startsAt: string;
   readonly expiresAt: string;
   /** What is wrong with chain, names or dates; null when nothing is. */
   readonly fault: string | null;
@@ -137,6 +139,7 @@ function failureOf(error: NodeJS.ErrnoException): Handshake {
 function shownOf(secured: TLSSocket, certificate: DetailedPeerCertificate, isStapled: boolean): ShownCertificate {
   return {
     fingerprint: certificate.fingerprint256,
+    startsAt: certificate.valid_from,
     expiresAt: certificate.valid_to,
     fault: secured.authorized ? null : String(secured.authorizationError ?? 'not authorised'),
     isStapled,

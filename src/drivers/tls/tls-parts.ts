@@ -1,0 +1,236 @@
+import { X509Certificate } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { KinError } from '../../base/errors.ts';
+import type { JsonObject } from '../../base/json.ts';
+import type { AssetView } from '../../diagnose/fleet-view.ts';
+import type { AssetOrder, Replacement, SettingOrder } from '../../heal/fleet.ts';
+import type { MoveContext } from '../../heal/move.ts';
+import type { ConditionSample } from '../../observe/sample.ts';
+import type { TlsEndpoint } from '../../observe/facts/tls-handshake.ts';
+import type { RenewableCertificate } from '../../resources/tls.ts';
+import { notOf, type Parts, type PartsView } from '../parts.ts';
+import { describeCertificate, issueChain } from './issuer.ts';
+import { Renewal } from './renewal.ts';
+import { postReload, shownBy, untilShown, validityOf, type Wanted } from './take-up.ts';
+import { timeDoubt, type Validity } from './time-doubt.ts';
+
+/** The listener of one instance, whose certificate its workload lets be renewed. */
+export interface CertificatePlace extends TlsEndpoint {
+  /** `portal/eu/0`: as the facts name the listener. */
+  readonly subject: string;
+  readonly workload: string;
+  readonly region: string;
+  /** Null while nobody has the slot. */
+  readonly instance: string | null;
+  readonly serverName: string;
+  /** Data directory of the slot. */
+  readonly folder: string;
+  readonly certificate: RenewableCertificate;
+}
+
+export interface TlsPartsOptions {
+  /** Listeners of all slots, also of those that do not serve now. */
+  readonly places: () => readonly CertificatePlace[];
+  /** The time by the clock of the database. */
+  readonly databaseNow: () => Promise<number>;
+  readonly hangUp: (instance: string, signal: AbortSignal) => Promise<void>;
+  readonly clock: Clock;
+  /** How long a process may take until it shows what it was given; 15 s when left out. */
+  readonly shownWithinMs?: number;
+}
+
+const VANTAGE = 'tls';
+const LISTENER = 'listener ';
+/** Nothing here changes by itself within a minute. What violates a control is found by the facts, which are as quick. */
+const LOOK_MS = 60_000;
+const AFTER_RENEWAL_LOOK_MS = 3_000;
+const AFTER_RENEWAL_MS = 120_000;
+const DAY_MS = 86_400_000;
+/** The last third of its life, as ACME clients do, and a month at most. */
+const LAST_SHARE = 1 / 3;
+const LAST_MS_MAX = 30 * DAY_MS;
+
+/** What was seen of a listener last. */
+interface Seen {
+  readonly at: number;
+  readonly validity: Validity | undefined;
+}
+
+/**
+ * The certificates that workloads let be renewed: looked at by a handshake with each instance, and renewed with overlap.
+ * The new key and certificate are written beside the old ones, which stay on disk; the process takes them up; and the
+ * renewal has worked once a handshake shows the new certificate with a chain, names and dates that clients take. Taking it
+ * back puts the old files back byte for byte, and has worked once the old certificate is shown again.
+ */
+export class TlsParts implements Parts {
+  readonly name = 'tls';
+  readonly #options: TlsPartsOptions;
+  readonly #seen = new Map<string, Seen>();
+  /** Until when each listener is looked at often, because something was done to it. */
+  readonly #busyUntil = new Map<string, number>();
+
+  constructor(options: TlsPartsOptions) {
+    this.#options = options;
+  }
+
+  owns(id: string): boolean {
+    return id.startsWith(LISTENER);
+  }
+
+  async look(signal: AbortSignal): Promise<PartsView> {
+    const places = this.#options.places();
+    const samples = await Promise.all(places.map((place) => this.#lookAt(place, signal)));
+    return { settings: [], assets: places.map(assetOf), actors: [], samples: samples.flat() };
+  }
+
+  async set({ setting }: SettingOrder): Promise<void> {
+    notOf(this.name, setting);
+  }
+
+  async unset({ setting }: SettingOrder): Promise<void> {
+    notOf(this.name, setting);
+  }
+
+  /** Throws `certificate.time-doubted` before anything is done, `certificate.not-issued` or `certificate.not-shown`. */
+  async act(order: AssetOrder, context: MoveContext): Promise<JsonObject> {
+    if (order.verb !== 'rotate') notOf(this.name, order.asset);
+    const place = this.#place(order.asset);
+    const before = await shownBy(place, context.signal);
+    const renewal = new Renewal(filesOf(place), order.key);
+    const chain = renewal.issued ?? (await this.#issue(place, before && validityOf(before), renewal, order, context));
+    renewal.install();
+    await this.#takeUp(order, context, { fingerprint: fingerprintOf(chain), sound: true });
+    return { certificate: describeCertificate(chain) };
+  }
+
+  async unact(order: AssetOrder, context: MoveContext): Promise<void> {
+    const place = this.#place(order.asset);
+    const chain = new Renewal(filesOf(place), order.key).restore();
+    if (chain === undefined) return;
+    // Who does not run holds nothing: it reads the old files when it starts.
+    const isServed = (await shownBy(place, context.signal)) !== undefined;
+    const wanted = chain === null || !isServed ? undefined : { fingerprint: fingerprintOf(chain), sound: false };
+    if (isServed || order.input['replacement'] !== undefined) await this.#takeUp(order, context, wanted, 'undo');
+  }
+
+  async close(): Promise<void> {
+    return undefined;
+  }
+
+  async #issue(
+    place: CertificatePlace,
+    own: Validity | undefined,
+    renewal: Renewal,
+    order: AssetOrder,
+    { signal }: MoveContext,
+  ): Promise<string> {
+    const { clock, databaseNow } = this.#options;
+    const others = [...this.#seen].flatMap(([id, seen]) => (id === order.asset ? [] : (seen.validity ?? [])));
+    const doubt = timeDoubt({ databaseNow: await databaseNow(), now: clock.now(), own, others });
+    if (doubt) throw new KinError('certificate.time-doubted', doubt);
+    const { folder, serverName, certificate } = place;
+    const { renew } = certificate;
+    const names = [...new Set([serverName, ...renew.names])];
+    const about = { folder, renew, names, key: renewal.key(), orderKey: order.key };
+    const chain = await issueChain({ ...about, now: clock.now(), signal });
+    signal.throwIfAborted();
+    renewal.keepIssued(chain);
+    return chain;
+  }
+
+  /** Lets the process read its files, unless it shows already what is wanted, and waits until it does. */
+  async #takeUp(order: AssetOrder, context: MoveContext, wanted: Wanted | undefined, way: 'apply' | 'undo' = 'apply') {
+    const { clock, hangUp, shownWithinMs = 15_000 } = this.#options;
+    const place = this.#place(order.asset);
+    const { reload } = place.certificate.renew;
+    this.#busyUntil.set(order.asset, clock.now() + AFTER_RENEWAL_MS);
+    const shown = await shownBy(place, context.signal);
+    if (wanted !== undefined && shown?.fingerprint === wanted.fingerprint) return;
+    if (reload && 'signal' in reload) await hangUp(instanceOf(place), context.signal);
+    else if (reload) await postReload(place, reload.path, context.signal);
+    else await replaceFor(order, context, way);
+    if (wanted === undefined) return;
+    const find = () => this.#options.places().find(({ subject }) => subject === place.subject);
+    await untilShown(find, wanted, { withinMs: shownWithinMs, clock, signal: context.signal });
+  }
+
+  async #lookAt(place: CertificatePlace, signal: AbortSignal): Promise<readonly ConditionSample[]> {
+    const { clock } = this.#options;
+    const asset = idOf(place);
+    const isBusy = (this.#busyUntil.get(asset) ?? 0) > clock.now();
+    const everyMs = isBusy ? AFTER_RENEWAL_LOOK_MS : LOOK_MS;
+    const last = this.#seen.get(asset);
+    if (last !== undefined && clock.now() - last.at < everyMs) return [];
+    const shown = await shownBy(place, signal);
+    const at = clock.now();
+    const validity = shown && validityOf(shown);
+    this.#seen.set(asset, { at, validity });
+    return validity ? conditionsOf(asset, validity, at) : [];
+  }
+
+  #place(asset: string): CertificatePlace {
+    const found = this.#options.places().find((place) => idOf(place) === asset);
+    if (found) return found;
+    throw new KinError('resource.unknown', `nobody declares how the certificate of ${asset} is renewed`);
+  }
+}
+
+function conditionsOf(asset: string, { startsAt, endsAt }: Validity, at: number): readonly ConditionSample[] {
+  const leftMs = endsAt - at;
+  const lastMs = Math.min((endsAt - startsAt) * LAST_SHARE, LAST_MS_MAX);
+  const sample = { kind: 'condition', at, vantage: VANTAGE, asset, detail: { leftMs } } as const;
+  const days = (leftMs / DAY_MS).toFixed(1);
+  return [
+    { ...sample, condition: 'expired', holds: leftMs <= 0, reason: `the certificate of ${asset} has expired` },
+    {
+      ...sample,
+      condition: 'expiring',
+      holds: leftMs > 0 && leftMs < lastMs,
+      reason: `the certificate of ${asset} ends in ${days} days, within the last third of its life`,
+    },
+  ];
+}
+
+function idOf({ subject }: CertificatePlace): string {
+  return `${LISTENER}${subject}`;
+}
+
+function instanceOf({ instance, subject }: CertificatePlace): string {
+  if (instance !== null) return instance;
+  throw new KinError('certificate.not-shown', `nobody serves at ${subject}`);
+}
+
+function filesOf({ folder, certificate: { file, keyFile } }: CertificatePlace) {
+  return { folder, file, keyFile };
+}
+
+function assetOf(place: CertificatePlace): AssetView {
+  const { workload, region, instance, certificate } = place;
+  const takesUpBy = certificate.renew.reload ? 'reload' : 'restart';
+  return {
+    id: idOf(place),
+    kind: 'certificate',
+    workloads: [workload],
+    tenants: [],
+    region,
+    host: null,
+    partOf: null,
+    settings: [],
+    detail: { renewable: true, instance, takesUpBy },
+  };
+}
+
+function fingerprintOf(chain: string): string {
+  return new X509Certificate(chain).fingerprint256;
+}
+
+/**
+ * A process that takes nothing up while it runs is replaced. On the way back the one that was put in its place is, too:
+ * it holds what was taken away.
+ */
+async function replaceFor({ asset, input }: AssetOrder, context: MoveContext, way: 'apply' | 'undo'): Promise<void> {
+  const order = input['replacement'] as unknown as Replacement | undefined;
+  if (!order) throw new KinError('certificate.not-shown', `${asset} takes up no new files while it runs`);
+  if (way === 'apply') await context.fleet.replace(order, context);
+  else await context.fleet.undoReplace({ ...order, rereads: asset }, context);
+}
