@@ -41,10 +41,11 @@ export interface TlsPartsOptions {
 
 const VANTAGE = 'tls';
 const LISTENER = 'listener ';
-/** Nothing here changes by itself within a minute. What violates a control is found by the facts, which are as quick. */
+/** Nothing here changes by itself within a minute, and what violates a control is to be on record before it is healed. */
 const LOOK_MS = 60_000;
+/** What was claimed has to be taken back soon once it is renewed. */
 const AFTER_RENEWAL_LOOK_MS = 3_000;
-const AFTER_RENEWAL_MS = 120_000;
+const AFTER_RENEWAL_MS = 30_000;
 const DAY_MS = 86_400_000;
 /** The last third of its life, as ACME clients do, and a month at most. */
 const LAST_SHARE = 1 / 3;
@@ -54,6 +55,7 @@ const LAST_MS_MAX = 30 * DAY_MS;
 interface Seen {
   readonly at: number;
   readonly validity: Validity | undefined;
+  readonly isBad: boolean;
 }
 
 /**
@@ -66,7 +68,7 @@ export class TlsParts implements Parts {
   readonly name = 'tls';
   readonly #options: TlsPartsOptions;
   readonly #seen = new Map<string, Seen>();
-  /** Until when each listener is looked at often, because something was done to it. */
+  /** Until when each listener is looked at often, because it was renewed while something was claimed of it. */
   readonly #busyUntil = new Map<string, number>();
 
   constructor(options: TlsPartsOptions) {
@@ -143,7 +145,7 @@ export class TlsParts implements Parts {
     const { clock, hangUp, shownWithinMs = 15_000 } = this.#options;
     const place = this.#place(order.asset);
     const { reload } = place.certificate.renew;
-    this.#busyUntil.set(order.asset, clock.now() + AFTER_RENEWAL_MS);
+    if (this.#seen.get(order.asset)?.isBad) this.#busyUntil.set(order.asset, clock.now() + AFTER_RENEWAL_MS);
     const shown = await shownBy(place, context.signal);
     if (wanted !== undefined && shown?.fingerprint === wanted.fingerprint) return;
     if (reload && 'signal' in reload) await hangUp(instanceOf(place), context.signal);
@@ -164,8 +166,9 @@ export class TlsParts implements Parts {
     const shown = await shownBy(place, signal);
     const at = clock.now();
     const validity = shown && validityOf(shown);
-    this.#seen.set(asset, { at, validity });
-    return validity ? conditionsOf(asset, validity, at) : [];
+    const samples = validity ? conditionsOf(asset, validity, at) : [];
+    this.#seen.set(asset, { at, validity, isBad: samples.some(({ holds }) => holds) });
+    return samples;
   }
 
   #place(asset: string): CertificatePlace {
