@@ -44,6 +44,7 @@ import {
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { watchedProcesses } from './drivers/process-places.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
+import { PostgresqlServerParts } from './drivers/postgresql/server-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import { ProgramParts } from './drivers/program/program-parts.ts';
 import { secretFiles } from './drivers/secret-places.ts';
@@ -146,6 +147,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
   const tenants = () => world.declared.tenants;
   return [
     new PostgresqlParts({ addresses, clock, onBlind }),
+    new PostgresqlServerParts({ addresses, clock, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
     new TlsParts({

@@ -76,6 +76,8 @@ export class Database {
     });
     for (const pool of [this.#pool, this.#healthPool]) {
       pool.on('error', (error) => log.warn({ reason: error.message }, 'an idle database connection was lost'));
+      // One that is lost between two statements of a transaction says so itself; its next statement rejects.
+      pool.on('connect', (client) => client.on('error', () => {}));
     }
   }
 

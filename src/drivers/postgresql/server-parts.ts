@@ -1,0 +1,237 @@
+import { Pool } from 'pg';
+import type { Clock } from '../../base/clock.ts';
+import { KinError } from '../../base/errors.ts';
+import type { SettingChange, SettingKind, SettingView } from '../../diagnose/fleet-view.ts';
+import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { MoveContext } from '../../heal/move.ts';
+import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import type { StoreAddress } from './store.ts';
+import { readServerSettings, type Scope, type ServerSetting, statementFor } from './server-setting.ts';
+
+/** What served this long before somebody wrote another value is what one goes back to. */
+const SOAK_MS = 600_000;
+const HISTORY_MAX = 20;
+/** Of a server that sets ever new parameters only the newest are remembered. */
+const REMEMBERED_MAX = 500;
+const PREFIX = 'postgresql-server/';
+
+/** One server, with the databases and roles of the stores on it. */
+interface Server {
+  /** `database/eu`: the workload that serves it, and the region. */
+  readonly id: string;
+  readonly stores: readonly StoreAddress[];
+  readonly pool: Pool;
+}
+
+interface Remembered {
+  readonly setting: ServerSetting;
+  readonly history: SettingChange[];
+}
+
+export interface PostgresqlServerPartsOptions {
+  readonly addresses: () => readonly StoreAddress[];
+  readonly clock: Clock;
+  /** Called each time that a server cannot be looked at: nothing is known of it then. */
+  readonly onBlind: (server: string, error: unknown) => void;
+}
+
+/**
+ * What people set on the PostgreSQL servers behind workloads, past every manifest: parameters of the server, of a database
+ * or a role, limits of connections, who may log in and until when. Nobody tells when such a thing is changed, so it is
+ * watched; a change that trouble followed is a suspect like any other, and goes back to what served before.
+ *
+ * What is there at the first look is how people set the server up. Nothing here is a fault by itself: without trouble
+ * nothing is written. Sessions that began under the value that is taken back keep it, so those that are idle are ended.
+ */
+export class PostgresqlServerParts implements Parts {
+  readonly name = 'postgresql-server';
+  readonly #addresses: () => readonly StoreAddress[];
+  readonly #clock: Clock;
+  readonly #onBlind: PostgresqlServerPartsOptions['onBlind'];
+  readonly #pools = new Map<string, { readonly port: number; readonly pool: Pool }>();
+  /** By server and name of the setting. */
+  readonly #known = new Map<string, Map<string, Remembered>>();
+
+  constructor(options: PostgresqlServerPartsOptions) {
+    this.#addresses = options.addresses;
+    this.#clock = options.clock;
+    this.#onBlind = options.onBlind;
+  }
+
+  owns(id: string): boolean {
+    return id.startsWith(PREFIX);
+  }
+
+  async look(): Promise<PartsView> {
+    const views = await Promise.all(
+      this.#servers().map((server) =>
+        this.#lookAt(server).catch((error: unknown): readonly SettingView[] => {
+          this.#onBlind(server.id, error);
+          return [];
+        }),
+      ),
+    );
+    return { ...NO_PARTS, settings: views.flat() };
+  }
+
+  async set({ setting, value, oldValue }: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
+    const written = await this.#write(setting, value, oldValue, key);
+    if (!written) throw new KinError('resource.conflict', `${setting} was written by another meanwhile`);
+  }
+
+  /** As it was, exactly. What somebody else wrote over it meanwhile is left: nothing of ours is there any more. */
+  async unset({ setting, value, oldValue }: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
+    await this.#write(setting, oldValue, value, key);
+  }
+
+  async act({ asset }: AssetOrder): Promise<never> {
+    return notOf(this.name, asset);
+  }
+
+  async unact({ asset }: AssetOrder): Promise<void> {
+    notOf(this.name, asset);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#pools.values()].map(({ pool }) => pool.end()));
+    this.#pools.clear();
+  }
+
+  async #lookAt(server: Server): Promise<readonly SettingView[]> {
+    const found = await readOn(server);
+    const now = this.#clock.now();
+    const before = this.#known.get(server.id);
+    const known = before ?? new Map<string, Remembered>();
+    this.#known.set(server.id, known);
+    for (const setting of found) {
+      // A parameter can be absent; a role or a database that was not there before is seen for the first time.
+      const isNew = before === undefined || setting.scope.kind !== 'parameter';
+      const { history } = known.get(setting.name) ?? { history: isNew ? [] : [unsetUntil(now)] };
+      if (history.length === 0) history.push({ value: setting.value, at: now, by: 'the first look', soakedAt: now });
+      else if (history.at(-1)?.value !== setting.value) write(history, setting.value, now);
+      known.set(setting.name, { setting, history });
+    }
+    const names = new Set(found.map(({ name }) => name));
+    for (const [name, { setting, history }] of known) {
+      if (names.has(name)) continue;
+      if (setting.scope.kind !== 'parameter') known.delete(name);
+      else if (history.at(-1)?.value !== null) write(history, null, now);
+    }
+    for (const name of [...known.keys()].slice(0, -REMEMBERED_MAX)) known.delete(name);
+    return [...known.values()].map((each) => viewOf(server, each));
+  }
+
+  /** Whether it is `to` now. False, and nothing is done, when it is not `from` either. */
+  async #write(id: string, to: string | null, from: string | null, key: string): Promise<boolean> {
+    const server = this.#servers().find((each) => id.startsWith(`${PREFIX}${each.id}/`));
+    const known = server && this.#known.get(server.id)?.get(id.slice(`${PREFIX}${server.id}/`.length));
+    if (!server || !known) throw new KinError('resource.unknown', `no setting ${id} was ever seen on a server`);
+    const { scope, name } = known.setting;
+    const valueNow = async () => (await readOn(server)).find((each) => each.name === name)?.value ?? null;
+    const current = await valueNow();
+    if (current === to) return true;
+    if (current !== from) return false;
+    await server.pool.query(statementFor(scope, to));
+    if ((await valueNow()) !== to) throw new KinError('resource.conflict', `${id} is not what was written`);
+    const since = known.history.findLast(({ value }) => value === from)?.at ?? this.#clock.now();
+    const [repair = ''] = key.split(':');
+    write(known.history, to, this.#clock.now(), `kintsugi ${repair}`);
+    await takeUp(server, scope, since);
+    return true;
+  }
+
+  /** Servers at the addresses of now; one that moved is entered anew. */
+  #servers(): readonly Server[] {
+    const byServer = Map.groupBy(this.#addresses(), ({ server, region }) => `${server}/${region}`);
+    for (const [id, { port, pool }] of this.#pools) {
+      if (byServer.get(id)?.[0]?.port === port) continue;
+      this.#pools.delete(id);
+      void pool.end().catch(() => undefined);
+    }
+    return [...byServer].map(([id, stores]) => {
+      const [first] = stores as [StoreAddress];
+      const { pool } = this.#pools.get(id) ?? { pool: poolOf(first) };
+      this.#pools.set(id, { port: first.port, pool });
+      return { id, stores, pool };
+    });
+  }
+}
+
+function poolOf({ host, port, database, admin }: StoreAddress): Pool {
+  const pool = new Pool({
+    host,
+    port,
+    database,
+    user: admin.user,
+    password: admin.password.reveal(),
+    application_name: 'kintsugi',
+    // Also where somebody made every session read only by default.
+    options: '-c default_transaction_read_only=off -c statement_timeout=2000',
+    max: 1,
+    connectionTimeoutMillis: 1_000,
+    query_timeout: 2_500,
+    idleTimeoutMillis: 10_000,
+  });
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+function readOn({ pool, stores }: Server): Promise<readonly ServerSetting[]> {
+  const roles = new Set(stores.flatMap(({ role }) => (role ? [role.user] : [])));
+  const databases = new Set(stores.map(({ database }) => database));
+  return readServerSettings(pool, [...roles], [...databases]);
+}
+
+/** Makes sessions live under what was written: the server reads its file again, idle sessions of before are ended. */
+async function takeUp({ pool, stores }: Server, { kind, role, database }: Scope, sinceMs: number): Promise<void> {
+  if (kind !== 'parameter') return;
+  if (role === null && database === null) {
+    await pool.query('select pg_reload_conf()');
+    return;
+  }
+  const roles = stores.flatMap((each) => (each.role ? [each.role.user] : []));
+  await pool.query(
+    `select pg_terminate_backend(pid) from pg_stat_activity
+     where state = 'idle' and usename = any ($1::text[]) and ($2::text is null or datname = $2)
+       and backend_start >= to_timestamp($3::float8 / 1000)`,
+    [role === null ? roles : [role], database, sinceMs],
+  );
+}
+
+function unsetUntil(at: number): SettingChange {
+  return { value: null, at: 0, by: 'the first look', soakedAt: at };
+}
+
+function write(history: SettingChange[], value: string | null, at: number, by = 'somebody on the server'): void {
+  const last = history.at(-1);
+  if (last && last.soakedAt === null && at - last.at >= SOAK_MS) {
+    history[history.length - 1] = { ...last, soakedAt: last.at + SOAK_MS };
+  }
+  history.push({ value, at, by, soakedAt: null });
+  history.splice(0, history.length - HISTORY_MAX);
+}
+
+function viewOf({ id, stores }: Server, { setting, history }: Remembered): SettingView {
+  const { role, database } = setting.scope;
+  const governed = stores.filter(
+    (each) => (role === null || each.role?.user === role) && (database === null || each.database === database),
+  );
+  const workloads = new Set(governed.flatMap((each) => each.workloads));
+  if (role === null) for (const { server } of stores) workloads.add(server);
+  return {
+    id: `${PREFIX}${id}/${setting.name}`,
+    kind: kindOf(setting.scope),
+    workloads: [...workloads],
+    tenant: null,
+    revision: history.length,
+    value: history.at(-1)?.value ?? null,
+    declared: undefined,
+    needsRestart: false,
+    history,
+  };
+}
+
+function kindOf({ kind }: Scope): SettingKind {
+  if (kind === 'parameter') return 'config';
+  return kind === 'connection-limit' ? 'limit' : 'grant';
+}
