@@ -75,7 +75,7 @@ function nameOf({ kind, parameter, role, database }: Scope): string {
 export function statementFor({ kind, parameter, role, database }: Scope, value: string | null): string {
   if (kind === 'parameter') {
     const what = escapeIdentifier(parameter ?? '');
-    const change = value === null ? `reset ${what}` : `set ${what} to ${valueOf(parameter ?? '', value)}`;
+    const change = value === null ? `reset ${what}` : `set ${what} to ${literalFor(parameter ?? '', value)}`;
     if (role === null) return database === null ? `alter system ${change}` : `alter database ${q(database)} ${change}`;
     return `alter role ${q(role)}${database === null ? '' : ` in database ${q(database)}`} ${change}`;
   }
@@ -103,7 +103,7 @@ const LISTS = new Set([
   'local_preload_libraries',
 ]);
 
-function valueOf(parameter: string, value: string): string {
+function literalFor(parameter: string, value: string): string {
   if (!LISTS.has(parameter)) return escapeLiteral(value);
   const names = value.match(/"(?:[^"]|"")*"|[^,\s]+/g) ?? [];
   const plain = names.map((each) => (each.startsWith('"') ? each.slice(1, -1).replaceAll('""', '"') : each));
