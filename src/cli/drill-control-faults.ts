@@ -2,8 +2,9 @@ import type { ControlFault } from './drill-control-fault.ts';
 import type { Preparation } from './drill-faults.ts';
 import { auditGap } from './drill-audit.ts';
 import { backupTooOld } from './drill-backup.ts';
-import { cardInLog, certificateOf, clockSkew, crossTenantLeak, forbiddenRegion, oldTls } from './drill-service.ts';
+import { cardInLog, clockSkew, crossTenantLeak, forbiddenRegion } from './drill-service.ts';
 import { rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
+import { certificateOf, oldTls } from './drill-tls.ts';
 
 const EXPIRING_DAYS = 5;
 
@@ -25,7 +26,7 @@ export const CONTROL_FAULTS: Readonly<Record<string, ControlFaultKind>> = {
     about: 'a listener shows a certificate that has expired',
     prepare: (preparation) => certificateOf(preparation, 0),
   },
-  'old-tls': { about: 'a listener accepts TLS 1.0', prepare: oldTls },
+  'old-tls': { about: 'a listener accepts TLS 1.0, of itself or by a configuration (-f)', prepare: oldTls },
   'backup-too-old': { about: 'no backup was made for two days (--parameter in hours)', prepare: backupTooOld },
   'audit-gap': { about: 'the ledger stands still, and nothing is recorded', prepare: auditGap },
   'clock-skew': { about: "an instance's clock goes wrong (--parameter in ms)", prepare: clockSkew },

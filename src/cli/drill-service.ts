@@ -23,7 +23,7 @@ interface Hurt extends Pick<ControlFault, 'about' | 'facts' | 'subjects'> {
 }
 
 /** An instance of the example misbehaves when it is told to; `off` ends it. */
-function ordered({ world }: Preparation, { instance }: Chosen, hurt: Hurt): ControlFault {
+export function ordered({ world }: Preparation, { instance }: Chosen, hurt: Hurt): ControlFault {
   const { id, host, port } = instance;
   const { about, facts, subjects, fault, parameter = 0, scheme = 'http' } = hurt;
   const off: Undo = { kind: 'order', instance: id, scheme, host, port };
@@ -71,33 +71,6 @@ export async function crossTenantLeak(preparation: Preparation): Promise<Control
     facts: ['isolation.api.foreignRows'],
     subjects: tenants.map(({ metadata }) => metadata.name),
   });
-}
-
-/** Somebody lets old clients in again: the listener takes TLS 1.0 and whatever ciphers that has. */
-export function oldTls(preparation: Preparation): Promise<ControlFault> {
-  return tlsFault(preparation, 'tls-1.0', 0, ['tls.protocol.lowest', 'tls.cipher.weak'], 'accepts TLS 1.0');
-}
-
-/** A certificate of the same authority, with some days left or none. */
-export async function certificateOf(preparation: Preparation, days: number): Promise<ControlFault> {
-  const left = days === 0 ? 'a certificate that has expired' : `a certificate that expires in ${days} days`;
-  return tlsFault(preparation, 'certificate', days, ['tls.certificate.daysLeft', 'tls.chain.valid'], `shows ${left}`);
-}
-
-async function tlsFault(
-  preparation: Preparation,
-  fault: string,
-  parameter: number,
-  facts: ControlFault['facts'],
-  what: string,
-): Promise<ControlFault> {
-  const { status, target } = preparation;
-  const workload = (await declaredWorkloads(preparation)).find(({ spec }) => spec.tls);
-  if (!workload) throw refuse('no workload speaks TLS: apply examples/clinic/portal.yaml');
-  const chosen = chooseInstance(status, target ?? workload.metadata.name);
-  const { id, region, ordinal } = chosen.instance;
-  const subjects = [`${chosen.workload.name}/${region}/${ordinal}`];
-  return ordered(preparation, chosen, { fault, parameter, facts, subjects, about: `${id} ${what}`, scheme: 'https' });
 }
 
 /** Data of a tenant are written in a region that it does not permit. */

@@ -6,6 +6,7 @@ import { request } from 'undici';
 import type { Clock } from '../base/clock.ts';
 import { readJsonFile, writeDurably } from '../base/durable-file.ts';
 import type { SignalCommand } from '../drivers/process/protocol.ts';
+import type { Resource } from '../resources/resource.ts';
 import { Secrets } from '../drivers/instance-environment.ts';
 import type { DrillWorld } from './drill-world.ts';
 import type { Invocation } from './invocation.ts';
@@ -46,6 +47,15 @@ export type Undo =
     }
   /** Files as they were, in base64; not those whose folder is gone. */
   | { readonly kind: 'files'; readonly files: Readonly<Record<string, string>> }
+  /** What was declared before, unless the workload runs its version from before again. */
+  | {
+      readonly kind: 'apply';
+      readonly workload: string;
+      readonly version: number;
+      readonly baseFolder: string;
+      readonly resources: readonly Resource[];
+      readonly by: string;
+    }
   | { readonly kind: 'signal'; readonly id: string; readonly signal: SignalCommand['signal'] }
   | { readonly kind: 'all'; readonly undos: readonly Undo[] };
 
@@ -95,12 +105,25 @@ export async function takeBack(invocation: Invocation, world: DrillWorld, undo: 
         if (existsSync(dirname(path))) writeDurably(path, Buffer.from(bytes, 'base64'));
       }
       return;
+    case 'apply':
+      return takeBackApply(invocation, world, undo);
     case 'signal':
       await world.signal(undo.id, undo.signal);
       return;
     case 'all':
       for (const each of undo.undos) await takeBack(invocation, world, each);
   }
+}
+
+async function takeBackApply(
+  invocation: Invocation,
+  world: DrillWorld,
+  { workload, version, baseFolder, resources, by }: Extract<Undo, { kind: 'apply' }>,
+): Promise<void> {
+  const now = (await world.status())?.workloads.find(({ name }) => name === workload);
+  if (!now) throw new Error(`control does not tell what ${workload} runs`);
+  if (now.targetVersion === version) return;
+  await invocation.ask('POST', '/v1/apply', { documents: resources.map((resource) => ({ resource, baseFolder })), by });
 }
 
 async function takeBackRequest(

@@ -1,12 +1,13 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { violatedControl } from '../../test/sim/readings.ts';
-import { fleetView, tenantView, workloadView } from '../../test/sim/fleet-views.ts';
+import { AT, fleetView, instanceView, tenantView, versionView, workloadView } from '../../test/sim/fleet-views.ts';
 import { assetView } from '../../test/sim/scenes.ts';
 import { assetNamed, found, seen, standing, workloadNamed } from '../../test/sim/symptoms.ts';
 import type { Symptom } from '../detect/symptom.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import { clausesIn } from './clauses.ts';
 import { diagnose } from './diagnose.ts';
+import type { FleetView } from './fleet-view.ts';
 
 const STORE = 'store postgresql/records/eu';
 const TABLE = 'protection postgresql/records/eu/notes/row-level-security';
@@ -65,4 +66,54 @@ test('what is over is no incident, and a failing workload is another one', () =>
   expect(found(fleet, { ...violated('rls.views.bypassing'), over: true })).toEqual([]);
   const failing = seen('workload-errors', workloadNamed('records'), { tenantsFailing: 2, tenantsSeen: 2 });
   expect(found(fleet, violated('rls.views.bypassing'), failing)).toEqual([`compliance: ${STORE}`, 'unknown: records']);
+});
+
+describe('a violation that came with a version', () => {
+  const HERE = 'listener portal/eu/0';
+  const SINCE = AT - 60_000;
+  const old = seen('fact-tls.protocol.lowest', assetNamed(HERE), {
+    violated: [violatedControl(['shop'], { moves: ['revert'] })],
+  });
+  const claim: Symptom = { ...old, since: SINCE };
+  const portal = (
+    over: Partial<FleetView['workloads'][number]['versions'][number]> = {},
+    startedAt = SINCE - 40_000,
+    now = 2,
+  ) =>
+    fleetView([
+      workloadView('portal', {
+        instances: [
+          instanceView('portal-0', { workload: 'portal', version: now, region: 'eu', ordinal: 0, startedAt }),
+        ],
+        versions: [
+          versionView(1, { createdAt: AT - 7_200_000, promotedAt: AT - 7_000_000 }),
+          versionView(2, { createdAt: SINCE - 50_000, promotedAt: null, ...over }),
+        ],
+      }),
+    ]);
+  const version = ['compliance: portal version 2'];
+  const listener = [`compliance: ${HERE}`];
+  const subjects = (fleet: FleetView, given = claim) =>
+    diagnose(standing([given]), fleet).map(
+      ({ cause, subject }) =>
+        `${cause}: ${subject.kind === 'version' ? `${subject.workload} version ${subject.version}` : subject.name}`,
+    );
+
+  test('accuses that version, also when it has soaked meanwhile, and while one goes back from it', () => {
+    expect(subjects(portal())).toEqual(version);
+    expect(subjects(portal({ promotedAt: SINCE - 5_000 }))).toEqual(version);
+    expect(subjects(portal({ rejectedAt: SINCE + 9_000 }, AT - 1_000, 1))).toEqual(version);
+  });
+
+  test('accuses nobody when it is older, was given up before, or runs elsewhere', () => {
+    expect(subjects(portal({ createdAt: SINCE - 1_000_000 }))).toEqual(listener);
+    expect(subjects(portal({}, SINCE - 400_000))).toEqual(listener);
+    expect(subjects(portal({ rejectedAt: SINCE - 9_000 }, SINCE - 8_000, 1))).toEqual(listener);
+    expect(subjects(portal({}, SINCE - 40_000, 1))).toEqual(listener);
+  });
+
+  test('accuses none where the law names no way back', () => {
+    const violated = [violatedControl(['shop'], { moves: ['rotate'] })];
+    expect(subjects(portal(), { ...claim, evidence: { violated } })).toEqual(listener);
+  });
 });

@@ -1,12 +1,20 @@
 import { oncePer } from '../base/once-per.ts';
 import { isLeak } from '../detect/violation.ts';
-import { factOf, type Symptom } from '../detect/symptom.ts';
+import { factOf, type Symptom, versionSubject } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { ConditionName } from '../observe/condition.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import { about } from './claims.ts';
-import { tellClauses } from './clauses.ts';
-import { assetOf, type FleetView } from './fleet-view.ts';
+import { violatedControlsIn, tellClauses } from './clauses.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import {
+  assetOf,
+  type FleetView,
+  lastKnownGood,
+  type VersionView,
+  type WorkloadView,
+  workloadOf,
+} from './fleet-view.ts';
 import { accuse, type Rule, type Scene } from './scene.ts';
 
 const violationClaims = oncePer((left: Symptoms) =>
@@ -22,12 +30,62 @@ export function leaksMeasured({ left }: Scene): readonly Symptom[] {
 export const violations: Rule = (scene) => {
   const [claim] = violationClaims(scene.left);
   if (!claim) return undefined;
+  const change = changeBefore(claim, scene);
+  if (change) return ofChange(change, scene);
   const evidence = violationsOf(claim.subject.name, scene);
   const [workload = null, ...others] = assetOf(scene.fleet, claim.subject.name)?.workloads ?? [];
   const place = others.length === 0 ? workload : null;
   const accused = { cause: 'compliance' as const, subject: claim.subject, workload: place };
   return accuse({ ...accused, summary: tellViolations(evidence) }, evidence, []);
 };
+
+/** What came into a slot right before its facts turned. */
+interface ChangeBefore {
+  readonly workload: WorkloadView;
+  readonly version: VersionView;
+}
+
+/** A version that brought violations along: one incident for all its slots. */
+function ofChange({ workload: { name }, version: { version } }: ChangeBefore, scene: Scene): Diagnosis {
+  const evidence = violationClaims(scene.left).filter((each) => {
+    const change = changeBefore(each, scene);
+    return change?.workload.name === name && change.version.version === version;
+  });
+  const summary = `version ${version} of ${name} came right before: ${tellViolations(evidence)}`;
+  const accused = { cause: 'compliance' as const, subject: versionSubject(name, version), workload: name };
+  return accuse({ ...accused, summary }, evidence, []);
+}
+
+/** From the first process of a version until its facts were measured: two rounds of the slowest rhythm, and some more. */
+const MEASURED_WITHIN_MS = 180_000;
+/** A version whose processes were only started anew changed nothing. */
+const NEW_FOR_MS = 900_000;
+const SLACK_MS = 4_000;
+/** Moves that go back from a version: where the law names neither, a version is nothing to accuse. */
+const GOES_BACK: readonly string[] = ['revert', 'rollback'];
+
+/**
+ * Of a fact of a slot (`listener portal/eu/0`): the version that came into it right before the fact turned, if there is one
+ * to go back to. The same answer while that is under way, when another one has the slot again.
+ */
+function changeBefore(claim: Symptom, { fleet }: Scene): ChangeBefore | undefined {
+  const { subject, since } = claim;
+  const [name = '', region, ordinal] = subject.name.slice(subject.name.indexOf(' ') + 1).split('/');
+  const workload = workloadOf(fleet, name);
+  const version = workload?.versions
+    .filter(({ createdAt, rejectedAt }) => createdAt <= since + SLACK_MS && (rejectedAt ?? since) >= since)
+    .toSorted((a, b) => b.version - a.version)[0];
+  if (!workload || !version || since - version.createdAt > NEW_FOR_MS) return undefined;
+  if (!lastKnownGood(workload, version.version)) return undefined;
+  const own = workload.instances.filter((each) => each.version === version.version);
+  const began = Math.min(...own.map(({ startedAt }) => startedAt));
+  const isHere = own.some((each) => each.region === region && String(each.ordinal) === ordinal);
+  const isAfter = since + SLACK_MS >= began && since - began <= MEASURED_WITHIN_MS;
+  if (version.rejectedAt === null && !(isHere && isAfter)) return undefined;
+  return violatedControlsIn([claim]).some(({ moves }) => moves.some((move) => GOES_BACK.includes(move)))
+    ? { workload, version }
+    : undefined;
+}
 
 /** All that is measured to be violated by one thing. */
 export function violationsOf(subject: string, { left }: Scene): readonly Symptom[] {

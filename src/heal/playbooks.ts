@@ -70,7 +70,9 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
     ['compliance'],
     [
       { move: 'reenable', also: [{ move: 'revert' }], ...STEADY },
+      // Of a version that came with another artefact, going back is a `rollback`.
       { move: 'revert', ...STEADY },
+      { move: 'rollback', ...STEADY },
       { move: 'resize', ...STEADY },
       { move: 'rotate', ...STEADY },
       { move: 'sync-clock', ...STEADY },

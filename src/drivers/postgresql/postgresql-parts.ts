@@ -6,6 +6,7 @@ import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { ConditionName } from '../../observe/condition.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { ProtocolFloor } from './protocol-floor.ts';
 import { PostgresqlStore, type StoreAddress } from './store.ts';
 import { SurplusWatch } from './surplus-watch.ts';
 import { TenantContext } from './tenant-context.ts';
@@ -46,7 +47,7 @@ export interface PostgresqlPartsOptions {
  * The PostgreSQL databases behind workloads, measured by their own catalogs: sessions that others wait for, row-level
  * security that is off, privileges and passwords that no longer fit, and what is there beyond what was declared. What it
  * mends: it ends such a session, switches a protection on, grants what is declared, takes away what is surplus, and makes
- * the password that the workload holds valid again.
+ * the password that the workload holds valid again, and puts back the lowest version of TLS that a server takes.
  */
 export class PostgresqlParts implements Parts {
   readonly name = 'postgresql';
@@ -61,12 +62,14 @@ export class PostgresqlParts implements Parts {
   readonly #holding = new Map<string, number>();
   readonly #surplus = new SurplusWatch();
   readonly #context: TenantContext;
+  readonly #floor: ProtocolFloor;
 
   constructor(options: PostgresqlPartsOptions) {
     this.#onBlind = options.onBlind;
     this.#addresses = options.addresses;
     this.#clock = options.clock;
     this.#context = new TenantContext(options.clock);
+    this.#floor = new ProtocolFloor(options.clock);
   }
 
   owns(id: string): boolean {
@@ -87,6 +90,7 @@ export class PostgresqlParts implements Parts {
   }
 
   async set(order: SettingOrder): Promise<void> {
+    if (this.#floor.owns(order.setting)) return this.#floor.set(this.#serverOf(order.setting), order);
     const store = this.#storeOf(order.setting);
     const [table, kind] = partsOf(order.setting, store);
     if (kind === undefined && order.value === null) return this.#surplus.remove(store, await store.tables(), order);
@@ -100,6 +104,7 @@ export class PostgresqlParts implements Parts {
    * again: it would be the fault once more.
    */
   async unset(order: SettingOrder): Promise<void> {
+    if (this.#floor.owns(order.setting)) return this.#floor.unset(this.#serverOf(order.setting), order);
     const store = this.#storeOf(order.setting);
     const [, kind] = partsOf(order.setting, store);
     if (kind === undefined) await this.#surplus.restore(store, order);
@@ -157,11 +162,12 @@ export class PostgresqlParts implements Parts {
       ...tables.flatMap((table) => this.#tableFindings(store, table)),
       ...(hasRole ? [credentialFinding(address, refused)] : []),
     ];
+    const floor = await this.#floor.look(store);
     const at = this.#clock.now();
     const settings = [...findings.flatMap(({ setting }) => setting ?? []), ...surplus];
     return {
-      settings,
-      assets: [storeAsset(address, settings), ...findings.map(({ asset }) => asset)],
+      settings: [...settings, ...(floor ? [floor.setting] : [])],
+      assets: [storeAsset(address, settings), ...findings.map(({ asset }) => asset), ...(floor ? [floor.asset] : [])],
       actors: [],
       samples: findings.map(
         ({ asset, condition, holds, reason, detail }): ConditionSample => ({
@@ -239,6 +245,12 @@ export class PostgresqlParts implements Parts {
     this.#history.set(id, known.slice(-20));
     const place = { workloads: address.workloads, tenant: null, needsRestart: false };
     return { id, kind, ...place, revision: known.length, value, declared, history: known };
+  }
+
+  #serverOf(setting: string): PostgresqlStore {
+    const found = this.#floor.storeOf(setting, this.#stores.values());
+    if (!found) throw new KinError('resource.unknown', `there is no server of ${setting}`);
+    return found;
   }
 
   #storeOf(id: string): PostgresqlStore {
