@@ -1,10 +1,10 @@
 import 'reflect-metadata';
 import { X509CertificateGenerator } from '@peculiar/x509';
 import { createPrivateKey, webcrypto } from 'node:crypto';
-import { chownSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chownSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
 import { Redacted } from '../../base/redacted.ts';
 import { shakeHands } from '../../observe/facts/tls-handshake.ts';
@@ -67,7 +67,7 @@ afterAll(async () => {
 beforeEach(async () => {
   parts = new PostgresqlParts({ addresses: () => [address], clock, onBlind: (_, error) => expect.fail(String(error)) });
   await reset();
-  await expect.poll(setting).toMatchObject({ value: 'TLSv1.2' });
+  await vi.waitUntil(async () => (await setting())?.value === 'TLSv1.2');
 });
 afterEach(() => parts.close());
 
@@ -123,7 +123,6 @@ test('it is put back so that no handshake gets below, and without a trace; undo 
 
 test('what another file says is overruled, and the undo takes only that away', async () => {
   const { rows } = await admin.query<{ path: string }>("select current_setting('config_file') as path");
-  const { appendFileSync, readFileSync } = await import('node:fs');
   const path = rows[0]!.path;
   const before = readFileSync(path, 'utf8');
   appendFileSync(path, "\nssl_min_protocol_version = 'TLSv1.1'\n");

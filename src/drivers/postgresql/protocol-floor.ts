@@ -1,4 +1,5 @@
-import { type Clock } from '../../base/clock.ts';
+import type { SecureVersion } from 'node:tls';
+import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
 import type { AssetView, SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import type { SettingOrder } from '../../heal/fleet.ts';
@@ -8,7 +9,7 @@ import type { PostgresqlStore, StoreAddress } from './store.ts';
 const PARAMETER = 'ssl_min_protocol_version';
 /** Said in `postgresql.auto.conf`, which goes before `postgresql.conf`; how it is taken back depends on it. */
 const ALTERED = ' by ALTER SYSTEM';
-const VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
+const VERSIONS: readonly string[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] satisfies readonly SecureVersion[];
 const GOOD_MIN = VERSIONS.indexOf('TLSv1.2');
 const SETTLE_MS = 5_000;
 const LOOK_MS = 50;
@@ -95,9 +96,9 @@ export class ProtocolFloor {
   /** New connections are refused what lies below: the effect, and not the word of the server. */
   async #prove(store: PostgresqlStore, setting: string, version: string): Promise<void> {
     const { host, port } = store.address;
-    const below = VERSIONS[VERSIONS.findIndex((each) => each === version) - 1];
+    const below = VERSIONS[VERSIONS.indexOf(version) - 1] as SecureVersion | undefined;
     if (below === undefined) return;
-    const offer = { minVersion: VERSIONS[0], maxVersion: below, ciphers: 'ALL:@SECLEVEL=0' } as const;
+    const offer = { minVersion: 'TLSv1', maxVersion: below, ciphers: 'ALL:@SECLEVEL=0' } as const;
     const isRefused = await this.#until(async () => {
       const signal = this.#clock.deadline(SETTLE_MS);
       return (await shakeHands({ host, port, upgrade: 'postgresql' }, offer, signal)).kind !== 'accepted';
@@ -134,7 +135,7 @@ function viewOf(id: string, { server }: StoreAddress, history: readonly SettingC
 }
 
 function isGood({ version }: Floor): boolean {
-  return VERSIONS.findIndex((each) => each === version) >= GOOD_MIN;
+  return VERSIONS.indexOf(version) >= GOOD_MIN;
 }
 
 function toValue({ version, isAltered }: Floor): string {
@@ -159,7 +160,7 @@ async function readFloor({ pool }: PostgresqlStore): Promise<Floor | undefined> 
 
 /** Null: whatever the other files say. */
 async function write({ pool }: PostgresqlStore, version: string | null): Promise<void> {
-  if (version !== null && version !== '' && !VERSIONS.some((each) => each === version)) {
+  if (version !== null && version !== '' && !VERSIONS.includes(version)) {
     throw new KinError('move.invalid', `${PARAMETER} cannot become ${version}`);
   }
   const change = version === null ? `reset ${PARAMETER}` : `set ${PARAMETER} = '${version}'`;
