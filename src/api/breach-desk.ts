@@ -110,7 +110,8 @@ export class BreachDesk {
 
 type Reader = Database['kysely'] | DatabaseTransaction;
 
-function unknownAssessment(id: string): KinError {
+/** The fault of asking for an assessment that is not there, or not for who asks. */
+export function unknownAssessment(id: string): KinError {
   return new KinError('resource.unknown', `there is no breach assessment ${id}; see \`kintsugi breach\``);
 }
 

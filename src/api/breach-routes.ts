@@ -6,7 +6,9 @@ import { KinError } from '../base/errors.ts';
 import { stepOf, type Word } from '../comply/breach/words.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
 import { DECISION_TYPE, openStatement, signersOf } from '../evidence/signed-statement.ts';
-import { breachSummary, breachView } from './breach-views.ts';
+import { scopeOf } from './access/door.ts';
+import { unknownAssessment } from './breach-desk.ts';
+import { breachSummary, breachView, partOf } from './breach-views.ts';
 import type { Control } from './control.ts';
 
 const idParams = z.object({ id: z.string().max(100) });
@@ -53,14 +55,20 @@ const LISTED_MAX = 200;
 export function breachRoutes(plain: FastifyInstance, control: Control): void {
   const app = plain.withTypeProvider<ZodTypeProvider>();
   const { breaches, options } = control;
-  app.get('/v1/breaches', { schema: { querystring: listQuery } }, async ({ query }) => {
+  app.get('/v1/breaches', { schema: { querystring: listQuery } }, async ({ query, caller }) => {
     const now = options.clock.now();
     const found = query.all ? await breaches.readNewest(LISTED_MAX) : await breaches.readStanding();
-    return { breaches: found.map((each) => breachSummary(each, now)) };
+    const tenant = scopeOf(caller);
+    const own = tenant === undefined ? found : found.flatMap((each) => partOf(each, tenant) ?? []);
+    return { breaches: own.map((each) => breachSummary(each, now)) };
   });
-  app.get('/v1/breaches/:id', { schema: { params: idParams } }, async ({ params }) =>
-    breachView(control, await breaches.read(params.id)),
-  );
+  app.get('/v1/breaches/:id', { schema: { params: idParams } }, async ({ params: { id }, caller }) => {
+    const found = await breaches.read(id);
+    const tenant = scopeOf(caller);
+    const own = tenant === undefined ? found : partOf(found, tenant);
+    if (!own) throw unknownAssessment(id);
+    return breachView(control, own, tenant);
+  });
   app.post('/v1/breaches/:id/words', { schema: { params: idParams, body: wordSchema } }, async ({ params, body }) => {
     const now = options.clock.now();
     const { word, by } = wordOf(control, params.id, body, now);

@@ -7,6 +7,7 @@ import {
   drillOf,
   endedAtOf,
   isClosed,
+  type Step,
   tenantsOf,
 } from '../comply/breach/breach.ts';
 import { type BreachClock, clocksOf } from '../comply/breach/clocks.ts';
@@ -15,6 +16,7 @@ import type { Incident } from '../heal/memory.ts';
 import type { Plan } from '../heal/plan.ts';
 import type { Contact } from '../resources/contact.ts';
 import type { Control } from './control.ts';
+import { tenantIncidents } from './tenant-views.ts';
 import { incidentSummary, incidentView } from './views.ts';
 
 /** An incident is known a little after, or a little before, a fact says the same. */
@@ -41,11 +43,36 @@ export function breachSummary(assessment: Assessment, now: number) {
   };
 }
 
-/** Everything that is known of a loss, and every clock. */
-export async function breachView({ options, world }: Control, assessment: Assessment) {
+/**
+ * An assessment as far as it is one tenant's: its duties, and what was said to its clocks. Signed statements stay with the
+ * operator: they may speak of others too. Undefined when it does not touch the tenant.
+ */
+export function partOf(assessment: Assessment, tenant: string): Assessment | undefined {
+  if (!tenantsOf(assessment).includes(tenant)) return undefined;
+  const own = (key: string) => key.startsWith(`${tenant} `);
+  const steps = assessment.steps.flatMap((step): Step[] => {
+    if (step.kind === 'paged') return [];
+    if ('clock' in step) return !step.clock.includes(' ') || own(step.clock) ? [step] : [];
+    if (step.kind === 'touched') {
+      const duties = step.duties.filter((duty) => duty.tenant === tenant);
+      return [{ ...step, tenants: step.tenants.filter((each) => each === tenant), duties }];
+    }
+    if (!('clocks' in step)) return [step];
+    const clocks = step.clocks.filter(own);
+    if (clocks.length === 0) return [];
+    return step.kind === 'decided' ? [{ ...step, clocks, envelope: '' }] : [{ ...step, clocks }];
+  });
+  const duties = assessment.duties.filter((duty) => duty.tenant === tenant);
+  return { ...assessment, tenants: assessment.tenants.filter((each) => each === tenant), duties, steps };
+}
+
+/** Everything that is known of a loss, and every clock; with what one tenant may know of it, when it is named. */
+export async function breachView(control: Control, assessment: Assessment, tenant?: string) {
+  const { options, world } = control;
   const now = options.clock.now();
   const { incident, snapshot, steps } = assessment;
-  const near = await incidentsOf(options.database, assessment);
+  const all = await incidentsOf(options.database, assessment);
+  const near = tenant === undefined ? all : await tenantIncidents(control, all, tenant);
   const told = await Promise.all(near.map((each) => incidentView(options.database, each)));
   const touched = new Set(tenantsOf(assessment));
   return {

@@ -1,17 +1,4 @@
-/** When a caller may try again. Retry policy is read from the error, never decided at the call site. */
-export type Retry = 'soon' | 'after-backoff' | 'never';
-
-export interface CatalogueEntry {
-  /** What happened, in a few words. */
-  readonly title: string;
-  /** What the reader should do next. */
-  readonly remedy: string;
-  readonly retry: Retry;
-  /** HTTP status where the fault leaves through an API. */
-  readonly status: number;
-  /** Exit code of the CLI, after sysexits.h where it has one. */
-  readonly exit: number;
-}
+import type { CatalogueEntry } from './catalogue-entry.ts';
 
 /**
  * The one catalogue of operational faults. `docs/errors.md` is generated from it (`npm run docs`) and a test compares the
@@ -48,9 +35,17 @@ export const CATALOGUE = {
   },
   'request.unauthorized': {
     title: 'no valid token was given',
-    remedy: 'Send `Authorization: Bearer <token>`; the token is in the state directory, readable by its owner only.',
+    remedy:
+      'Send `Authorization: Bearer <token>`; the owner of the state directory makes one with `kintsugi token create`.',
     retry: 'never',
     status: 401,
+    exit: 77,
+  },
+  'request.forbidden': {
+    title: 'this token may not do that',
+    remedy: 'The message names what the token is for. Ask the operator for one of another role or tenant.',
+    retry: 'never',
+    status: 403,
     exit: 77,
   },
   'resource.unknown': {

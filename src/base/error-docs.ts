@@ -1,4 +1,5 @@
-import { CATALOGUE, type ErrorCode, type Retry } from './error-catalogue.ts';
+import type { Retry } from './catalogue-entry.ts';
+import { CATALOGUE, type ErrorCode } from './error-catalogue.ts';
 
 const RETRY: Readonly<Record<Retry, string>> = {
   soon: 'soon',

@@ -1,4 +1,5 @@
-import { CATALOGUE, type CatalogueEntry, type ErrorCode } from './error-catalogue.ts';
+import type { CatalogueEntry } from './catalogue-entry.ts';
+import { CATALOGUE, type ErrorCode } from './error-catalogue.ts';
 
 /** Details are for machines: ids, numbers and paths; never a tenant's data. */
 export type ErrorDetails = Readonly<Record<string, string | number | boolean | null | readonly string[]>>;

@@ -4,6 +4,7 @@ import type { Server } from 'node:http';
 import { Agent, request } from 'undici';
 import { CATALOGUE, type ErrorCode } from './error-catalogue.ts';
 import { KinError } from './errors.ts';
+import type { Redacted } from './redacted.ts';
 
 /**
  * HTTP over a Unix socket, the one way in which the processes of Kintsugi on one machine talk. Only the owner of the
@@ -20,16 +21,36 @@ export interface SocketClient {
 /** `unreachable` is the fault that callers see when nobody listens on the socket or the connection breaks. */
 export function socketClient(socketPath: string, unreachable: ErrorCode): SocketClient {
   const dispatcher = new Agent({ connect: { socketPath }, connections: 16, headersTimeout: 0, bodyTimeout: 0 });
+  return clientOf({ origin: 'http://socket', where: socketPath, dispatcher, headers: {} }, unreachable);
+}
+
+/** The same calls over the network, by whoever has no access to the socket and was given a token. */
+export function tokenClient(url: string, token: Redacted<string>, unreachable: ErrorCode): SocketClient {
+  const dispatcher = new Agent({ connections: 16, headersTimeout: 0, bodyTimeout: 0 });
+  const headers = { authorization: `Bearer ${token.reveal()}` };
+  return clientOf({ origin: url.replace(/\/+$/, ''), where: url, dispatcher, headers }, unreachable);
+}
+
+interface Door {
+  readonly origin: string;
+  /** For messages. */
+  readonly where: string;
+  readonly dispatcher: Agent;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+function clientOf({ origin, where, dispatcher, headers }: Door, unreachable: ErrorCode): SocketClient {
   const send = async (method: string, path: string, body?: unknown, signal?: AbortSignal) => {
     try {
-      return await request(`http://socket${path}`, {
+      return await request(`${origin}${path}`, {
         method: method as 'GET',
         dispatcher,
-        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+        headers: { ...headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         ...(signal ? { signal } : {}),
       });
     } catch (cause) {
-      throw new KinError(unreachable, `no answer on ${socketPath}`, { cause });
+      throw new KinError(unreachable, `no answer on ${where}`, { cause });
     }
   };
   return {
@@ -51,7 +72,7 @@ export function socketClient(socketPath: string, unreachable: ErrorCode): Socket
         }
       } catch (cause) {
         if (signal.aborted) return;
-        throw new KinError(unreachable, `connection to ${socketPath} broke`, { cause });
+        throw new KinError(unreachable, `connection to ${where} broke`, { cause });
       }
     },
     close: () => dispatcher.destroy(),

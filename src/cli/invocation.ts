@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { isFault, KinError } from '../base/errors.ts';
-import { type SocketClient, socketClient } from '../base/socket-http.ts';
+import { Redacted } from '../base/redacted.ts';
+import { type SocketClient, socketClient, tokenClient } from '../base/socket-http.ts';
 import { type StateDirectory, stateDirectory } from '../base/state-directory.ts';
 import type { ProcessDriver } from '../drivers/process/process-driver.ts';
 import type { CliContext } from './context.ts';
@@ -13,6 +14,9 @@ import { withProgress } from './progress.ts';
 /** Longest time that control may take for one answer. */
 const ANSWER_MS = 30_000;
 
+/** Where the API is on this machine unless it was started elsewhere. */
+const API_DEFAULT = 'http://127.0.0.1:7070';
+
 /** One run of one command: what was asked for in general, and the doors that it may use. */
 export class Invocation {
   readonly context: CliContext;
@@ -21,6 +25,8 @@ export class Invocation {
   readonly paint: Paint;
   readonly time: PrintTime;
   readonly keeper: ProcessDriver;
+  /** It asks with a token (KINTSUGI_TOKEN) at an address (KINTSUGI_API), and has nothing of the state directory. */
+  readonly hasToken: boolean;
   readonly #control: SocketClient;
 
   constructor(context: CliContext, command: Command) {
@@ -32,7 +38,12 @@ export class Invocation {
     this.paint = createPaint(context.isTty && !this.json, context.env);
     this.time = createPrintTime(context.timeZone);
     this.keeper = context.openKeeper(this.state.socket('keeper'));
-    this.#control = socketClient(this.state.socket('control'), 'control.unreachable');
+    const token = context.env['KINTSUGI_TOKEN'] || undefined;
+    this.hasToken = token !== undefined;
+    this.#control =
+      token === undefined
+        ? socketClient(this.state.socket('control'), 'control.unreachable')
+        : tokenClient(context.env['KINTSUGI_API'] ?? API_DEFAULT, new Redacted(token), 'control.unreachable');
   }
 
   /**
@@ -44,7 +55,7 @@ export class Invocation {
     try {
       return await this.waiting('control', this.#control.call<T>(method, path, body, signal));
     } catch (error) {
-      if (isFault(error, 'control.unreachable') && !this.isKept()) throw this.absent(error);
+      if (isFault(error, 'control.unreachable') && !this.hasToken && !this.isKept()) throw this.absent(error);
       throw error;
     }
   }

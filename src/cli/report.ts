@@ -23,6 +23,8 @@ import type { Binder, Invocation } from './invocation.ts';
 /** A checkpoint follows an entry within a second; the outbox is emptied as often. */
 const RECEIPT_MS = 60_000;
 const LOOK_MS = 250;
+/** A ledger of months is read from end to end. */
+const REPORT_MS = 15 * 60_000;
 const PERIOD_MS = 30 * 86_400_000;
 
 interface ReportOptions {
@@ -60,6 +62,7 @@ async function runReport(invocation: Invocation, options: ReportOptions): Promis
   const to = Math.min(options.to ?? now, now);
   const from = options.from ?? to - PERIOD_MS;
   if (from >= to) throw new KinError('usage.invalid', 'the period ends before it begins');
+  if (invocation.hasToken) return receiveReport(invocation, options, { from: toIso(from), to: toIso(to) });
   const standing = await invocation.ask<Standing>(
     'GET',
     `/v1/standing?${new URLSearchParams({ tenant, framework, from: toIso(from), to: toIso(to) }).toString()}`,
@@ -86,6 +89,25 @@ async function runReport(invocation: Invocation, options: ReportOptions): Promis
       `evidence of ${tenant} under ${framework} written to ${out}`,
       `  ${dossier.from} to ${dossier.to}: ${tally.satisfied} satisfied, ${tally.notSatisfied} not satisfied, ${tally.unknown} not determined`,
       `  read ${out}/report.html; check it with: kintsugi evidence verify ${out} --public-key "$(kintsugi ledger key)"`,
+      '',
+    ].join('\n'),
+  );
+}
+
+/** Whoever has a token and no ledger lets control make it. */
+async function receiveReport(
+  invocation: Invocation,
+  { tenant, framework, out, by }: ReportOptions,
+  period: { readonly from: string; readonly to: string },
+): Promise<void> {
+  const question = { tenant, framework, ...period, by: invocation.actor(by) };
+  const { files } = await invocation.ask<{ files: Record<string, string> }>('POST', '/v1/reports', question, REPORT_MS);
+  const bundle = Object.entries(files).map(([path, text]) => [path, Buffer.from(text, 'base64')] as const);
+  writeBundle(out, new Map(bundle));
+  invocation.print({ folder: out, tenant, framework, ...period }, () =>
+    [
+      `evidence of ${tenant} under ${framework} written to ${out}`,
+      `  read ${out}/report.html; check it with: kintsugi evidence verify ${out} --public-key <key of the ledger>`,
       '',
     ].join('\n'),
   );

@@ -27,7 +27,7 @@ async function runStatus(invocation: Invocation): Promise<void> {
     const board = { paint, time, now: context.clock.now() };
     return invocation.print({ source: 'control', ...status, ledger }, () => renderStatus(status, ledger, board));
   } catch (error) {
-    if (!isFault(error, 'control.unreachable')) throw error;
+    if (!isFault(error, 'control.unreachable') || invocation.hasToken) throw error;
     const processes = await invocation.keeper.list(context.clock.deadline(CONTROL_MS));
     invocation.print({ source: 'keeper', processes }, () => renderProcesses(processes, paint, time));
   }
@@ -38,18 +38,19 @@ export function readStatus(invocation: Invocation): Promise<Status> {
   return invocation.ask<Status>('GET', '/v1/status', undefined, CONTROL_MS);
 }
 
-/** How the ledger is; null when it does not answer, which stops nothing else from being told. */
-function ledgerOrNull(invocation: Invocation): Promise<LedgerStatus | null> {
-  return readLedgerStatus(invocation, LEDGER_MS).catch(() => null);
+/** How the ledger is; null when it does not answer, which stops nothing else from being told. With a token it is not asked. */
+async function ledgerOrNull(invocation: Invocation): Promise<LedgerStatus | null | undefined> {
+  return invocation.hasToken ? undefined : readLedgerStatus(invocation, LEDGER_MS).catch(() => null);
 }
 
 /** The whole status for people. */
-export function renderStatus(status: Status, ledger: LedgerStatus | null, board: Board): string {
+export function renderStatus(status: Status, ledger: LedgerStatus | null | undefined, board: Board): string {
   const sections = [
     renderHeadline(status, board) + renderLedger(ledger, board),
-    renderInstances(status, board),
+    // Whoever is bound to one tenant is not told how the fleet is built.
+    status.workloads.length + status.system.length > 0 ? renderInstances(status, board) : '',
     renderTenants(status, board),
-    renderSystem(status, board),
+    status.system.length > 0 ? renderSystem(status, board) : '',
     status.incidents.length > 0
       ? `${board.paint('bold', 'Open incidents')}\n${renderIncidents(status.incidents, board)}`
       : '',
@@ -79,7 +80,8 @@ export function renderHeadline(status: Status, { paint, time }: Board): string {
   return `${lines.join('\n')}\n`;
 }
 
-function renderLedger(ledger: LedgerStatus | null, board: Board): string {
+function renderLedger(ledger: LedgerStatus | null | undefined, board: Board): string {
+  if (ledger === undefined) return '';
   return ledger ? renderLedgerLine(ledger, board) : `${board.paint('yellow', 'the ledger does not answer')}\n`;
 }
 

@@ -57,7 +57,7 @@ export class IncidentStory {
   incidents(from: string, to: string): readonly IncidentRecord[] {
     return [...this.#incidents.values()]
       .filter(({ openedAt, closedAt }) => openedAt <= to && (closedAt === null || closedAt >= from))
-      .filter((draft) => this.#concerns(draft))
+      .filter((draft) => this.#words.concern(draft))
       .map((draft) => this.#recordOf(draft));
   }
 
@@ -67,7 +67,7 @@ export class IncidentStory {
       .filter(({ at }) => at >= from && at <= to)
       .filter(({ incident, namesOwn, namesOther }) => {
         const draft = this.#incidents.get(incident);
-        return namesOwn || (!namesOther && draft !== undefined && this.#concerns(draft));
+        return namesOwn || (!namesOther && draft !== undefined && this.#words.concern(draft));
       })
       .map(({ at, incident, reason, entry }) => ({ at, incident, reason: this.#words.without(reason), entry }));
   }
@@ -133,13 +133,6 @@ export class IncidentStory {
     const entry = entries.at(-1) === id ? id : null;
     const namesOwn = this.#words.namesOwn(reason);
     this.#refused.push({ at, incident, reason, entry, namesOwn, namesOther: this.#words.namesOther(reason) });
-  }
-
-  /** It touched the tenant, or nobody can say whom it touched and it is not about another one. */
-  #concerns({ tenants, subject, summary }: Draft): boolean {
-    if (tenants.has(this.#tenant)) return true;
-    if (this.#words.namesOwn(subject) || this.#words.namesOwn(summary)) return true;
-    return tenants.size === 0 && !this.#words.namesOther(subject);
   }
 
   #recordOf({ tenants, violates, repairs, ...draft }: Draft): IncidentRecord {

@@ -21,6 +21,15 @@ export class OwnWords {
     return wordsOf(text).some((word) => this.#others.has(word));
   }
 
+  /**
+   * Whether an incident concerns the tenant: it touched it, or names it, or nobody can say whom it touched and it is not about
+   * another one.
+   */
+  concern({ tenants, subject, summary }: { tenants: ReadonlySet<string>; subject: string; summary: string }): boolean {
+    if (tenants.has(this.#own) || this.namesOwn(subject) || this.namesOwn(summary)) return true;
+    return tenants.size === 0 && !this.namesOther(subject);
+  }
+
   /** The text without the names of others. */
   without(text: string): string {
     return text.replace(WORD, (word) => (this.#others.has(word) ? 'another tenant' : word));

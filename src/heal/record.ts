@@ -18,6 +18,9 @@ export type RecordEvent = (
 const CLASSES: Readonly<Record<string, number>> = {
   controls: OCSF.complianceFinding,
   evidence: OCSF.complianceFinding,
+  access: OCSF.apiActivity,
+  token: OCSF.entityManagement,
+  duty: OCSF.complianceFinding,
   breach: OCSF.incidentFinding,
   register: OCSF.complianceFinding,
   record: OCSF.complianceFinding,

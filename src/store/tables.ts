@@ -41,6 +41,33 @@ export interface Tables {
     imported_by: string;
     withdrawn_at: ColumnType<string | null, never, string | null>;
   };
+  api_token: {
+    id: string;
+    name: string;
+    role: string;
+    tenant: string | null;
+    secret_digest: string;
+    created_at: ColumnType<string, never, never>;
+    created_by: string;
+    expires_at: Timestamp;
+    revoked_at: ColumnType<string | null, never, string>;
+    revoked_by: ColumnType<string | null, never, string>;
+  };
+  duty: {
+    id: string;
+    incident: string;
+    repair: string;
+    move_index: number;
+    move: string;
+    duty: string;
+    clause: string;
+    tenants: JsonColumn;
+    owed_at: ColumnType<string, never, never>;
+    met_at: ColumnType<string | null, never, string>;
+    met_by: ColumnType<string | null, never, string>;
+    result: ColumnType<string | null, never, string>;
+  };
+  exception_match: { name: string; matches: number; since: Timestamp };
   service_day: { tenant: string; day: string; answered: number; failed: number; outage_ms: number };
   violation: {
     id: Generated<number>;

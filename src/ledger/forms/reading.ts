@@ -85,6 +85,10 @@ const RULES: readonly (readonly [type: string, rule: Rule])[] = [
   ['breach.', { matter: 'compliance', outcome: () => 'unknown' }],
   ['register.', { matter: 'compliance', outcome: () => 'unknown' }],
   ['record.', { matter: 'entity', verb: 'update' }],
+  ['access.refused', { matter: 'api', outcome: () => 'failure', severity: 'low' }],
+  ['token.created', { matter: 'entity', verb: 'create' }],
+  ['token.revoked', { matter: 'entity', verb: 'disable' }],
+  ['duty.', { matter: 'compliance', outcome: () => 'unknown' }],
 ];
 
 const MATTERS: Readonly<Record<number, Matter>> = {
