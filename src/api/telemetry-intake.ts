@@ -1,7 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
 import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
-import type { EdgeSample, RequestsSample, TriesSample } from '../observe/sample.ts';
+import type { EdgeSample, RequestsSample, RouteSample, TriesSample } from '../observe/sample.ts';
 
 /** Between two clocks of one machine or one network; a report is sent at once or not at all. */
 const AHEAD_MS_MAX = 2_000;
@@ -43,7 +43,7 @@ export class ReportIntake {
 export function samplesOf(
   report: TelemetryReport,
   regionOf: (instance: string) => string,
-): readonly (TriesSample | RequestsSample | EdgeSample)[] {
+): readonly (TriesSample | RequestsSample | EdgeSample | RouteSample)[] {
   const vantage = `gateway-${report.gateway}`;
   const at = fromIso(report.to);
   const spanMs = Math.max(1, at - fromIso(report.from));
@@ -84,7 +84,8 @@ export function samplesOf(
     const caller = { instance, workload, version, region: regionOf(instance) };
     return { kind: 'edge', at, vantage, ...caller, callee, count };
   });
-  return [...tries, ...requests, ...edges];
+  const routes = (report.routes ?? []).map((row): RouteSample => ({ kind: 'route', at, vantage, spanMs, ...row }));
+  return [...tries, ...requests, ...edges, ...routes];
 }
 
 function errorsOf({ serverErrors, connectErrors, timeouts }: TryCounts): ErrorCounts {

@@ -1,5 +1,5 @@
 import type { Sample } from '../observe/sample.ts';
-import { addTries, type CallParts, type PartReadings, partsAt, startParts } from './call-parts.ts';
+import { addRoute, addTries, type CallParts, type PartReadings, partsAt, startParts } from './call-parts.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import type { Reading } from './forecast/order-statistics.ts';
@@ -12,7 +12,7 @@ export interface NodeReadings {
   readonly calls: readonly string[];
   readonly baseline: WindowReadings;
   readonly present: WindowReadings;
-  /** The same traffic by instance, version, tenant and zone, as gateways saw it. */
+  /** The same traffic by instance, version, route, tenant and zone, as gateways saw it. */
   readonly parts: readonly PartReadings[];
 }
 
@@ -77,6 +77,11 @@ export const callGraphDetector: Detector<State> = {
       case 'tries': {
         const node = nodeOf(state, sample.workload, sample.at);
         if (node) addTries(node.parts, sample);
+        return NO_CHANGES;
+      }
+      case 'route': {
+        const node = nodeOf(state, sample.workload, sample.at);
+        if (node) addRoute(node.parts, sample);
         return NO_CHANGES;
       }
       case 'requests':

@@ -1,9 +1,9 @@
-import type { TriesSample } from '../observe/sample.ts';
+import type { RouteSample, TriesSample } from '../observe/sample.ts';
 import { entryOf } from './entry.ts';
 import { sumMsOf } from './histogram.ts';
 
-/** In what the traffic of a node differs. Routes are not told by gateways. */
-export type PartDimension = 'instance' | 'version' | 'tenant' | 'zone';
+/** In what the traffic of a node differs. */
+export type PartDimension = 'instance' | 'version' | 'route' | 'tenant' | 'zone';
 
 /** Counts of one part of a node's traffic: of its quarter of an hour the last three minutes, and the time before. */
 export interface PartReadings {
@@ -35,10 +35,10 @@ const MINUTES_KEPT = 15;
 const PRESENT_MINUTES = 3;
 /** Further parts are not told apart: who has so many is not to blame alone. */
 const NAMES_MAX = 64;
-const DIMENSIONS: readonly PartDimension[] = ['instance', 'version', 'tenant', 'zone'];
+const DIMENSIONS: readonly PartDimension[] = ['instance', 'version', 'route', 'tenant', 'zone'];
 
 export function startParts(): CallParts {
-  return { instance: {}, version: {}, tenant: {}, zone: {} };
+  return { instance: {}, version: {}, route: {}, tenant: {}, zone: {} };
 }
 
 /** Adds what a gateway saw of one instance for one tenant. Changes `parts` in place. */
@@ -46,14 +46,26 @@ export function addTries(parts: CallParts, sample: TriesSample): void {
   const { instance, version, tenant, region, ok, failed, latency } = sample;
   const at = Math.floor(sample.at / MINUTE_MS);
   const latencyMs = sumMsOf(latency);
-  const names: Readonly<Record<PartDimension, string>> = { instance, version: String(version), tenant, zone: region };
-  for (const dimension of DIMENSIONS) {
-    const minute = minuteOf(parts[dimension], names[dimension], at);
-    if (minute === undefined) continue;
-    minute.requests += ok + failed;
-    minute.failed += failed;
-    minute.latencyMs += latencyMs;
-  }
+  const counts = { requests: ok + failed, failed, latencyMs };
+  addTo(parts.instance, instance, at, counts);
+  addTo(parts.version, String(version), at, counts);
+  addTo(parts.tenant, tenant, at, counts);
+  addTo(parts.zone, region, at, counts);
+}
+
+/** Adds what a gateway saw of one route. Changes `parts` in place. */
+export function addRoute(parts: CallParts, { at, route, ok, failed, latencyMs }: RouteSample): void {
+  // What was kept before there were routes has none.
+  parts.route ??= {};
+  addTo(parts.route, route, Math.floor(at / MINUTE_MS), { requests: ok + failed, failed, latencyMs });
+}
+
+function addTo(byName: Record<string, Minute[]>, name: string, at: number, counts: PartCounts): void {
+  const minute = minuteOf(byName, name, at);
+  if (minute === undefined) return;
+  minute.requests += counts.requests;
+  minute.failed += counts.failed;
+  minute.latencyMs += counts.latencyMs;
 }
 
 function minuteOf(byName: Record<string, Minute[]>, name: string, at: number): Minute | undefined {
@@ -82,7 +94,7 @@ export function partsAt(parts: CallParts, now: number): readonly PartReadings[] 
   const until = Math.floor(now / MINUTE_MS);
   const first = until - PRESENT_MINUTES + 1;
   return DIMENSIONS.flatMap((dimension) =>
-    Object.entries(parts[dimension]).map(([name, minutes]): PartReadings => {
+    Object.entries(parts[dimension] ?? {}).map(([name, minutes]): PartReadings => {
       const kept = minutes.filter(({ at }) => at > until - MINUTES_KEPT && at <= until);
       const present = sumOf(kept.filter(({ at }) => at >= first));
       return { dimension, name, present, baseline: sumOf(kept.filter(({ at }) => at < first)) };

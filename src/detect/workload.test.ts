@@ -159,3 +159,20 @@ test('failures that have ended are told as such while their window still holds t
   const [back] = claimsAfter(workloadDetector, [...busy, ...sick, ...well, ...again]);
   expect(back?.evidence).toMatchObject({ ended: false });
 });
+
+test('one route that fails is told, and whoever makes up routes is held to a number of them', () => {
+  const route = (at: number, name: string, failed: number): Sample => {
+    const counts = { spanMs: 500, ok: 10 - failed, failed, latencyMs: 50 };
+    return { kind: 'route', at, vantage: 'gateway-1', workload: 'records', version: 1, route: name, ...counts };
+  };
+  const routes = every(500, 0, 70_000, (at) => [
+    route(at, 'GET /bills', at > 60_000 ? 8 : 0),
+    route(at, 'GET /lists', 0),
+    ...Array.from({ length: 20 }, (_, i) => route(at, `GET /made-up-${(at / 500) * 20 + i}`, 0)),
+  ]);
+  const samples = [...traffic(() => 2), ...routes].sort((a, b) => a.at - b.at);
+  const claim = claimsAfter(workloadDetector, samples).find(({ name }) => name === 'workload-errors');
+  expect(claim?.reason).toMatch(/ % of the requests to records fail, all of them at GET \/bills$/);
+  expect(claim?.evidence).toMatchObject({ routes: ['GET /bills'], routesFailing: 1 });
+  expect(Number(claim?.evidence['routesSeen'])).toBeLessThanOrEqual(64);
+});

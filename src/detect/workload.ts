@@ -1,5 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
-import type { RequestsSample, TriesSample } from '../observe/sample.ts';
+import type { RequestsSample, RouteSample, TriesSample } from '../observe/sample.ts';
 import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
@@ -17,6 +17,8 @@ const JUST_MS = 1_000;
 const SLOW_FOR_MS = 4_000;
 /** A part that was not heard of for so long is not there. */
 const SEEN_MS = 60_000;
+const ROUTES_MAX = 64;
+
 interface Watched {
   /** What clients felt. */
   readonly track: Track;
@@ -26,6 +28,7 @@ interface Watched {
   readonly instances: Parts;
   /** By version: who failed is remembered when it is gone. */
   readonly versions: Parts;
+  readonly routes: Parts;
   readonly regionOf: Record<string, string>;
   /** By tenant. */
   readonly comparisons: Record<string, TenantComparison>;
@@ -60,6 +63,10 @@ export function workloadDetector(numbers: () => DetectionNumbers): Detector<Reco
         addTries(entryOf(state, sample.workload, start), sample);
         return NO_CHANGES;
       }
+      if (sample.kind === 'route') {
+        addRoute(entryOf(state, sample.workload, start).routes, sample);
+        return NO_CHANGES;
+      }
       if (sample.kind !== 'requests') return NO_CHANGES;
       const watched = entryOf(state, sample.workload, start);
       const part = addToPart(watched.tenants, sample.tenant, sample);
@@ -78,6 +85,7 @@ function start(): Watched {
     tenants: {},
     instances: {},
     versions: {},
+    routes: {},
     regionOf: {},
     comparisons: {},
     hasErrors: false,
@@ -98,6 +106,16 @@ function addTries(watched: Watched, sample: TriesSample): void {
   watched.regionOf[instance] = sample.region;
 }
 
+/** Whoever makes up routes is told apart only as far as that. */
+function addRoute(routes: Parts, sample: RouteSample): void {
+  const { at, spanMs, vantage, route, ok, failed } = sample;
+  if (routes[route] === undefined && Object.keys(routes).length >= ROUTES_MAX) {
+    for (const name in routes) if (routes[name]!.seenAt <= at - SEEN_MS) delete routes[name];
+    if (Object.keys(routes).length >= ROUTES_MAX) return;
+  }
+  addToPart(routes, route, { at, spanMs, vantage, ok, failed });
+}
+
 function judgeErrors(watched: Watched, sample: RequestsSample, numbers: DetectionNumbers): readonly Change[] {
   const { at, spanMs } = sample;
   if (sample.failed === 0 && !watched.hasErrors && at - watched.triesFailedAt > spanMs + JUST_MS) return NO_CHANGES;
@@ -113,17 +131,23 @@ function judgeErrors(watched: Watched, sample: RequestsSample, numbers: Detectio
   }
   watched.hasErrors = true;
   const percent = Math.max(1, Math.round(level.failedShare * 100));
+  const pattern = patternOf(watched, level, at);
   const raise: Symptom = {
     name: 'workload-errors',
     subject,
     since: onsetOf((level === felt ? watched.track : watched.tries).recent, level.failedShare / 3, at),
     at,
     vantages: vantagesOf(watched.track.recent, level.from),
-    reason: `${percent} % of the ${level === felt ? 'requests to' : 'tries at'} ${sample.workload} fail`,
-    evidence: patternOf(watched, level, at),
+    reason: `${percent} % of the ${level === felt ? 'requests to' : 'tries at'} ${sample.workload} fail${whereOf(pattern)}`,
+    evidence: pattern,
     staysMs: staysMsOf(sample.spanMs),
   };
   return [{ raise }];
+}
+
+/** One route that fails everywhere is told at once: it is not the instances. */
+function whereOf({ routes, routesSeen }: JsonObject): string {
+  return Array.isArray(routes) && routes.length === 1 && Number(routesSeen) > 1 ? `, all of them at ${routes[0]}` : '';
 }
 
 /** Whom and where it hits: what suffers together points to what changed. */
@@ -133,6 +157,7 @@ function patternOf(watched: Watched, level: Level, at: number): JsonObject {
   const instances = failingOf(watched.instances, from);
   const sick = instances.names;
   const versions = failingOf(watched.versions, from);
+  const routes = failingOf(watched.routes, from);
   const seen = Object.keys(watched.instances).filter((name) => watched.instances[name]!.seenAt > from);
   return {
     failedShare: level.failedShare,
@@ -148,6 +173,9 @@ function patternOf(watched: Watched, level: Level, at: number): JsonObject {
     instancesSeen: instances.seen,
     versions: versions.names.map(Number),
     versionsSeen: versions.seen,
+    routes: routes.names,
+    routesFailing: routes.failing,
+    routesSeen: routes.seen,
     regions: distinct(sick.map((name) => watched.regionOf[name]!)),
     regionsSeen: distinct(seen.map((name) => watched.regionOf[name]!)).length,
   };

@@ -198,19 +198,20 @@ export class Carrier {
   }
 
   /** Writes down what the try says about the instance. */
-  #note({ tenant }: Exchange, instance: Instance, outcome: TryOutcome, facts: TryFacts): void {
+  #note({ tenant, key }: Exchange, instance: Instance, outcome: TryOutcome, facts: TryFacts): void {
     const nowMs = this.#clock.monotonicMs();
     if (outcome.kind === 'unsent' || outcome.kind === 'broken' || outcome.kind === 'cut') {
-      this.#telemetry.tried(tenant.name, instance, 'connectErrors', 0);
+      this.#telemetry.tried(tenant.name, instance, 'connectErrors', 0, key?.route);
       return instance.ejection.note(tenant.name, outcome.kind === 'unsent' ? 'unreachable' : 'broken', nowMs);
     }
     if (facts.timedOut) {
       const silent = instance.lastAnswerMs < facts.startedMs && this.#fleet.othersAnswered(instance, facts.startedMs);
-      this.#telemetry.tried(tenant.name, instance, 'timeouts', 0);
+      this.#telemetry.tried(tenant.name, instance, 'timeouts', 0, key?.route);
       return instance.ejection.note(tenant.name, 'timeout', nowMs, silent);
     }
     const failed = (facts.status ?? 0) >= 500;
-    this.#telemetry.tried(tenant.name, instance, failed ? 'serverErrors' : 'ok', facts.headMs ?? 0);
+    const kind = failed ? 'serverErrors' : 'ok';
+    this.#telemetry.tried(tenant.name, instance, kind, facts.headMs ?? 0, key?.route);
     instance.ejection.note(tenant.name, failed ? 'server-error' : 'answered', nowMs);
   }
 }

@@ -1,7 +1,8 @@
 import { bucketOf } from '../base/latency-sketch.ts';
 import type { LostRequest } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
-import type { CallCounts, RequestCounts, TryCounts } from './telemetry.ts';
+import { RouteTally } from './route-tally.ts';
+import type { CallCounts, RequestCounts, RouteCounts, TryCounts } from './telemetry.ts';
 
 /** A death breaks all its connections at once; more than this tells nothing more. */
 const LOST_MAX = 512;
@@ -22,6 +23,7 @@ export interface Counts {
   readonly tries: readonly TryCounts[];
   readonly requests: readonly RequestCounts[];
   readonly calls: readonly CallCounts[];
+  readonly routes: readonly RouteCounts[];
 }
 
 /** Totals since the process began, for whoever scrapes. */
@@ -37,12 +39,15 @@ export interface Totals {
 export class TelemetryRecorder {
   readonly #tries = new Map<Instance, Map<string, OpenTries>>();
   readonly #requests = new Map<string, Map<string, OpenRequests>>();
+  readonly #routes = new RouteTally();
   #calls = new Map<string, Writable<CallCounts>>();
   #lost: LostRequest[] = [];
   readonly #totals = new Map<string, Writable<Totals>>();
 
-  /** One try ended. */
-  tried(tenant: string, instance: Instance, kind: TryKind, latencyMs: number): void {
+  /** One try ended. Without a `route` nothing is counted by it. */
+  tried(tenant: string, instance: Instance, kind: TryKind, latencyMs: number, route?: string): void {
+    const { workload, version } = instance.entry;
+    if (route !== undefined) this.#routes.add(workload, version, route, kind === 'ok', latencyMs);
     const byTenant = this.#tries.get(instance) ?? new Map<string, OpenTries>();
     this.#tries.set(instance, byTenant);
     const counts = byTenant.get(tenant) ?? openTries(tenant, instance);
@@ -138,7 +143,7 @@ export class TelemetryRecorder {
       }
       if (byWorkload.size === 0) this.#requests.delete(tenant);
     }
-    return { tries, requests, calls };
+    return { tries, requests, calls, routes: this.#routes.take() };
   }
 
   #of(tenant: string, workload: string): OpenRequests {

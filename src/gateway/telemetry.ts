@@ -44,6 +44,17 @@ export interface CallCounts {
   readonly count: number;
 }
 
+/** How tries at one version of a workload went on one route: `GET /patients/:id`, or `other routes`. */
+export interface RouteCounts {
+  readonly workload: string;
+  readonly version: number;
+  readonly route: string;
+  readonly ok: number;
+  readonly failed: number;
+  /** Sum over those that were answered. */
+  readonly latencyMs: number;
+}
+
 /** What one gateway saw since its last report. Sent at least every 500 ms, also when nothing happened: silence is a fault. */
 export interface TelemetryReport {
   readonly gateway: number;
@@ -57,6 +68,8 @@ export interface TelemetryReport {
   readonly requests: readonly RequestCounts[];
   /** Who called whom. */
   readonly calls: readonly CallCounts[];
+  /** Tries by route; a gateway of before says nothing of them. */
+  readonly routes?: readonly RouteCounts[];
   /** Requests in progress per instance at the end of the span. */
   readonly inflight: Readonly<Record<string, number>>;
   /** Instances that this gateway has ejected for itself. */

@@ -13,6 +13,7 @@ export function isBelievable(sample: Sample, now: number): boolean {
     case 'requests':
       return [sample.ok, sample.failed, sample.limited, sample.refused, sample.spanMs].every(isCount);
     case 'tries':
+    case 'route':
     case 'calls':
       return [sample.ok, sample.failed, sample.spanMs].every(isCount);
     case 'memory':

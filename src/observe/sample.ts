@@ -70,6 +70,20 @@ export interface CallsSample extends Reading, InstanceRef {
   readonly peers?: readonly PeerCounts[];
 }
 
+/** What one gateway saw of one version of a workload on one route in a span; the same tries that `TriesSample` tells of. */
+export interface RouteSample extends Reading {
+  readonly kind: 'route';
+  readonly workload: string;
+  readonly version: number;
+  /** A template, never a raw path; what is one too many is `other routes`. */
+  readonly route: string;
+  readonly spanMs: number;
+  readonly ok: number;
+  readonly failed: number;
+  /** Sum over those that were answered. */
+  readonly latencyMs: number;
+}
+
 /** An instance was seen by a gateway to call a workload, by the trace of its calls. How they went is told by tries. */
 export interface EdgeSample extends Reading, InstanceRef {
   readonly kind: 'edge';
@@ -190,6 +204,7 @@ export type Sample =
   | TriesSample
   | CallsSample
   | EdgeSample
+  | RouteSample
   | ConditionSample
   | ViolationSample
   | InflightSample
