@@ -93,7 +93,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(startFailureDetector),
     run(failedProbeDetector),
     run(crashLoopDetector(numbers)),
-    run(mortalityDetector),
+    run(mortalityDetector(numbers)),
     run(siblingDetector(numbers)),
     run(versionDetector(numbers)),
     run(objectiveDetector(promisedTo, numbers)),

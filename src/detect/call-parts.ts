@@ -55,8 +55,6 @@ export function addTries(parts: CallParts, sample: TriesSample): void {
 
 /** Adds what a gateway saw of one route. Changes `parts` in place. */
 export function addRoute(parts: CallParts, { at, route, ok, failed, latencyMs }: RouteSample): void {
-  // What was kept before there were routes has none.
-  parts.route ??= {};
   addTo(parts.route, route, Math.floor(at / MINUTE_MS), { requests: ok + failed, failed, latencyMs });
 }
 
@@ -94,7 +92,7 @@ export function partsAt(parts: CallParts, now: number): readonly PartReadings[] 
   const until = Math.floor(now / MINUTE_MS);
   const first = until - PRESENT_MINUTES + 1;
   return DIMENSIONS.flatMap((dimension) =>
-    Object.entries(parts[dimension] ?? {}).map(([name, minutes]): PartReadings => {
+    Object.entries(parts[dimension]).map(([name, minutes]): PartReadings => {
       const kept = minutes.filter(({ at }) => at > until - MINUTES_KEPT && at <= until);
       const present = sumOf(kept.filter(({ at }) => at >= first));
       return { dimension, name, present, baseline: sumOf(kept.filter(({ at }) => at < first)) };

@@ -10,7 +10,6 @@ import { followSpan, startTrack, type Track, usualFailedShare, usualPerSecond } 
 
 const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
 const LATENCY_EVERY_MS = 250;
-const SLOW_FOR_MS = 4_000;
 const SEEN_MS = 60_000;
 /** It is a surge of calls only while tenants send less than so many times their usual. */
 const TIMES_DEMAND_MAX = 1.5;
@@ -157,7 +156,7 @@ function judgeLatency(watched: Watched, sample: CallsSample, numbers: DetectionN
   }
   if (watched.slowSince === null) watched.slowSeenAt = at;
   watched.slowSince ??= at - sample.spanMs / 2;
-  if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  if (at - watched.slowSince < numbers['workload.slowForMs']) return NO_CHANGES;
   watched.claimed.slow = true;
   watched.seenAt.slow = at;
   const raise: Symptom = {
@@ -165,7 +164,7 @@ function judgeLatency(watched: Watched, sample: CallsSample, numbers: DetectionN
     subject: subjectOf(callee),
     since: watched.slowSeenAt,
     at,
-    vantages: vantagesOf(watched.track.recent, at - SLOW_FOR_MS),
+    vantages: vantagesOf(watched.track.recent, at - numbers['workload.slowForMs']),
     reason: `calls to ${callee} take ${Math.round(slow.ms)} ms instead of ${Math.round(slow.usualMs)} ms in the ${slow.where}`,
     evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
     staysMs: staysMsOf(sample.spanMs),

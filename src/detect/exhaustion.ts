@@ -40,8 +40,6 @@ const ASK_MS = 5_000;
 const ASK_SHARE = 1 / 50;
 const ASK_MS_MAX = 300_000;
 const POINTS_MIN = 12;
-/** To come down is to lose so much of the peak. */
-const FALL_SHARE = 0.1;
 const SHOWN_POINTS = 120;
 const UNKNOWN: Outlook = { kind: 'unknown', limit: null };
 
@@ -109,7 +107,7 @@ function judge(
   const gapMs = watched.at === 0 ? 0 : at - watched.at;
   Object.assign(watched, { at, level, limit: sample.limit });
   addLevel(watched.levels, at, level);
-  learnPeak(watched);
+  learnPeak(watched, numbers['exhaustion.fallShare']);
   if (at - watched.askedAt >= Math.min(ASK_MS_MAX, Math.max(ASK_MS, ASK_SHARE * (at - watched.firstAt)))) {
     watched.askedAt = at;
     watched.outlook = outlookOf(watched, at);
@@ -137,9 +135,9 @@ function outlookOf({ levels, limit }: Watched, now: number): Outlook {
 }
 
 /** What it came down from before is no end, unless it was dealt with as one. */
-function learnPeak(watched: Watched): void {
+function learnPeak(watched: Watched, fallShare: number): void {
   const { level, peak, isDue: wasDue } = watched;
-  const hasFallen = level < (1 - FALL_SHARE) * peak;
+  const hasFallen = level < (1 - fallShare) * peak;
   if (hasFallen && !wasDue) watched.familiar = Math.max(watched.familiar, peak);
   watched.peak = hasFallen ? level : Math.max(peak, level);
 }

@@ -34,7 +34,6 @@ interface Watched {
 
 const HOUR_MS = 3_600_000;
 const GAP_HOURS_MAX = 336;
-const FAILED_SHARE_MAX = 0.01;
 const WHOLE_HOUR_SHARE = 0.9;
 const JUDGE_MS = 10_000;
 const SERVING_MS = 60_000;
@@ -75,7 +74,7 @@ function step(state: Record<string, Watched>, sample: Sample, numbers: () => Det
   const { at, workload, ok, failed, limited } = sample;
   const watched = entryOf(state, workload, () => startWatching(at));
   const hour = Math.floor(at / HOUR_MS);
-  if (hour !== watched.hour) turnHour(watched, hour, at);
+  if (hour !== watched.hour) turnHour(watched, hour, at, numbers()['load.failedShareMax']);
   watched.requests += ok + failed + limited;
   watched.failed += failed;
   watched.vantages[sample.vantage] = at;
@@ -101,7 +100,7 @@ function startWatching(at: number): Watched {
 }
 
 /** Learns the hour that has passed and looks ahead from the new one. A clock that was set back begins a new hour. */
-function turnHour(watched: Watched, hour: number, at: number): void {
+function turnHour(watched: Watched, hour: number, at: number, failedShareMax: number): void {
   const { load, requests, failed, from } = watched;
   const startedAt = watched.hour * HOUR_MS;
   const isWhole = hour > watched.hour && startedAt + HOUR_MS - Math.max(from, startedAt) >= WHOLE_HOUR_SHARE * HOUR_MS;
@@ -110,7 +109,7 @@ function turnHour(watched: Watched, hour: number, at: number): void {
     addLoad(load, perSecond);
     const serving = servingAt(watched, at, HOUR_MS);
     watched.servedBest *= FORGET;
-    if (serving > 0 && failed <= FAILED_SHARE_MAX * requests) {
+    if (serving > 0 && failed <= failedShareMax * requests) {
       watched.servedBest = Math.max(watched.servedBest, perSecond / serving);
     }
   } else if (load.past.length > 0 && hour > watched.hour) addLoad(load, null);

@@ -2,8 +2,11 @@ import { describe, expect, test } from 'vitest';
 import { exitAt, memoryAt, refOf } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
 import { run } from './detector.ts';
-import { mortalityDetector } from './mortality.ts';
+import { detectionNumbers } from '../resources/detection-number.ts';
+import { mortalityDetector as mortalityBy } from './mortality.ts';
 import type { Symptom } from './symptom.ts';
+
+const mortalityDetector = mortalityBy(() => detectionNumbers());
 
 const MIN = 60_000;
 
@@ -115,4 +118,17 @@ describe('deaths of a version', () => {
     expect(claimOf(lives, grown)?.reason).toContain('with ever more memory');
     expect(claimOf(lives)?.evidence['memoryGrew']).toBe(false);
   });
+});
+
+test('a Policy may ask for fewer deaths', () => {
+  const death = (start: number): Sample => {
+    const ref = refOf(`records-${start}`);
+    return { ...exitAt((start + 50) * MIN, ref), expected: false, livedMs: 50 * MIN };
+  };
+  const claims = (given: Parameters<typeof detectionNumbers>[0]) => {
+    const detector = run(mortalityBy(() => detectionNumbers(given)));
+    return [death(0), death(20)].flatMap((each) => detector.feed(each));
+  };
+  expect(claims({})).toEqual([]);
+  expect(claims({ 'mortality.deathsMin': 2, 'mortality.weightMin': 1.5 })).toHaveLength(1);
 });

@@ -47,7 +47,7 @@ const DETECTORS = [
   startFailureDetector,
   failedProbeDetector,
   crashLoopDetector(() => numbers),
-  mortalityDetector,
+  mortalityDetector(() => numbers),
   siblingDetector(() => numbers),
   versionDetector(() => numbers),
   objectiveDetector(

@@ -19,17 +19,7 @@ import {
   vantagesOf,
 } from './tally.ts';
 
-/** Long enough for a rate at a few requests a second, short enough to act within the 15 s of a grey failure. */
-const WINDOW_MS = 5_000;
 const GRAIN = { bucketMs: 500, keepMs: 20_000 };
-/** Below this many requests a share says nothing (Hystrix asks for 20 in 10 s). */
-const REQUESTS_MIN = 15;
-const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
-/** What lies between two instances loses calls for a moment, and callers ask again: the fewer fail, the longer it is watched. */
-const LEAST_OF_CALLS = { ms: 20_000, count: REQUESTS_MIN };
-/** Fewer failures are chance, whatever share they are of. */
-const FAILED_MIN = 4;
-const SLOW_FOR_MS = 6_000;
 /** A standing claim of slowness goes when the gap is this small again. */
 const TIMES_NORMAL = 1.5;
 /** A slow instance gets few requests, because the least loaded is chosen: latency looks back until it has enough. */
@@ -106,9 +96,9 @@ function addTimed(
   watched: Watched,
   sample: Seen,
   numbers: DetectionNumbers,
-  least = LEAST,
+  windowMs = numbers['sibling.windowMs'],
 ): readonly Change[] {
-  const errors = addSeen(state, watched, sample, numbers, least);
+  const errors = addSeen(state, watched, sample, numbers, windowMs);
   if (sample.at - watched.medianAt < LATENCY_EVERY_MS && sample.at >= watched.medianAt) return errors;
   watched.medianAt = sample.at;
   const latency = judgeLatency(state, watched, sample, numbers);
@@ -124,7 +114,7 @@ function addCalls(
   for (const peer of peers ?? []) {
     const seen = { ...peer, workload: callee, at, spanMs, vantage, ...(peer.failed === failed ? { errors } : {}) };
     const watched = entryOf(state.instances, peer.instance, () => join(state, seen));
-    changes.push(...addTimed(state, watched, seen, numbers, LEAST_OF_CALLS));
+    changes.push(...addTimed(state, watched, seen, numbers, numbers['sibling.callsWindowMs']));
   }
   return changes.length === 0 ? NO_CHANGES : changes;
 }
@@ -134,13 +124,13 @@ function addSeen(
   watched: Watched,
   seen: Seen,
   numbers: DetectionNumbers,
-  least = LEAST,
+  windowMs: number,
 ): readonly Change[] {
   addSpan(watched.tally, GRAIN, seen);
   const failed = entryOf(state.failed, seen.workload, (): Record<string, number> => ({}));
   failed[seen.region] = (failed[seen.region] ?? 0) + seen.failed;
   compare(state, watched, seen);
-  return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, { least, numbers }) : NO_CHANGES;
+  return seen.failed > 0 || watched.hasErrors ? judgeErrors(state, watched, seen, { windowMs, numbers }) : NO_CHANGES;
 }
 
 /** Gathers evidence about once a second, whether or not it failed itself: who looks only at failures sees them too often. */
@@ -195,13 +185,16 @@ function judgeErrors(
   state: State,
   watched: Watched,
   sample: Seen,
-  { least, numbers }: { readonly least: typeof LEAST; readonly numbers: DetectionNumbers },
+  { windowMs, numbers }: { readonly windowMs: number; readonly numbers: DetectionNumbers },
 ): readonly Change[] {
   const shareMin = numbers['sibling.failedShareMin'];
   // Up to the report before this one: of this one the siblings may not have been heard yet.
   const until = sample.at - sample.spanMs;
-  const just = latestOf(watched.tally, sample.at, LEAST, until);
-  const own = latestOf(watched.tally, sample.at, least, until);
+  const count = numbers['sibling.requestsMin'];
+  const least = { ms: numbers['sibling.windowMs'], count };
+  const just = latestOf(watched.tally, sample.at, least, until);
+  // What lies between two instances loses calls for a moment: the fewer fail, the longer it is watched.
+  const own = latestOf(watched.tally, sample.at, { ms: windowMs, count }, until);
   if (just === undefined || own === undefined) return NO_CHANGES;
   const subject = instanceSubject(sample);
   if (just.failedShare < FAILED_SHARE_CLEAR) {
@@ -210,10 +203,10 @@ function judgeErrors(
     watched.evidence = startWorsening();
     return [{ clear: 'instance-errors', subject }];
   }
-  if (own.failedShare < shareMin || own.failed < FAILED_MIN) return NO_CHANGES;
+  if (own.failedShare < shareMin || own.failed < numbers['sibling.failedMin']) return NO_CHANGES;
   const others = siblingsOf(state, sample)
     .filter((each) => (each.tally.buckets.at(-1)?.to ?? 0) > own.from)
-    .flatMap((each) => latestOf(each.tally, sample.at, LEAST, until) ?? []);
+    .flatMap((each) => latestOf(each.tally, sample.at, least, until) ?? []);
   // Without others to compare with, it is a matter of the workload.
   const usual = medianOf(others.map((each) => each.failedShare));
   if (usual === undefined || own.failedShare < numbers['sibling.timesWorse'] * usual) return NO_CHANGES;
@@ -262,18 +255,23 @@ function judgeLatency(state: State, watched: Watched, sample: Seen, numbers: Det
     watched.isSlow = false;
     return [{ clear: 'instance-slow', subject }];
   }
-  if (watched.slowSince === null || sample.at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  if (watched.slowSince === null || sample.at - watched.slowSince < numbers['sibling.slowForMs']) return NO_CHANGES;
   watched.isSlow = true;
-  return [{ raise: slowClaim(watched, sample, medianMs, usualMs!) }];
+  const seenBy = vantagesOf(watched.tally, sample.at - numbers['sibling.windowMs']);
+  return [{ raise: slowClaim(watched, sample, { medianMs, usualMs: usualMs!, seenBy }) }];
 }
 
-function slowClaim({ tally, slowSince }: Watched, sample: Seen, medianMs: number, usualMs: number) {
+function slowClaim(
+  { slowSince }: Watched,
+  sample: Seen,
+  { medianMs, usualMs, seenBy }: { medianMs: number; usualMs: number; seenBy: readonly string[] },
+) {
   return {
     name: 'instance-slow' as const,
     subject: instanceSubject(sample),
     since: slowSince!,
     at: sample.at,
-    vantages: vantagesOf(tally, sample.at - WINDOW_MS),
+    vantages: seenBy,
     reason: `${sample.instance} takes ${Math.round(medianMs)} ms in the median, its siblings ${Math.round(usualMs)} ms`,
     evidence: { medianMs, siblingsMedianMs: usualMs },
     staysMs: staysMsOf(sample.spanMs),

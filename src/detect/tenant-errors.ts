@@ -1,17 +1,15 @@
 import type { RequestsSample } from '../observe/sample.ts';
+import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { NO_CHANGES } from './detector.ts';
 import type { Part } from './parts.ts';
 import { addAgainstPast, addServed, isWorse, startWorsening, type Worsening } from './sequential/worsening.ts';
 import { type Change, type Subject, staysMsOf, type Symptom } from './symptom.ts';
 import { onsetOf, type Tally, type Total, totalOf, vantagesOf } from './tally.ts';
 
-/** Alone in its trouble: much of what it sends fails, or so many that it is no chance, and not so with the others. */
-const MUCH = { share: 0.1, failed: 2, requests: 10, timesWorse: 3 };
-const MANY = { share: 0.04, failed: 8, requests: 40, timesWorse: 5 };
-const WINDOW_MS = 15_000;
+/** Of many requests a smaller share is no chance either, when it is more times that of the others. */
+const FAILED_MIN = 2;
+const MANY = { ofShare: 0.4, ofRequests: 4, ofTimes: 5 / 3, failed: 8 };
 const COMPARE_EVERY_MS = 1_000;
-/** Of fewer requests nobody knows how its past was: then it is not judged. */
-const PAST_MIN = 30;
 /** A past of more requests than this is halved: what was long ago counts less. */
 const PAST_MAX = 4_000;
 
@@ -38,15 +36,18 @@ export function judgeTenant(
   part: Part,
   all: Tally,
   sample: RequestsSample,
+  numbers: DetectionNumbers,
 ): readonly Change[] {
+  const windowMs = numbers['tenant.windowMs'];
   // Up to the report before this one: of this one the others may not have been heard yet.
   const until = sample.at - sample.spanMs;
-  gather(comparison, part, all, until);
+  gather(comparison, part, all, { until, numbers });
   if (!part.isFailing && !comparison.isClaimed) return NO_CHANGES;
-  const own = totalOf(part.tally, until - WINDOW_MS, until);
-  const othersShare = shareOf(without(totalOf(all, until - WINDOW_MS, until), own));
+  const own = totalOf(part.tally, until - windowMs, until);
+  const othersShare = shareOf(without(totalOf(all, until - windowMs, until), own));
   const subject: Subject = { kind: 'tenant', name: sample.tenant };
-  if (!isAlone(own, othersShare, comparison.isClaimed) || !(comparison.isClaimed || isProven(comparison))) {
+  const isProven = comparison.isClaimed || isProvenWorse(comparison, numbers['tenant.pastMin']);
+  if (!isProven || !isAlone(own, othersShare, comparison.isClaimed, numbers)) {
     if (!comparison.isClaimed) return NO_CHANGES;
     Object.assign(comparison, { ...startComparison(), past: comparison.past, comparedTo: comparison.comparedTo });
     return [{ clear: 'tenant-errors', subject }];
@@ -56,8 +57,13 @@ export function judgeTenant(
 }
 
 /** About once a second, whether or not anything failed: who looks only at failures sees them too often. */
-function gather(comparison: TenantComparison, part: Part, all: Tally, until: number): void {
-  const from = Math.max(comparison.comparedTo, until - WINDOW_MS);
+function gather(
+  comparison: TenantComparison,
+  part: Part,
+  all: Tally,
+  { until, numbers }: { readonly until: number; readonly numbers: DetectionNumbers },
+): void {
+  const from = Math.max(comparison.comparedTo, until - numbers['tenant.windowMs']);
   if (until - from < COMPARE_EVERY_MS) return;
   comparison.comparedTo = until;
   const seen = totalOf(part.tally, from, until);
@@ -65,19 +71,31 @@ function gather(comparison: TenantComparison, part: Part, all: Tally, until: num
   if (own.total === 0) return;
   addServed(comparison.againstOthers, own, whole(without(totalOf(all, from, until), seen)));
   const { past } = comparison;
-  if (past.total >= PAST_MIN) addAgainstPast(comparison.againstPast, own, (past.failed + 1) / (past.total + 2));
+  if (past.total >= numbers['tenant.pastMin'])
+    addAgainstPast(comparison.againstPast, own, (past.failed + 1) / (past.total + 2));
   if (comparison.isClaimed) return;
   past.total += own.total;
   past.failed += own.failed;
   if (past.total > PAST_MAX) comparison.past = { total: past.total / 2, failed: past.failed / 2 };
 }
 
-function isProven({ againstOthers, againstPast, past }: TenantComparison): boolean {
-  return past.total >= PAST_MIN && isWorse(againstOthers) && isWorse(againstPast);
+function isProvenWorse({ againstOthers, againstPast, past }: TenantComparison, pastMin: number): boolean {
+  return past.total >= pastMin && isWorse(againstOthers) && isWorse(againstPast);
 }
 
-function isAlone(own: Total, othersShare: number, isClaimed: boolean): boolean {
-  return [MUCH, MANY].some(
+/** Alone in its trouble: much of what it sends fails, or so many that it is no chance, and not so with the others. */
+function isAlone(own: Total, othersShare: number, isClaimed: boolean, numbers: DetectionNumbers): boolean {
+  const share = numbers['tenant.failedShareMin'];
+  const requests = numbers['tenant.requestsMin'];
+  const timesWorse = numbers['tenant.timesWorse'];
+  const much = { share, requests, timesWorse, failed: FAILED_MIN };
+  const many = {
+    share: MANY.ofShare * share,
+    requests: MANY.ofRequests * requests,
+    timesWorse: MANY.ofTimes * timesWorse,
+    failed: MANY.failed,
+  };
+  return [much, many].some(
     (least) =>
       own.count >= least.requests &&
       own.failed >= (isClaimed ? 1 : least.failed) &&

@@ -9,22 +9,13 @@ import { type Change, type Symptom, staysMsOf, versionSubject } from './symptom.
 import { errorsOf, latencyOf, latestOf, onsetOf, type Total, totalOf, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 
-const WINDOW_MS = 5_000;
 const GRAIN = { bucketMs: 500, keepMs: 20_000 };
-const REQUESTS_MIN = 15;
-const LEAST = { ms: WINDOW_MS, count: REQUESTS_MIN };
-const FAILED_SHARE_MIN = 0.05;
-const TIMES_WORSE = 3;
-const TIMES_SLOWER = 3;
-const SLOWER_MS_MIN = 100;
 const COMPARE_EVERY_MS = 1_000;
 /** Where both serve at once, less is proven too, with more requests; and counts as long as the latest are like that. */
 const PROVEN_SHARE_MIN = 0.01;
 const STILL = { ms: 15_000, count: 50 };
 const LATENCIES_MIN = 20;
 const LATENCY_EVERY_MS = 250;
-/** A process that has just started is slow at first. */
-const SLOW_FOR_MS = 8_000;
 /** Versions of one workload that are remembered; the oldest go first. */
 const VERSIONS_KEPT = 6;
 
@@ -69,11 +60,11 @@ function step(state: Record<string, Versions>, sample: Sample, numbers: Detectio
   const before = versions[previous]!;
   const changes: Change[] = [];
   compare(watched, before, previous, sample);
-  gather(watched, before, sample);
+  gather(watched, before, sample, numbers);
   if (sample.failed > 0 || watched.hasErrors) changes.push(...judgeErrors(watched, before, previous, sample, numbers));
   if (Math.abs(sample.at - watched.latencyAt) >= LATENCY_EVERY_MS) {
     watched.latencyAt = sample.at;
-    changes.push(...judgeLatency(watched, before, previous, sample));
+    changes.push(...judgeLatency(watched, before, previous, sample, numbers));
   }
   return changes.length === 0 ? NO_CHANGES : changes;
 }
@@ -92,14 +83,15 @@ function compare(own: Watched, before: Watched, previous: number, { at }: TriesS
 }
 
 /** Once a second, whether or not it failed: who looks only at failures sees them too often. */
-function gather(own: Watched, before: Watched, sample: TriesSample): void {
+function gather(own: Watched, before: Watched, sample: TriesSample, numbers: DetectionNumbers): void {
   // Up to the report before this one: of this one the other may not have been heard yet.
   const until = sample.at - sample.spanMs;
   const from = Math.max(own.gatheredTo, until - GRAIN.keepMs);
   if (until - from < COMPARE_EVERY_MS) return;
   own.gatheredTo = until;
   const tested = whole(totalOf(own.track.recent, from, until));
-  if (servesNow(before, sample)) addServed(own.evidence, tested, whole(totalOf(before.track.recent, from, until)));
+  if (servesNow(before, sample, numbers))
+    addServed(own.evidence, tested, whole(totalOf(before.track.recent, from, until)));
   else addAgainstPast(own.evidence, tested, usualWithDoubt(before));
 }
 
@@ -160,15 +152,17 @@ function judgeErrors(
   sample: TriesSample,
   numbers: DetectionNumbers,
 ): readonly Change[] {
-  const recent = latestOf(own.track.recent, sample.at, LEAST, sample.at - sample.spanMs);
+  const recent = latestOf(own.track.recent, sample.at, leastOf(numbers), sample.at - sample.spanMs);
   if (recent === undefined) return NO_CHANGES;
-  const concurrent = servesNow(before, sample);
-  const beforeShare = shareOf(before, sample);
+  const concurrent = servesNow(before, sample, numbers);
+  const beforeShare = shareOf(before, sample, numbers);
   const subject = versionSubject(sample.workload, sample.version);
-  const isMuchWorse = recent.failedShare >= FAILED_SHARE_MIN && recent.failedShare >= TIMES_WORSE * beforeShare;
+  const shareMin = numbers['version.failedShareMin'];
+  const isMuchWorse =
+    recent.failedShare >= shareMin && recent.failedShare >= numbers['version.timesWorseAtOnce'] * beforeShare;
   const proven = concurrent ? provenShare(own, sample.at, numbers) : undefined;
   if (!isMuchWorse && proven === undefined) {
-    if (!own.hasErrors || recent.failedShare >= FAILED_SHARE_MIN / 2) return NO_CHANGES;
+    if (!own.hasErrors || recent.failedShare >= shareMin / 2) return NO_CHANGES;
     own.hasErrors = false;
     own.evidence = startWorsening();
     return [{ clear: 'version-errors', subject }];
@@ -188,8 +182,13 @@ function judgeErrors(
     concurrent,
     errors: errorsOf(own.track.recent, recent.from),
   };
-  const since = onsetOf(own.track.recent, FAILED_SHARE_MIN / 2, sample.at);
-  return [{ raise: claim('version-errors', own, sample, { since, reason, evidence }) }];
+  const since = onsetOf(own.track.recent, shareMin / 2, sample.at);
+  return [{ raise: claim('version-errors', own, sample, { since, reason, evidence }, numbers) }];
+}
+
+/** Less than this says nothing. */
+function leastOf(numbers: DetectionNumbers) {
+  return { ms: numbers['version.windowMs'], count: numbers['version.requestsMin'] };
 }
 
 function percent(share: number): string {
@@ -197,44 +196,52 @@ function percent(share: number): string {
 }
 
 /** Now, where it serves; else as it was. */
-function shareOf(watched: Watched, sample: TriesSample): number {
+function shareOf(watched: Watched, sample: TriesSample, numbers: DetectionNumbers): number {
   const { at } = sample;
   const until = at - sample.spanMs;
   const usual = usualFailedShare(watched.track);
-  const now: Total | undefined = latestOf(watched.track.recent, at, LEAST, until);
+  const now: Total | undefined = latestOf(watched.track.recent, at, leastOf(numbers), until);
   if (now === undefined) return usual;
-  return servesNow(watched, sample) ? now.failedShare : Math.max(usual, now.failedShare);
+  return servesNow(watched, sample, numbers) ? now.failedShare : Math.max(usual, now.failedShare);
 }
 
-function servesNow({ track }: Watched, { at, spanMs }: TriesSample): boolean {
+function servesNow({ track }: Watched, { at, spanMs }: TriesSample, numbers: DetectionNumbers): boolean {
   const last = track.recent.buckets.at(-1);
-  const isHeard = last !== undefined && last.to > at - spanMs - WINDOW_MS;
-  return isHeard && latestOf(track.recent, at, LEAST, at - spanMs) !== undefined;
+  const isHeard = last !== undefined && last.to > at - spanMs - numbers['version.windowMs'];
+  return isHeard && latestOf(track.recent, at, leastOf(numbers), at - spanMs) !== undefined;
 }
 
-function judgeLatency(own: Watched, before: Watched, previous: number, sample: TriesSample): readonly Change[] {
-  const medianMs = medianMsOf(own, sample.at);
-  const beforeMs = medianMsOf(before, sample.at) ?? usualQuantileMs(before.track, 0.5, LATENCIES_MIN);
+function judgeLatency(
+  own: Watched,
+  before: Watched,
+  previous: number,
+  sample: TriesSample,
+  numbers: DetectionNumbers,
+): readonly Change[] {
+  const windowMs = numbers['version.windowMs'];
+  const timesSlower = numbers['version.timesSlower'];
+  const medianMs = medianMsOf(own, sample.at, windowMs);
+  const beforeMs = medianMsOf(before, sample.at, windowMs) ?? usualQuantileMs(before.track, 0.5, LATENCIES_MIN);
   if (medianMs === undefined || beforeMs === undefined) return NO_CHANGES;
   const subject = versionSubject(sample.workload, sample.version);
-  if (medianMs < TIMES_SLOWER * beforeMs || medianMs < beforeMs + SLOWER_MS_MIN) {
+  if (medianMs < timesSlower * beforeMs || medianMs < beforeMs + numbers['version.slowerMinMs']) {
     own.slowSince = null;
-    if (!own.isSlow || medianMs >= (TIMES_SLOWER / 2) * beforeMs) return NO_CHANGES;
+    if (!own.isSlow || medianMs >= (timesSlower / 2) * beforeMs) return NO_CHANGES;
     own.isSlow = false;
     return [{ clear: 'version-slow', subject }];
   }
   own.slowSince ??= sample.at;
-  if (sample.at - own.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  if (sample.at - own.slowSince < numbers['version.slowForMs']) return NO_CHANGES;
   own.isSlow = true;
   const reason = `${subject.name} takes ${Math.round(medianMs)} ms in the median, version ${previous} takes ${Math.round(beforeMs)} ms`;
-  const evidence = { medianMs, previous, previousMedianMs: beforeMs, concurrent: servesNow(before, sample) };
-  return [{ raise: claim('version-slow', own, sample, { since: own.slowSince, reason, evidence }) }];
+  const evidence = { medianMs, previous, previousMedianMs: beforeMs, concurrent: servesNow(before, sample, numbers) };
+  return [{ raise: claim('version-slow', own, sample, { since: own.slowSince, reason, evidence }, numbers) }];
 }
 
-function medianMsOf({ track }: Watched, at: number): number | undefined {
-  const recent = latestOf(track.recent, at, { ms: WINDOW_MS, count: LATENCIES_MIN });
+function medianMsOf({ track }: Watched, at: number, windowMs: number): number | undefined {
+  const recent = latestOf(track.recent, at, { ms: windowMs, count: LATENCIES_MIN });
   const latency =
-    recent && track.recent.buckets.at(-1)!.to > at - WINDOW_MS ? latencyOf(track.recent, recent.from) : undefined;
+    recent && track.recent.buckets.at(-1)!.to > at - windowMs ? latencyOf(track.recent, recent.from) : undefined;
   return latency && quantileMsOf(latency, 0.5);
 }
 
@@ -243,8 +250,9 @@ function claim(
   { track }: Watched,
   sample: TriesSample,
   what: Pick<Symptom, 'since' | 'reason' | 'evidence'>,
+  numbers: DetectionNumbers,
 ): Symptom {
   const subject = versionSubject(sample.workload, sample.version);
-  const vantages = vantagesOf(track.recent, sample.at - WINDOW_MS);
+  const vantages = vantagesOf(track.recent, sample.at - numbers['version.windowMs']);
   return { name, subject, at: sample.at, vantages, staysMs: staysMsOf(sample.spanMs), ...what };
 }

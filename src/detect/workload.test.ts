@@ -176,3 +176,15 @@ test('one route that fails is told, and whoever makes up routes is held to a num
   expect(claim?.evidence).toMatchObject({ routes: ['GET /bills'], routesFailing: 1 });
   expect(Number(claim?.evidence['routesSeen'])).toBeLessThanOrEqual(64);
 });
+
+test('what a Policy sets for tenants counts', () => {
+  const failing = traffic((tenant) => (tenant === 'bank' ? 5 : 0));
+  const tenants = (given: Parameters<typeof detectionNumbers>[0]) =>
+    standingAfter(
+      workloadBy(() => detectionNumbers(given)),
+      failing,
+    ).filter((each) => each.startsWith('tenant-errors'));
+  expect(tenants({})).toEqual(['tenant-errors bank']);
+  expect(tenants({ 'tenant.failedShareMin': 1 })).toEqual([]);
+  expect(tenants({ 'tenant.pastMin': 100_000 })).toEqual([]);
+});

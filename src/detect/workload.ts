@@ -13,8 +13,6 @@ import { followSpan, startTrack, type Track, usualFailedShare } from './usual.ts
 const GRAIN = { bucketMs: 1_000, keepMs: 30_000 };
 const LATENCY_EVERY_MS = 250;
 const JUST_MS = 1_000;
-/** A gap in latency that does not last is a busy machine. */
-const SLOW_FOR_MS = 4_000;
 /** A part that was not heard of for so long is not there. */
 const SEEN_MS = 60_000;
 const ROUTES_MAX = 64;
@@ -72,7 +70,7 @@ export function workloadDetector(numbers: () => DetectionNumbers): Detector<Reco
       const part = addToPart(watched.tenants, sample.tenant, sample);
       followSpan(watched.track, GRAIN, sample, watched.hasErrors || watched.isSlow);
       const comparison = entryOf(watched.comparisons, sample.tenant, startComparison);
-      const alone = judgeTenant(comparison, part, watched.track.recent, sample);
+      const alone = judgeTenant(comparison, part, watched.track.recent, sample, numbers());
       return [...judgeErrors(watched, sample, numbers()), ...alone, ...judgeLatency(watched, sample, numbers())];
     },
   };
@@ -199,12 +197,12 @@ function judgeLatency(watched: Watched, sample: RequestsSample, numbers: Detecti
   }
   if (watched.slowSince === null) watched.slowSeenAt = at;
   watched.slowSince ??= at - spanMs / 2;
-  if (at - watched.slowSince < SLOW_FOR_MS) return NO_CHANGES;
+  if (at - watched.slowSince < numbers['workload.slowForMs']) return NO_CHANGES;
   watched.isSlow = true;
-  return [{ raise: slowClaim(watched, sample, slow) }];
+  return [{ raise: slowClaim(watched, sample, slow, numbers['workload.slowForMs']) }];
 }
 
-function slowClaim({ track, slowSeenAt }: Watched, sample: RequestsSample, slow: Slowness): Symptom {
+function slowClaim({ track, slowSeenAt }: Watched, sample: RequestsSample, slow: Slowness, forMs: number): Symptom {
   const { at, workload } = sample;
   const [now, before] = [Math.round(slow.ms), Math.round(slow.usualMs)];
   return {
@@ -212,7 +210,7 @@ function slowClaim({ track, slowSeenAt }: Watched, sample: RequestsSample, slow:
     subject: { kind: 'workload', name: workload },
     since: slowSeenAt,
     at,
-    vantages: vantagesOf(track.recent, at - SLOW_FOR_MS),
+    vantages: vantagesOf(track.recent, at - forMs),
     reason: `${workload} takes ${now} ms instead of ${before} ms in the ${slow.where}`,
     evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
     staysMs: staysMsOf(sample.spanMs),
