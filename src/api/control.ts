@@ -227,6 +227,7 @@ class RunningControl implements Control {
     this.picture.observers.start(this.#running.signal);
     this.#partWatch.start();
     this.#ownLevels.start();
+    this.picture.tenantLevels.start();
     this.compliance.start([
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
@@ -281,6 +282,7 @@ class RunningControl implements Control {
     this.picture.observers.close();
     this.compliance.close();
     this.#ownLevels.close();
+    this.picture.tenantLevels.close();
     await this.#partWatch.close();
     this.picture.waker.wake();
     await this.desk.settled();

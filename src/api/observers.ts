@@ -6,12 +6,13 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Slot, StoredVersion } from '../drivers/declared.ts';
 import type { Driver } from '../drivers/driver.ts';
+import { roomFor } from '../drivers/room.ts';
 import type { World } from '../drivers/world.ts';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
 import type { Probe } from '../observe/probe.ts';
 import { createProber, type ProbeAssignment, type Prober } from '../observe/prober.ts';
 import { NOWHERE, type Sample } from '../observe/sample.ts';
-import { readDescriptors, readResidentBytes } from '../observe/usage-reader.ts';
+import { readDescriptors, readFreeBytes, readResidentBytes } from '../observe/usage-reader.ts';
 import { LostRequests } from './lost-requests.ts';
 import { ReportIntake, samplesOf } from './telemetry-intake.ts';
 
@@ -153,12 +154,14 @@ export class Observers {
   }
 
   async #readUsage(): Promise<void> {
+    let largestBytes = 0;
     for (const { id, workload, version, region } of this.#world.instances()) {
       const pid = this.#world.child(id)?.pid;
       if (!pid || !this.#world.isReady(id)) continue;
       const [residentBytes, descriptors] = await Promise.all([readResidentBytes(pid), readDescriptors(pid)]);
       const reading = { at: this.#clock.now(), vantage: 'control' };
       if (residentBytes !== undefined) {
+        largestBytes = Math.max(largestBytes, residentBytes);
         const { memoryMiB } = this.#world.version(workload, version)?.spec.resources ?? {};
         const limit = memoryMiB === undefined ? {} : { limitBytes: memoryMiB * 2 ** 20 };
         this.#onSample({
@@ -177,6 +180,7 @@ export class Observers {
       const of = { kind: 'instance' as const, name: id };
       this.#onSample({ kind: 'level', ...reading, of, measure: 'descriptors', level, ...(limit ? { limit } : {}) });
     }
+    this.#world.room = roomFor(this.#world.declared.workloads, readFreeBytes(), largestBytes);
   }
 
   async #checkArtefacts(): Promise<void> {

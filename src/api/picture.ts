@@ -12,10 +12,19 @@ import type { LeaderLease } from '../store/lease.ts';
 import type { ControlOptions } from './control.ts';
 import { Observers } from './observers.ts';
 import { SampleFacts } from './sample-facts.ts';
+import { TenantLevels } from './tenant-levels.ts';
 import { Waker } from '../base/waker.ts';
 
 /** What never changes the routing. */
-const ROUTINE: ReadonlySet<Sample['kind']> = new Set(['tries', 'requests', 'edge', 'memory', 'level', 'violation']);
+const ROUTINE: ReadonlySet<Sample['kind']> = new Set([
+  'tries',
+  'route',
+  'requests',
+  'edge',
+  'memory',
+  'level',
+  'violation',
+]);
 
 /**
  * What this process sees of the world, kept in step: readings come in, the routing goes out, the loop is woken. Nothing in
@@ -28,6 +37,7 @@ export class Picture {
   readonly observers: Observers;
   readonly sampleFacts: SampleFacts;
   readonly served = new ServiceTally();
+  readonly tenantLevels: TenantLevels;
   readonly canary: Canary;
   /** Readings that the loop has not looked at yet. */
   readonly samples: Sample[] = [];
@@ -51,6 +61,7 @@ export class Picture {
     this.canary = { token: () => own.read('canary-token'), key: () => own.read('canary-key') };
     const onSample = (sample: Sample) => this.take(sample);
     const wake = () => this.waker.wake();
+    this.tenantLevels = new TenantLevels({ world: this.world, clock, onSample });
     this.observers = new Observers({ world: this.world, clock, random, driver, log, probes, onSample, wake });
   }
 
@@ -63,6 +74,7 @@ export class Picture {
     if (sample.kind === 'requests') {
       this.userSignal.add(sample);
       this.served.take(sample);
+      this.tenantLevels.take(sample);
     }
     const isRoutine = ROUTINE.has(sample.kind);
     if (!isRoutine && (sample.kind !== 'probe' || this.world.onProbe(sample))) this.#publish();

@@ -74,3 +74,14 @@ test('who makes up names is held to a number of them', () => {
   feed(many, detector);
   expect([...detector.tell(0)].length).toBe(2_000);
 });
+
+test('what goes with the day is judged when a day of it is known, and then as any other', () => {
+  const of = { kind: 'tenant' as const, name: 'shop' };
+  const seasonal = (minute: number, level: number) =>
+    levelAt(minute * MINUTE_MS, level, { of, measure: 'requests per second', isSeasonal: true });
+  // A morning: up from a fifth of the limit to nine tenths within hours, as on every day.
+  const day = (minute: number) => 550 - 350 * Math.cos((2 * Math.PI * minute) / 1_440);
+  expect(feed(each(1_440, (minute) => seasonal(minute, day(minute))))).toEqual([]);
+  const grows = feed(each(3 * 1_440, (minute) => seasonal(minute, Math.min(990, 300 + 0.16 * minute))));
+  expect(grows[0]).toMatchObject({ name: 'exhausting', subject: of });
+});

@@ -40,6 +40,8 @@ const ASK_MS = 5_000;
 const ASK_SHARE = 1 / 50;
 const ASK_MS_MAX = 300_000;
 const POINTS_MIN = 12;
+/** From when on the same hours of two days can be compared. */
+const SEASON_KNOWN_MS = 30 * 3_600_000;
 const SHOWN_POINTS = 120;
 const UNKNOWN: Outlook = { kind: 'unknown', limit: null };
 
@@ -110,7 +112,8 @@ function judge(
   learnPeak(watched, numbers['exhaustion.fallShare']);
   if (at - watched.askedAt >= Math.min(ASK_MS_MAX, Math.max(ASK_MS, ASK_SHARE * (at - watched.firstAt)))) {
     watched.askedAt = at;
-    watched.outlook = outlookOf(watched, at);
+    const isTooYoung = sample.isSeasonal === true && at - watched.firstAt < SEASON_KNOWN_MS;
+    watched.outlook = isTooYoung ? { kind: 'unknown', limit: watched.limit } : outlookOf(watched, at);
   }
   watched.isDue = isDue(watched, at, numbers);
   const subject = subjectOf(state, sample);

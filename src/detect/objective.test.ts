@@ -82,3 +82,26 @@ test('the windows go with the period, but for the seconds of the healer', () => 
   expect(account!.budgets[0]!.burns.map(({ pair, state }) => [pair, state])).toContainEqual(['at once', 'burning']);
   expect(account!.budgets[0]!.burns.map(({ pair, state }) => [pair, state])).toContainEqual(['page quick', 'burning']);
 });
+
+test('a budget that will be spent within the hour is told with its deadline, and one that lasts is not', () => {
+  const told = (failed: number) => {
+    const detector = start();
+    const claims: { readonly at: number; readonly evidence: Readonly<Record<string, unknown>> }[] = [];
+    for (let minute = 0; minute < 2.4 * 1_440; minute += 5) {
+      const sample = { ...requestsAt(minute * 60_000, 'shop', 1_000 - failed, failed), spanMs: 300_000 };
+      for (const change of detector.feed(sample)) {
+        if ('raise' in change && change.raise.name === 'budget-ending') claims.push(change.raise);
+      }
+    }
+    return { claims, outlook: [...detector.tell(2.4 * DAY_MS)][0]?.outlook };
+  };
+  // 15 of 1,000 where one may: all of it after two days.
+  const { claims } = told(15);
+  expect(claims.length).toBeGreaterThan(5);
+  expect(claims[0]!.at / DAY_MS).toBeGreaterThan(2 - 1.5 / 24);
+  expect(claims[0]!.at / DAY_MS).toBeLessThan(2);
+  expect(Number(claims[0]!.evidence['deadlineAt']) / DAY_MS).toBeCloseTo(2, 1);
+  const lasting = told(5);
+  expect(lasting.claims).toEqual([]);
+  expect(lasting.outlook).toMatchObject({ kind: 'exhausts' });
+});

@@ -2,6 +2,7 @@ import { bucketOf } from '../base/latency-sketch.ts';
 import type { RequestsSample } from '../observe/sample.ts';
 import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Account, type BudgetAccount, emptyAccount } from './account.ts';
+import { type BudgetWatch, firstEnd, lookAhead, startBudgetWatch } from './budget-watch.ts';
 import {
   type BurnState,
   type BurnStatus,
@@ -31,7 +32,7 @@ const IN_TIME_SHARE = 0.99;
 const GRAIN = { bucketMs: 1_000, keepMs: 60_000 };
 const JUST_MS = 5_000;
 
-interface Watched {
+interface Watched extends BudgetWatch {
   readonly burn: BurnState;
   readonly tally: Tally;
   /** Seen last on this clock: a sum of the windows is asked for then. */
@@ -67,7 +68,14 @@ export function objectiveDetector(
       const watched = entryOf(workloads, sample.workload, () => begin(promised));
       // Another period was declared: what was counted for the one before cannot be told apart by it.
       if (watched.burn.periodMs !== promised.periodMs) workloads[sample.workload] = begin(promised);
-      return judge(workloads, sample, promised, quiet());
+      const burning = judge(workloads, sample, promised, quiet());
+      const ending = lookAhead(
+        workloads,
+        sample,
+        (at) => spentOf(workloads[sample.workload]!, promised, at),
+        numbers(),
+      );
+      return ending.length === 0 ? burning : [...burning, ...ending];
     },
     entries: (state) => state,
     *tell(state, now) {
@@ -83,7 +91,7 @@ export function objectiveDetector(
 }
 
 function begin({ periodMs }: Promised): Watched {
-  return { burn: startBurn(periodMs), tally: emptyTally(), at: 0, failing: false, slow: false };
+  return { burn: startBurn(periodMs), tally: emptyTally(), at: 0, failing: false, slow: false, ...startBudgetWatch() };
 }
 
 function objectivesOf({ availability }: Promised): readonly ServiceObjective[] {
@@ -121,6 +129,12 @@ function judge(
   if (!watched.failing && !watched.slow) return NO_CHANGES;
   const counts = watched.failing ? 'failed' : 'slow';
   return [{ raise: claim(watched, sample, promised, counts, watched.failing ? failing! : slowing!) }];
+}
+
+/** Shares of both budgets that are spent. */
+function spentOf({ burn }: Watched, promised: Promised, at: number): Record<'failed' | 'slow', number> {
+  const [failed, slow] = objectivesOf(promised).map((each) => 1 - (burnStatus(burn, each, at).budgetLeft ?? 1));
+  return { failed: failed!, slow: slow! };
 }
 
 function isBurning(workloads: Record<string, Watched>): boolean {
@@ -178,7 +192,7 @@ function claim(
 function accountOf(
   tenant: string,
   workload: string,
-  { burn, tally }: Watched,
+  { burn, tally, ahead }: Watched,
   given: {
     readonly promised: Promised;
     readonly now: number;
@@ -194,6 +208,8 @@ function accountOf(
     budgets: objectivesOf(promised).map((objective) =>
       budgetOf(objective, promised, burnStatus(burn, objective, now, quiet)),
     ),
+    // Of the two the one that ends first is what counts.
+    outlook: firstEnd(ahead),
     numbers: {
       'objective.requestsMin': numbers['objective.requestsMin'],
       'objective.badMin': numbers['objective.badMin'],

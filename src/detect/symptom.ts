@@ -42,6 +42,8 @@ export const SYMPTOMS = [
   /** More load is coming than so many instances have ever served. */
   'load-ahead',
   'objective-burning',
+  /** An error budget will be spent soon at the pace that it is spent: counted, and nothing that a repair ends. */
+  'budget-ending',
   'noisy-tenant',
   'overloaded',
   'artefact-drift',

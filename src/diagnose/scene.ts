@@ -103,7 +103,7 @@ export function symptomsIn(scene: Scene, names: ReadonlySet<string>, withOwn: bo
 
 /** What tenants feel in general, whatever it is that they feel. */
 export function burning(scene: Scene): readonly Symptom[] {
-  return named(scene.left, ['objective-burning']);
+  return named(scene.left, ['objective-burning', 'budget-ending']);
 }
 
 /** Instances that are in a slot, of ours. */

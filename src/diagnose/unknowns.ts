@@ -21,6 +21,9 @@ const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
   'calls-surging': 15_000,
 };
 
+/** Of what is counted of the past nobody is called: it stands, with its deadline, for whoever looks. */
+const NO_INCIDENT: readonly SymptomName[] = ['version-slow', 'budget-ending'];
+
 /** What nothing explains, and said so. */
 export const unknowns: Rule = (scene) => {
   const trouble = troublesOf(scene).find((each) => each.symptoms.some((symptom) => counts(symptom, scene)));
@@ -35,7 +38,9 @@ export const unknowns: Rule = (scene) => {
 /** What is left of an instance is either not ripe yet or excused by what it depends on; so are calm conditions. */
 function counts({ name, subject, since, at }: Symptom, scene: Scene): boolean {
   const { fleet } = scene;
-  if (subject.kind === 'instance' || name.startsWith('asset-') || name === 'version-slow') return false;
+  // That it comes near what it may send is told, and nobody is called for it.
+  if (name === 'exhausting' && subject.kind === 'tenant') return false;
+  if (subject.kind === 'instance' || name.startsWith('asset-') || NO_INCIDENT.includes(name)) return false;
   // Whom we hold back ourselves is not served as ever.
   if (subject.kind === 'tenant' && heldBack(fleet).has(subject.name)) return false;
   if (subject.kind === 'version') {

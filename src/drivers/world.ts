@@ -19,6 +19,8 @@ export class World {
   readonly #readiness = new Map<string, FallRise>();
   /** What was last seen of all that is not an instance. */
   parts: Pick<PartsView, 'settings' | 'assets' | 'actors'> = NO_PARTS;
+  /** Instances that can still be placed, per region; a region that nobody looked at is not in it. */
+  room: Readonly<Record<string, number>> = {};
   /** Instances that left the routing and finish what they have. */
   readonly draining = new Set<string>();
   readonly #waiters = new Set<() => void>();
@@ -137,7 +139,7 @@ export class World {
         mitigations: this.declared.mitigations.filter((each) => each.tenant === tenant.metadata.name),
       })),
       ...this.parts,
-      room: {},
+      room: this.room,
     };
   }
 

@@ -177,6 +177,8 @@ export interface LevelSample extends Reading {
   readonly level: number;
   /** At which it is gone; left out when there is none. */
   readonly limit?: number;
+  /** It goes up and down with the day: before more than a day is known, no slope of it says anything. */
+  readonly isSeasonal?: true;
 }
 
 /** Whether the artefact of a version is still what was declared. */

@@ -33,3 +33,8 @@ export async function readDisk(folder: string): Promise<{ usedMib: number; limit
     return undefined;
   }
 }
+
+/** Memory that a further process on this machine can have, within what this one is held to. */
+export function readFreeBytes(): number {
+  return process.availableMemory();
+}
