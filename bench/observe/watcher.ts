@@ -6,6 +6,7 @@
  */
 import { get } from 'node:http';
 import { createStreamDetector, type StreamState } from '../../src/detect/stream/stream-detector.ts';
+import { ExpositionReader } from './exposition-reader.ts';
 import { BOUND, type Found, isPlanted, valueAt } from './series.ts';
 
 export type WatcherMessage = { readonly kind: 'ready' } | ({ readonly kind: 'look' } & Found);
@@ -13,7 +14,7 @@ export type WatcherMessage = { readonly kind: 'ready' } | ({ readonly kind: 'loo
 const [address, count, everyMs, past] = process.argv.slice(2) as [string, string, string, string];
 const detector = createStreamDetector();
 const states: StreamState[] = [];
-const numbers = new Map<string, number>();
+const reader = new ExpositionReader();
 
 function tell(message: WatcherMessage): void {
   process.send!(message);
@@ -30,35 +31,26 @@ function learn(): void {
   }
 }
 
-function read(): Promise<string> {
+function read(): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     get(address, (answer) => {
       const chunks: Buffer[] = [];
       answer.on('data', (chunk: Buffer) => chunks.push(chunk));
-      answer.on('end', () => resolve(Buffer.concat(chunks).toString('latin1')));
+      answer.on('end', () => resolve(Buffer.concat(chunks)));
       answer.on('error', reject);
     }).on('error', reject);
   });
 }
 
 async function look(): Promise<void> {
-  const text = await read();
+  const bytes = await read();
   const now = Date.now();
   const found = { series: 0, bound: 0, local: 0, othersLocal: 0 };
-  for (let start = 0; start < text.length; ) {
-    const end = text.indexOf('\n', start);
-    if (text.charCodeAt(start) !== 0x23) judge(text.slice(start, end), now, found);
-    start = end + 1;
-  }
+  reader.read(bytes, (series, value) => judge(series, value, now, found));
   tell({ kind: 'look', ...found });
 }
 
-function judge(line: string, now: number, found: { -readonly [Key in keyof Found]: number }): void {
-  const space = line.lastIndexOf(' ');
-  const name = line.slice(0, space);
-  const series = numbers.get(name) ?? numbers.size;
-  numbers.set(name, series);
-  const value = Number(line.slice(space + 1));
+function judge(series: number, value: number, now: number, found: { -readonly [Key in keyof Found]: number }): void {
   const reading = detector.step(states[series]!, now, value);
   found.series += 1;
   if (reading.local >= 1) found[isPlanted(series, Number(count)) ? 'local' : 'othersLocal'] += 1;
