@@ -197,6 +197,17 @@ describe('who wrote it', () => {
   });
 });
 
+test('an instance that is sick since before something was put back is given time to recover', () => {
+  const sick = seen('probe-failed', instanceNamed('records-0'));
+  const back = (at: number) => {
+    const written = change(at, 'good', 'kintsugi rep_1');
+    return withSettings(setting('records/LOGIN', { kind: 'grant' }, change(BEGAN - 300_000), written));
+  };
+  expect(found(back(AT - 5_000), sick)).toEqual([]);
+  expect(found(back(AT - 31_000), sick)).toEqual(['instance-degraded: records-0']);
+  expect(found(base, sick)).toEqual(['instance-degraded: records-0']);
+});
+
 describe('versions and settings', () => {
   const versions = [versionView(1), versionView(2, { promotedAt: null })];
   const instances = [0, 1, 2].map((i) => instanceView(`records-${i}`, { version: i === 0 ? 1 : 2, startedAt: BEGAN }));

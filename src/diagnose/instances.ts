@@ -7,6 +7,7 @@ import type { Diagnosis } from './diagnosis.ts';
 import { instanceOf, workloadOf } from './fleet-view.ts';
 import { placed } from './claims.ts';
 import { accuse, burning, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { isSettling } from './setting-suspects.ts';
 import { startedInto } from './started-into.ts';
 import { failsAllOver, isOfFewCallers, textsOf } from './trouble.ts';
 import { hasJustStarted, isDown } from './versions.ts';
@@ -95,8 +96,8 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
   );
   const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];
   if (!name || !cause) return undefined;
-  if (!CERTAIN.includes(name) && (isUndecided(symptoms, ripe) || isExcused(workload, scene))) return undefined;
   const main = symptoms.filter((each) => each.name === name);
+  if (!CERTAIN.includes(name) && (isUndecided(symptoms, ripe) || isExcused(workload, main, scene))) return undefined;
   const victims = [...symptoms, ...whole(workload, scene), ...victimsOf(scene, [workload]), ...burning(scene)];
   const changed = startedInto(instance, main, new Set(byInstance(scene).keys()), scene.fleet);
   if (changed[0]) {
@@ -129,7 +130,8 @@ function isContradicted({ name, evidence }: Symptom): boolean {
   return name === 'probe-failed' && evidence['answers'] === true;
 }
 
-function isExcused(workload: string, scene: Scene): boolean {
+function isExcused(workload: string, main: readonly Symptom[], scene: Scene): boolean {
+  if (main.every(({ since }) => isSettling(workload, since, scene.fleet))) return true;
   const needs = [...needsOf(workload, scene.fleet)];
   // What explains the dependency took its symptoms with it: all that stand are asked.
   if (needs.some((each) => isDown(each, { left: scene.all }) || hasJustStarted(each, scene))) return true;

@@ -134,6 +134,18 @@ function isAwaited(setting: SettingView, { onset }: Trouble, { at }: FleetView):
   return at - last.at <= SETTLING_MS && onset <= last.at + AFTERMATH_MS;
 }
 
+/** Until when what began before we put something back, or just after, is likely to pass by itself. */
+const PASSES_WITHIN_MS = 30_000;
+
+/** Something that governs the workload was just put back: what has been wrong with it since before is to pass first. */
+export function isSettling(workload: string, onset: number, { settings, at }: FleetView): boolean {
+  return settings.some((setting) => {
+    const last = setting.history.at(-1);
+    if (last === undefined || !setting.workloads.includes(workload) || !isPutBack(setting)) return false;
+    return at - last.at <= PASSES_WITHIN_MS && onset <= last.at + AFTERMATH_MS;
+  });
+}
+
 /** We wrote another value over it and took that back: then it was not this. */
 function vainOf({ history }: SettingView, change: SettingChange): number {
   const ours = history.slice(history.lastIndexOf(change) + 1).filter(isOurs);
