@@ -25,7 +25,8 @@ import { createRecord, type RecordEvent } from '../heal/record.ts';
 import type { RepairDesk } from '../heal/repair-desk.ts';
 import { signersOf } from '../evidence/signed-statement.ts';
 import { createHealer, type Healer, type HealerOptions } from '../healer.ts';
-import type { Ledger, LedgerEvent } from '../ledger/entry.ts';
+import type { LedgerClient } from '../ledger/client.ts';
+import type { LedgerEvent } from '../ledger/entry.ts';
 import { loop } from '../loop.ts';
 import type { Collector } from '../observe/collector.ts';
 import type { Probe } from '../observe/probe.ts';
@@ -38,6 +39,7 @@ import { drain } from '../store/outbox.ts';
 import { BreachDesk } from './breach-desk.ts';
 import { BreachWatch, type BreachWorld } from './breach-watch.ts';
 import { drillMarks } from './drill-marks.ts';
+import { changeRecord } from './change-facts.ts';
 import { Compliance } from './compliance.ts';
 import { TurnRecord } from './turn-record.ts';
 import { reasonToHold } from './hold.ts';
@@ -65,7 +67,7 @@ export interface ControlOptions {
   readonly state: StateDirectory;
   readonly database: Database;
   readonly driver: Driver;
-  readonly ledger: Ledger;
+  readonly ledger: LedgerClient;
   readonly probes: readonly Probe[];
   readonly moves: ReadonlyMap<MoveName, Move>;
   readonly createParts: (situation: PartsSituation) => readonly Parts[];
@@ -232,6 +234,7 @@ class RunningControl implements Control {
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
       ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
+      changeRecord({ ...this.options, world: this.world }),
       this.records.collector(),
       this.registers.collector(),
       ...this.options.createCollectors(collectorSituation(this)),
