@@ -66,6 +66,7 @@ import { execProbe } from './observe/exec-probe.ts';
 import { apiIsolation } from './observe/facts/api-isolation.ts';
 import { auditCanary } from './observe/facts/audit-canary.ts';
 import { backupAges, backupRestores } from './observe/facts/backups.ts';
+import { certificates } from './observe/facts/certificates.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
@@ -171,6 +172,7 @@ export function createCollectors(
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
   const doors = () => tenantDoors(world, ports);
+  const listeners = () => [...tlsListenersOf(world, addresses(), ports), ...tlsInstances(world, state)];
   const backed = () => backedStores(world, places(), state);
   const tenantNames = () => world.declared.tenants.map(({ metadata }) => metadata.name);
   const tenants = () =>
@@ -195,10 +197,8 @@ export function createCollectors(
     secretAges({ secrets: () => secretFiles(state), clock }),
     readableSecrets({ secrets: () => secretFiles(state), logs: state.logs, clock }),
     networkListeners({ processes: () => watchedProcesses(world, ports), clock }),
-    tlsListeners({
-      listeners: () => [...tlsListenersOf(world, addresses(), ports), ...tlsInstances(world, state)],
-      clock,
-    }),
+    tlsListeners({ listeners, clock }),
+    certificates({ listeners, listed: () => world.declared.policy?.spec.certificates, clock }),
   ];
 }
 

@@ -102,6 +102,20 @@ export const policySchema = resourceSchema(
       .max(1_000)
       .default([])
       .describe('Whose signatures under records and decisions count; without any, only those of this installation'),
+    certificates: z
+      .array(
+        z.strictObject({
+          sha256: z
+            .string()
+            .regex(/^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/, 'must be the SHA-256 fingerprint, in hex')
+            .describe('Fingerprint, as `openssl x509 -noout -fingerprint -sha256` prints it'),
+          what: z.string().min(1).max(200).describe('What it is for'),
+          standby: z.boolean().default(false).describe('It need not be seen: the next one, or the last'),
+        }),
+      )
+      .max(1_000)
+      .optional()
+      .describe('The list of certificates that listeners may show (PCI DSS 4.2.1.1); left out: nobody keeps one'),
     detection: detectionSchema.prefault({}).describe('Numbers of detectors that are not the default'),
   }),
 ).refine((policy) => policy.metadata.name === 'default', {

@@ -72,6 +72,14 @@ export async function shakeHands(endpoint: TlsEndpoint, offer: Offer, signal: Ab
   }
 }
 
+/** A connection on which TLS may begin; undefined when the listener says that it speaks plain text. Rejects like `shakeHands`. */
+export async function openForTls(endpoint: TlsEndpoint, signal: AbortSignal): Promise<Socket | undefined> {
+  const socket = await reach(endpoint, signal);
+  if (endpoint.upgrade !== 'postgresql' || (await upgrades(socket))) return socket;
+  socket.destroy();
+  return undefined;
+}
+
 function reach({ host, port }: TlsEndpoint, signal: AbortSignal): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connectTcp({ host, port });

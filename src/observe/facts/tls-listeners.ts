@@ -16,7 +16,6 @@ const FACTS: readonly FactName[] = [
   'tls.cipher.weak',
   'tls.chain.valid',
   'tls.certificate.daysLeft',
-  'tls.certificate.revoked',
 ];
 
 /** OpenSSL refuses what is old by itself: at level 0 it offers all that it has. */
@@ -49,7 +48,7 @@ export interface TlsListenersOptions {
 /**
  * What a client can negotiate with each listener: one handshake for each version and for each class of ciphers, and the
  * certificate that is shown. A listener that speaks plain text has protocol 0 and no certificate. Nothing is proven of
- * listeners that nobody names, and of revocation where the server does not staple an answer of its issuer.
+ * listeners that nobody names; whether a certificate was revoked is asked by `certificates`.
  */
 export function tlsListeners({ listeners, clock }: TlsListenersOptions): Collector {
   return placeCollector({
@@ -119,17 +118,12 @@ async function weakClassesOf(listener: TlsListener, signal: AbortSignal): Promis
 function certificateReadings(shown: ShownCertificate | null, clock: Clock): Look['readings'] {
   if (!shown) {
     const none = unknown('it shows no certificate');
-    return { 'tls.chain.valid': value(false), 'tls.certificate.daysLeft': none, 'tls.certificate.revoked': none };
+    return { 'tls.chain.valid': value(false), 'tls.certificate.daysLeft': none };
   }
   const expiresAt = fromIso(shown.expiresAt);
   if (Number.isNaN(expiresAt)) throw new Unmeasured('its certificate has no date of expiry that can be read');
   return {
     'tls.chain.valid': value(shown.fault === null),
     'tls.certificate.daysLeft': value((expiresAt - clock.now()) / DAY_MS),
-    'tls.certificate.revoked': unknown(
-      shown.isStapled
-        ? 'the server staples an answer of its issuer, whose signature is not checked here'
-        : 'the server staples no answer of its issuer, and issuers are not asked from here',
-    ),
   };
 }

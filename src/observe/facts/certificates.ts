@@ -1,0 +1,124 @@
+import { X509Certificate } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import { readCertificates, type PresentedCertificates } from './certificate-reading.ts';
+import type { Collector } from '../collector.ts';
+import type { Fact, Measured } from '../fact.ts';
+import { reasonOf, unknown } from './place-collector.ts';
+import { askRevocation } from './revocation.ts';
+import type { TlsListener } from './tls-listeners.ts';
+
+/** A certificate on the list of those that are in use. */
+export interface ListedCertificate {
+  /** SHA-256 of the certificate in hex, with or without colons. */
+  readonly sha256: string;
+  readonly what: string;
+  /** It need not be seen: the next one, or the last. */
+  readonly standby: boolean;
+}
+
+export interface CertificatesOptions {
+  readonly listeners: () => readonly TlsListener[];
+  /** Undefined when nobody keeps a list. */
+  readonly listed: () => readonly ListedCertificate[] | undefined;
+  readonly clock: Clock;
+}
+
+const NAME = 'certificates';
+const LISTENER_MS = 10_000;
+const NAMED_MAX = 5;
+
+/** What one listener showed: certificates, nothing (plain text), or why nobody knows. */
+interface Seen {
+  readonly listener: TlsListener;
+  readonly shown: PresentedCertificates | null | string;
+  readonly revoked: Measured;
+}
+
+/**
+ * The certificates that listeners show, against the list of those that people approved (PCI DSS 4.2.1.1), and whether
+ * their issuers say that they were revoked. One handshake for each listener. Nothing is proven of certificates above the first of a
+ * chain, of keys that no listener shows, and of listeners that nobody named.
+ */
+export function certificates({ listeners, listed, clock }: CertificatesOptions): Collector {
+  return {
+    name: NAME,
+    facts: ['tls.inventory.difference', 'tls.certificate.revoked'],
+    everyMs: 600_000,
+    timeoutMs: 300_000,
+    async collect(signal, keep = () => null) {
+      const all: Seen[] = [];
+      for (const listener of listeners()) all.push(await look(listener, clock, signal));
+      if (all.length === 0) return [];
+      const about = { measuredAt: clock.now(), collector: NAME };
+      const facts = all.map(({ listener: { subject, tenants }, shown, revoked }): Fact => {
+        const evidence = keep({ collector: NAME, subject, shown: transcriptOf(shown), revoked });
+        return { name: 'tls.certificate.revoked', subject, tenants, measured: revoked, evidence, ...about };
+      });
+      const measured = differenceOf(all, listed());
+      const seen = all.map(({ listener: { subject }, shown }) => ({ subject, shown: transcriptOf(shown) }));
+      const evidence = keep({ collector: NAME, measured, seen });
+      const difference = { subject: 'certificates', tenants: 'all' as const, measured, evidence, ...about };
+      return [...facts, { name: 'tls.inventory.difference', ...difference }];
+    },
+  };
+}
+
+async function look(listener: TlsListener, clock: Clock, stopping: AbortSignal): Promise<Seen> {
+  const signal = clock.deadline(LISTENER_MS, stopping);
+  try {
+    const shown = await readCertificates(listener, signal);
+    const revoked = await revocationOf(shown, clock, signal).catch((error: unknown) => unknown(reasonOf(error)));
+    return { listener, shown, revoked };
+  } catch (error) {
+    const reason = signal.aborted ? `no answer within ${LISTENER_MS / 1_000} s` : reasonOf(error);
+    return { listener, shown: reason, revoked: unknown(reason) };
+  }
+}
+
+async function revocationOf(shown: PresentedCertificates | null, clock: Clock, signal: AbortSignal): Promise<Measured> {
+  if (!shown) return unknown('it shows no certificate');
+  const { certificate, issuer, stapled } = shown;
+  if (issuer === 'itself') return unknown('it is signed by itself, so nobody can revoke it');
+  if (!issuer) return unknown('the certificate of its issuer is not known here');
+  return askRevocation({ certificate, issuer, stapled }, clock.now(), signal);
+}
+
+function differenceOf(all: readonly Seen[], listed: readonly ListedCertificate[] | undefined): Measured {
+  if (!listed) return unknown('nobody keeps a list of certificates: see `certificates` of the Policy');
+  const seen = all.flatMap(({ listener: { subject }, shown }) =>
+    shown && typeof shown !== 'string' ? [{ subject, print: printOf(shown.certificate) }] : [],
+  );
+  const known = new Set(listed.map(({ sha256 }) => plain(sha256)));
+  const strange = seen.filter(({ print }) => !known.has(print));
+  const missing = listed.filter(
+    ({ sha256, standby }) => !standby && !seen.some(({ print }) => print === plain(sha256)),
+  );
+  const unseen = all.find(({ shown }) => typeof shown === 'string');
+  // Whoever could not be asked may be the one who shows it.
+  if (unseen && strange.length === 0 && missing.length > 0)
+    return unknown(`${unseen.listener.subject}: ${String(unseen.shown)}`);
+  const said = [
+    ...strange.map(({ subject, print }) => `${subject} shows ${short(print)}, which is not listed`),
+    ...(unseen ? [] : missing.map(({ sha256, what }) => `${short(plain(sha256))} (${what}) is listed and not shown`)),
+  ];
+  if (said.length === 0) return { kind: 'value', value: 0 };
+  return { kind: 'value', value: said.length, detail: said.slice(0, NAMED_MAX).join('; ') };
+}
+
+function transcriptOf(shown: Seen['shown']): unknown {
+  if (!shown || typeof shown === 'string') return shown;
+  const { subject, issuer, serialNumber, validFrom, validTo } = new X509Certificate(shown.certificate);
+  return { sha256: printOf(shown.certificate), subject, issuer, serialNumber, validFrom, validTo };
+}
+
+function printOf(certificate: Buffer): string {
+  return plain(new X509Certificate(certificate).fingerprint256);
+}
+
+function plain(sha256: string): string {
+  return sha256.replaceAll(':', '').toLowerCase();
+}
+
+function short(print: string): string {
+  return `sha256:${print.slice(0, 16)}...`;
+}
