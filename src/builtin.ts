@@ -26,6 +26,7 @@ import { violationDetector } from './detect/violation.ts';
 import { workloadDetector } from './detect/workload.ts';
 import {
   type CollectorSituation,
+  type OwnKeeping,
   type OwnPorts,
   postgresPlaces,
   tenantDoors,
@@ -73,8 +74,10 @@ import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { networkListeners } from './observe/facts/network-listeners.ts';
+import { ownPlaces } from './observe/facts/own-places.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
+import { recordExports } from './observe/facts/record-exports.ts';
 import { software } from './observe/facts/software.ts';
 import { readableSecrets, secretAges } from './observe/facts/system-secrets.ts';
 import { tenantStores } from './observe/facts/tenant-stores.ts';
@@ -166,6 +169,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
 export function createCollectors(
   situation: CollectorSituation,
   ports: OwnPorts,
+  own: OwnKeeping,
   ledger: LedgerClient,
 ): readonly Collector[] {
   const { world, secrets, state, canary, clock, random } = situation;
@@ -194,6 +198,15 @@ export function createCollectors(
     encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
+    recordExports({ tenants: tenantNames, command: own.command, folder: state.ledger, clock }),
+    ownPlaces({
+      tenants: tenantNames,
+      place: () => world.declared.policy?.spec.place,
+      logs: [state.ledger, state.logs, state.transcripts, state.gatewayJournals],
+      keys: [state.vault, own.keys],
+      elsewhere: own.elsewhere,
+      clock,
+    }),
     secretAges({ secrets: () => secretFiles(state), clock }),
     readableSecrets({ secrets: () => secretFiles(state), logs: state.logs, clock }),
     networkListeners({ processes: () => watchedProcesses(world, ports), clock }),

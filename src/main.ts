@@ -22,6 +22,7 @@ import { type StateDirectory, stateDirectory } from './base/state-directory.ts';
 import type { CliContext, RoleOptions } from './cli/context.ts';
 import { runCli } from './cli/program.ts';
 import { runUp } from './cli/run-up.ts';
+import type { OwnKeeping } from './drivers/collector-places.ts';
 import { Secrets } from './drivers/instance-environment.ts';
 import { startKeeper } from './drivers/process/keeper.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -109,7 +110,7 @@ async function control({ state, port, apiPort, internalPort, gateways, regions }
     moves: MOVES,
     createDetectors,
     createParts,
-    createCollectors: (situation) => createCollectors(situation, ownPorts, ledger),
+    createCollectors: (situation) => createCollectors(situation, ownPorts, ownKeeping(state), ledger),
     version: VERSION,
     detectionShape: await digestOfPath(join(import.meta.dirname, 'detect')),
     holder: `control ${process.pid}`,
@@ -137,6 +138,22 @@ async function control({ state, port, apiPort, internalPort, gateways, regions }
     await running.close();
     await database.close();
   });
+}
+
+/** How the processes of this stack are kept: what is started besides them, and what of them lies elsewhere. */
+function ownKeeping(state: StateDirectory): OwnKeeping {
+  const url = process.env['DATABASE_URL'];
+  const isElsewhere = isLedgerInDatabase(process.env) && url !== undefined && portHere(url) === undefined;
+  return {
+    command: [process.execPath, MAIN],
+    keys: keyFolder(state),
+    elsewhere: isElsewhere ? 'the ledger lies in a database that is not known to be on this machine' : undefined,
+  };
+}
+
+/** Of the keys that wrap those of personal data. */
+function keyFolder({ vault }: StateDirectory): string {
+  return process.env['KINTSUGI_KEK_DIR'] ?? join(vault, 'kek');
 }
 
 /** The port of a database on this machine. */
@@ -184,7 +201,7 @@ async function ledger({ state }: RoleSettings): Promise<void> {
     dir: state.ledger,
     vault: {
       dir: state.vault,
-      provider: await localKeyProvider(process.env['KINTSUGI_KEK_DIR'] ?? join(state.vault, 'kek')),
+      provider: await localKeyProvider(keyFolder(state)),
     },
     storage: connection && { kind: 'postgresql', connection },
     socketPath: state.socket('ledger'),

@@ -50,6 +50,7 @@ import { policyOf, surroundingsOf } from './policy.ts';
 import { recordCollectors } from './record-facts.ts';
 import { RecordShelf } from './record-shelf.ts';
 import { RegisterDesk } from './register-desk.ts';
+import { reviewCollectors } from './review-facts.ts';
 
 /** A leader that is silent for this long is followed by another: with the resumption it keeps within 5 s. */
 const LEASE_TTL_MS = 2_000;
@@ -234,6 +235,7 @@ class RunningControl implements Control {
       ...this.picture.sampleFacts.collectors(),
       this.#breachWatch.collector(),
       ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
+      ...reviewCollectors({ ...this.options, posture: this.compliance.posture }),
       changeRecord({ ...this.options, world: this.world }),
       this.records.collector(),
       this.registers.collector(),

@@ -37,6 +37,16 @@ export interface OwnPorts {
   readonly regions: readonly string[];
 }
 
+/** How Kintsugi itself is kept. */
+export interface OwnKeeping {
+  /** By which the command line is run. */
+  readonly command: readonly string[];
+  /** Folder of the keys that wrap all others. */
+  readonly keys: string;
+  /** Why the record lies in a database that is not on this machine; undefined when it does not. */
+  readonly elsewhere: string | undefined;
+}
+
 const HERE = '127.0.0.1';
 
 /** The declared stores of now, as collectors enter them. A store bears on every tenant that may be in its region. */

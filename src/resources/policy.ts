@@ -102,13 +102,28 @@ export const policySchema = resourceSchema(
       .max(1_000)
       .default([])
       .describe('Whose signatures under records and decisions count; without any, only those of this installation'),
+    place: z
+      .strictObject({
+        region: nameSchema.describe(
+          'Region in which this machine stands, with the ledger, logs and keys that lie on it',
+        ),
+        processors: z
+          .array(z.string().min(1).max(200))
+          .max(100)
+          .optional()
+          .describe('Third parties that run it; empty: none does; left out: nobody said'),
+      })
+      .optional()
+      .describe('Where Kintsugi itself runs: its record of every tenant is a copy that is there too'),
     certificates: z
       .array(
         z.strictObject({
           sha256: z
             .string()
             .regex(/^(?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$/, 'must be the SHA-256 fingerprint, in hex')
-            .describe('Fingerprint, as `openssl x509 -noout -fingerprint -sha256` prints it'),
+            .describe(
+              'Fingerprint of the certificate, or of the authority that signs it, as openssl x509 -fingerprint -sha256 prints it',
+            ),
           what: z.string().min(1).max(200).describe('What it is for'),
           standby: z.boolean().default(false).describe('It need not be seen: the next one, or the last'),
         }),

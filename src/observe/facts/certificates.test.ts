@@ -221,17 +221,23 @@ describe.runIf(hasOpenssl)('the list of certificates', () => {
   test('what is shown and not listed is named with its listener, and what is listed and not shown with its purpose', async () => {
     const port = await listening('bare');
     const short = (name: string) => `sha256:${printOf(name).replaceAll(':', '').toLowerCase().slice(0, 16)}...`;
-    expect((await measured([port], [entry('root')])).difference).toEqual([
+    expect((await measured([port], [entry('good')])).difference).toEqual([
       2,
-      `web/${port} shows ${short('bare')}, which is not listed; ${short('root')} (root) is listed and not shown`,
+      `web/${port} shows ${short('bare')}, which is not listed; ${short('good')} (good) is listed and not shown`,
     ]);
+  });
+
+  test('what an authority on the list signed is listed with it, and an authority that signed nothing is missing', async () => {
+    const ports = [await listening('bare'), await listening('good')];
+    expect((await measured(ports, [entry('root')])).difference).toEqual([0, undefined]);
+    expect((await measured([await listening('root')], [entry('bare')])).difference?.[0]).toBe(2);
   });
 
   test('without a list, or with a listener that does not answer, what is missing is unknown', async () => {
     const port = await listening('bare');
     expect((await measured([port])).difference).toMatch(/nobody keeps a list/);
     const gone = await freePort();
-    expect((await measured([port, gone], [entry('bare'), entry('root')])).difference).toBe(
+    expect((await measured([port, gone], [entry('bare'), entry('good')])).difference).toBe(
       `web/${gone}: it was refused with ECONNREFUSED`,
     );
     expect((await measured([port, gone], [entry('bare')])).difference).toEqual([0, undefined]);

@@ -9,7 +9,7 @@ import type { TlsListener } from './tls-listeners.ts';
 
 /** A certificate on the list of those that are in use. */
 export interface ListedCertificate {
-  /** SHA-256 of the certificate in hex, with or without colons. */
+  /** SHA-256 in hex, with or without colons: of the certificate, or of the authority that signs it. */
   readonly sha256: string;
   readonly what: string;
   /** It need not be seen: the next one, or the last. */
@@ -86,19 +86,18 @@ async function revocationOf(shown: PresentedCertificates | null, clock: Clock, s
 function differenceOf(all: readonly Seen[], listed: readonly ListedCertificate[] | undefined): Measured {
   if (!listed) return unknown('nobody keeps a list of certificates: see `certificates` of the Policy');
   const seen = all.flatMap(({ listener: { subject }, shown }) =>
-    shown && typeof shown !== 'string' ? [{ subject, print: printOf(shown.certificate) }] : [],
+    shown && typeof shown !== 'string' ? [{ subject, prints: printsOf(shown) }] : [],
   );
   const known = new Set(listed.map(({ sha256 }) => plain(sha256)));
-  const strange = seen.filter(({ print }) => !known.has(print));
-  const missing = listed.filter(
-    ({ sha256, standby }) => !standby && !seen.some(({ print }) => print === plain(sha256)),
-  );
+  const shownPrints = new Set(seen.flatMap(({ prints }) => prints));
+  const strange = seen.filter(({ prints }) => !prints.some((print) => known.has(print)));
+  const missing = listed.filter(({ sha256, standby }) => !standby && !shownPrints.has(plain(sha256)));
   const unseen = all.find(({ shown }) => typeof shown === 'string');
   // Whoever could not be asked may be the one who shows it.
   if (unseen && strange.length === 0 && missing.length > 0)
     return unknown(`${unseen.listener.subject}: ${String(unseen.shown)}`);
   const said = [
-    ...strange.map(({ subject, print }) => `${subject} shows ${short(print)}, which is not listed`),
+    ...strange.map(({ subject, prints: [print = ''] }) => `${subject} shows ${short(print)}, which is not listed`),
     ...(unseen ? [] : missing.map(({ sha256, what }) => `${short(plain(sha256))} (${what}) is listed and not shown`)),
   ];
   if (said.length === 0) return { kind: 'value', value: 0 };
@@ -109,6 +108,11 @@ function transcriptOf(shown: Seen['shown']): unknown {
   if (!shown || typeof shown === 'string') return shown;
   const { subject, issuer, serialNumber, validFrom, validTo } = new X509Certificate(shown.certificate);
   return { sha256: printOf(shown.certificate), subject, issuer, serialNumber, validFrom, validTo };
+}
+
+/** Of a certificate, and of who signed it. */
+function printsOf({ certificate, issuer }: PresentedCertificates): readonly string[] {
+  return [certificate, ...(issuer && issuer !== 'itself' ? [issuer] : [])].map(printOf);
 }
 
 function printOf(certificate: Buffer): string {
