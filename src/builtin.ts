@@ -72,6 +72,7 @@ import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbe
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
+import { ledgerCopies } from './observe/facts/ledger-copies.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { networkListeners } from './observe/facts/network-listeners.ts';
 import { ownPlaces } from './observe/facts/own-places.ts';
@@ -199,6 +200,12 @@ export function createCollectors(
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
     recordExports({ tenants: tenantNames, command: own.command, folder: state.ledger, clock }),
+    ledgerCopies({
+      ledger,
+      folder: state.ledger,
+      copies: () => world.declared.policy?.spec.ledgerCopies ?? [],
+      clock,
+    }),
     ownPlaces({
       tenants: tenantNames,
       place: () => world.declared.policy?.spec.place,

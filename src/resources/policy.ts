@@ -115,6 +115,11 @@ export const policySchema = resourceSchema(
       })
       .optional()
       .describe('Where Kintsugi itself runs: its record of every tenant is a copy that is there too'),
+    ledgerCopies: z
+      .array(z.string().min(1).max(1_000))
+      .max(20)
+      .default([])
+      .describe('Addresses and folders elsewhere to which the ledger is exported (PCI DSS 10.3.3)'),
     certificates: z
       .array(
         z.strictObject({
