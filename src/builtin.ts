@@ -199,26 +199,32 @@ export function createCollectors(
     encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
-    recordExports({ tenants: tenantNames, command: own.command, folder: state.ledger, clock }),
-    ledgerCopies({
-      ledger,
-      folder: state.ledger,
-      copies: () => world.declared.policy?.spec.ledgerCopies ?? [],
-      clock,
-    }),
-    ownPlaces({
-      tenants: tenantNames,
-      place: () => world.declared.policy?.spec.place,
-      logs: [state.ledger, state.logs, state.transcripts, state.gatewayJournals],
-      keys: [state.vault, own.keys],
-      elsewhere: own.elsewhere,
-      clock,
-    }),
-    secretAges({ secrets: () => secretFiles(state), clock }),
-    readableSecrets({ secrets: () => secretFiles(state), logs: state.logs, clock }),
-    networkListeners({ processes: () => watchedProcesses(world, ports), clock }),
+    ...ownCollectors(situation, ports, own, ledger),
     tlsListeners({ listeners, clock }),
     certificates({ listeners, listed: () => world.declared.policy?.spec.certificates, clock }),
+  ];
+}
+
+/** What is measured of the stack itself: its processes, its secrets, its record and where that lies. */
+function ownCollectors(
+  { world, state, clock }: CollectorSituation,
+  ports: OwnPorts,
+  own: OwnKeeping,
+  ledger: LedgerClient,
+): readonly Collector[] {
+  const tenants = () => world.declared.tenants.map(({ metadata }) => metadata.name);
+  const policy = () => world.declared.policy?.spec;
+  const secrets = () => secretFiles(state);
+  const logs = [state.ledger, state.logs, state.transcripts, state.gatewayJournals];
+  const keys = [state.vault, own.keys];
+  const { command, elsewhere } = own;
+  return [
+    recordExports({ tenants, command, folder: state.ledger, clock }),
+    ledgerCopies({ ledger, folder: state.ledger, copies: () => policy()?.ledgerCopies ?? [], clock }),
+    ownPlaces({ tenants, place: () => policy()?.place, logs, keys, elsewhere, clock }),
+    secretAges({ secrets, clock }),
+    readableSecrets({ secrets, logs: state.logs, clock }),
+    networkListeners({ processes: () => watchedProcesses(world, ports), clock }),
   ];
 }
 
