@@ -16,14 +16,17 @@ const folder = mkdtempSync(join(tmpdir(), 'kin-certs-'));
 const file = (name: string) => join(folder, name);
 const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore', cwd: folder });
 const servers: Server[] = [];
-let responder: ChildProcess | undefined;
+const responders: ChildProcess[] = [];
 let ocspPort = 0;
+/** Where somebody answers in the name of the authority. */
+let falsePort = 0;
 let listPort = 0;
 
 /** A real authority with its database, its responder and its list. */
 beforeAll(async () => {
   if (!hasOpenssl) return;
   ocspPort = await freePort();
+  falsePort = await freePort();
   const list = createHttpServer((_, response) => response.end(readFileSync(file('list.crl'))));
   list.listen(0, '127.0.0.1');
   await once(list, 'listening');
@@ -32,7 +35,7 @@ beforeAll(async () => {
   const base = `[ca]\ndefault_ca=d\n[d]\ndatabase=${file('index.txt')}\nnew_certs_dir=${folder}\ndefault_md=sha256\ndefault_days=30\ndefault_crl_days=1\npolicy=p\nrand_serial=yes\ncertificate=${file('root.pem')}\nprivate_key=${file('root.key')}\nunique_subject=no\n[p]\ncommonName=supplied\n[both]\nsubjectAltName=DNS:api.test\n`;
   writeFileSync(
     file('ca.cnf'),
-    `${base}[ocsp]\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:${ocspPort}\n[list]\ncrlDistributionPoints=URI:http://127.0.0.1:${listPort}/list\n`,
+    `${base}[ocsp]\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:${ocspPort}\n[false]\nauthorityInfoAccess=OCSP;URI:http://127.0.0.1:${falsePort}\n[list]\ncrlDistributionPoints=URI:http://127.0.0.1:${listPort}/list\n`,
   );
   writeFileSync(file('index.txt'), '');
   openssl(
@@ -53,6 +56,7 @@ beforeAll(async () => {
   for (const [name, extensions] of [
     ['good', 'ocsp'],
     ['revoked', 'ocsp'],
+    ['misled', 'false'],
     ['onlist', 'list'],
     ['offlist', 'list'],
     ['bare', 'both'],
@@ -88,7 +92,7 @@ beforeAll(async () => {
   for (const name of ['revoked', 'onlist']) openssl('ca', '-config', 'ca.cnf', '-revoke', `${name}.pem`);
   openssl('ca', '-config', 'ca.cnf', '-gencrl', '-out', 'list.pem');
   openssl('crl', '-in', 'list.pem', '-outform', 'DER', '-out', 'list.crl');
-  await answerAs('root');
+  await answerAs('root', ocspPort);
 }, 60_000);
 
 const afterAllServers: Server[] = [];
@@ -96,7 +100,7 @@ afterEach(() => {
   for (const server of servers.splice(0)) server.close();
 });
 afterAll(() => {
-  responder?.kill('SIGKILL');
+  for (const responder of responders) responder.kill('SIGKILL');
   for (const server of afterAllServers) server.close();
   rmSync(folder, { recursive: true, force: true });
 });
@@ -111,18 +115,14 @@ async function freePort(): Promise<number> {
 }
 
 /** The responder of openssl takes one connection after the other: it says itself when it waits for the first. */
-async function answerAs(signer: string): Promise<void> {
-  const args = ['ocsp', '-index', 'index.txt', '-port', String(ocspPort), '-CA', 'root.pem', '-ndays', '1'];
+async function answerAs(signer: string, port: number): Promise<void> {
+  const args = ['ocsp', '-index', 'index.txt', '-port', String(port), '-CA', 'root.pem', '-ndays', '1'];
   const own = ['-rsigner', `${signer}.pem`, '-rkey', `${signer}.key`];
-  responder = spawn('openssl', [...args, ...own], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  const responder = spawn('openssl', [...args, ...own], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] });
+  responders.push(responder);
   let said = '';
-  for (const stream of [responder.stdout!, responder.stderr!]) stream.on('data', (text) => (said += String(text)));
+  for (const stream of [responder.stdout, responder.stderr]) stream.on('data', (text) => (said += String(text)));
   await vi.waitFor(() => expect(said).toContain('waiting for'), 10_000);
-}
-
-async function answerNoMore(): Promise<void> {
-  responder?.kill('SIGKILL');
-  await once(responder!, 'exit');
 }
 
 async function listening(name: string): Promise<number> {
@@ -198,12 +198,11 @@ describe.runIf(hasOpenssl)('revocation', () => {
       '-out',
       'false.pem',
     );
-    await answerNoMore();
-    expect((await measured([await listening('revoked')])).revoked).toEqual([
-      `its issuer cannot be reached at http://127.0.0.1:${ocspPort}`,
+    expect((await measured([await listening('misled')])).revoked).toEqual([
+      `its issuer cannot be reached at http://127.0.0.1:${falsePort}`,
     ]);
-    await answerAs('false');
-    expect((await measured([await listening('revoked')])).revoked).toEqual([
+    await answerAs('false', falsePort);
+    expect((await measured([await listening('misled')])).revoked).toEqual([
       'the answer about it was not signed by its issuer',
     ]);
   });
