@@ -36,6 +36,7 @@ import type { Driver } from './drivers/driver.ts';
 import {
   backedStores,
   certificatePlaces,
+  backupPrograms,
   encryptedStores,
   httpInstances,
   runningArtefacts,
@@ -44,6 +45,8 @@ import {
 } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { watchedProcesses } from './drivers/process-places.ts';
+import { BackupParts } from './drivers/backup/backup-parts.ts';
+import { GoodLooks } from './drivers/postgresql/good-looks.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { PostgresqlServerParts } from './drivers/postgresql/server-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -53,7 +56,15 @@ import { storeAddresses } from './drivers/store-addresses.ts';
 import { TenantParts } from './drivers/tenant/tenant-parts.ts';
 import { TlsParts } from './drivers/tls/tls-parts.ts';
 import type { Move } from './heal/move.ts';
-import { deadLetter, failover, rotate, run as runProgram, syncClock, terminate } from './heal/moves/act-on-asset.ts';
+import {
+  backUp,
+  deadLetter,
+  failover,
+  rotate,
+  run as runProgram,
+  syncClock,
+  terminate,
+} from './heal/moves/act-on-asset.ts';
 import { quarantine, shed, throttle } from './heal/moves/limit-traffic.ts';
 import { page } from './heal/moves/page.ts';
 import { replace, restart } from './heal/moves/replace.ts';
@@ -137,6 +148,7 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
     terminate,
     rotate,
     syncClock,
+    backUp,
     deadLetter,
     failover,
     runProgram,
@@ -147,11 +159,12 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
 /** Eyes and hands for what is not an instance. */
 export function createParts(situation: PartsSituation): readonly Parts[] {
   const { world, secrets, driver, database, state, clock, log } = situation;
+  const goodLooks = new GoodLooks(situation);
   const addresses = () => storeAddresses(world, secrets);
   const onBlind = (store: string, error: unknown) => log.debug({ store, reason: describeError(error) }, 'not seen');
   const tenants = () => world.declared.tenants;
   return [
-    new PostgresqlParts({ addresses, clock, onBlind }),
+    new PostgresqlParts({ addresses, clock, goodLooks, onBlind }),
     new PostgresqlServerParts({ addresses, clock, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
@@ -163,6 +176,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
       },
       clock,
     }),
+    new BackupParts({ programs: () => backupPrograms(world), clock }),
   ];
 }
 

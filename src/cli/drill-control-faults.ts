@@ -3,7 +3,7 @@ import type { Preparation } from './drill-faults.ts';
 import { auditGap } from './drill-audit.ts';
 import { backupTooOld } from './drill-backup.ts';
 import { cardInLog, clockSkew, crossTenantLeak, forbiddenRegion } from './drill-service.ts';
-import { rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
+import { policyWeakened, rlsBypassed, rlsDropped, surplusGrant } from './drill-store.ts';
 import { certificateOf, oldTls } from './drill-tls.ts';
 
 const EXPIRING_DAYS = 5;
@@ -16,6 +16,7 @@ interface ControlFaultKind {
 /** Every violation by its name. Needs the state directory of the stack: its databases are entered with the secrets in it. */
 export const CONTROL_FAULTS: Readonly<Record<string, ControlFaultKind>> = {
   'rls-dropped': { about: 'row-level security of a store (target: records/eu) is switched off', prepare: rlsDropped },
+  'policy-weakened': { about: 'a policy of a store lets every tenant through', prepare: policyWeakened },
   'rls-bypassed': { about: 'a view in a store reads past its policies', prepare: rlsBypassed },
   'surplus-grant': { about: "a store's application gets a privilege that nobody declared", prepare: surplusGrant },
   'certificate-expiring': {

@@ -78,6 +78,25 @@ export async function rlsDropped(preparation: Preparation): Promise<ControlFault
   });
 }
 
+/** Somebody lets everybody through, for a moment, and forgets it. */
+export async function policyWeakened(preparation: Preparation): Promise<ControlFault> {
+  const store = await chooseStore(preparation);
+  const { table, id, door } = store;
+  const asked = `select quote_ident(policyname) as name, qual, with_check from pg_policies
+    where format('%I.%I', schemaname, tablename)::regclass = '${table.replaceAll("'", "''")}'::regclass and permissive = 'PERMISSIVE'
+      and qual is not null order by policyname limit 1`;
+  const [row] = await runSql(preparation.invocation, door, [asked]);
+  if (!row) throw refuse(`${table} in ${id} has no policy that could be weakened`);
+  const { name, qual, with_check: check } = row;
+  const change = `alter policy ${String(name)} on ${table}`;
+  return sqlFault(preparation, store, {
+    about: `policy ${String(name)} of ${table} in ${id} lets everybody through`,
+    facts: ['rls.policies.missing', 'isolation.sql.foreignRows'],
+    make: [`${change} using (true)`],
+    undo: [`${change} using (${String(qual)})${check === null ? '' : ` with check (${String(check)})`}`],
+  });
+}
+
 /** Somebody makes a view for a report: it reads as its owner, who is bound by no policy. */
 export async function rlsBypassed(preparation: Preparation): Promise<ControlFault> {
   const store = await chooseStore(preparation);

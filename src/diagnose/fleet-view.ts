@@ -215,6 +215,14 @@ export function instanceOf(fleet: FleetView, id: string): InstanceView | undefin
   return instancesOf(fleet).get(id);
 }
 
+/** The instance that has the slot of which something was measured: `instance records/eu/0`, whoever it is by then. */
+export function occupantOf(fleet: FleetView, subject: string): InstanceView | undefined {
+  const [, name = '', region, ordinal] = /^instance ([^/]+)\/([^/]+)\/(\d+)$/.exec(subject) ?? [];
+  return workloadOf(fleet, name)?.instances.find(
+    (each) => each.role === 'occupant' && each.region === region && each.ordinal === Number(ordinal),
+  );
+}
+
 /** The newest version that soaked, was never gone back from, and is not `except`. */
 export function lastKnownGood(workload: WorkloadView, except: number): VersionView | undefined {
   return workload.versions

@@ -10,5 +10,7 @@ const LENGTH_MAX = 40;
 export function valueForPeople(setting: SettingView, value: string | null, otherwise: string): string {
   if (value === null) return 'absent';
   if (setting.tenant !== null && setting.kind === 'config') return otherwise;
+  // Policies of a table are a page of SQL.
+  if (setting.kind === 'policy' && value.length > LENGTH_MAX) return otherwise;
   return value.length <= LENGTH_MAX ? value : `${value.slice(0, LENGTH_MAX)}...`;
 }

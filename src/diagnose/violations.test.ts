@@ -62,6 +62,17 @@ test('a leak that was measured comes before all else, and takes what it came abo
   expect(diagnosis.explains).toHaveLength(4);
 });
 
+const clock = (ordinal: number) => violated('clock.offset.seconds', `instance records/eu/${ordinal}`);
+
+test('a clock that is off is that of its instance, and when half of them are, that of whoever compares', () => {
+  expect(one(clock(1))).toMatchObject({ cause: 'compliance', workload: 'records' });
+  const store = violated('clock.offset.seconds', 'instance postgresql/records/eu');
+  const own = one(clock(1), store, clock(2));
+  expect(own).toMatchObject({ cause: 'observer', subject: { kind: 'actor', name: 'control' } });
+  expect(own.explains).toHaveLength(3);
+  expect(own.summary).toContain('2 of 3 instances differ from the clock of control');
+});
+
 test('what is over is no incident, and a failing workload is another one', () => {
   expect(found(fleet, { ...violated('rls.views.bypassing'), over: true })).toEqual([]);
   const failing = seen('workload-errors', workloadNamed('records'), { tenantsFailing: 2, tenantsSeen: 2 });

@@ -11,11 +11,12 @@ import {
   assetOf,
   type FleetView,
   lastKnownGood,
+  occupantOf,
   type VersionView,
   type WorkloadView,
   workloadOf,
 } from './fleet-view.ts';
-import { accuse, type Rule, type Scene } from './scene.ts';
+import { accuse, occupants, type Rule, type Scene } from './scene.ts';
 
 const violationClaims = oncePer((left: Symptoms) =>
   [...left.values()].filter(({ name }) => factOf(name) !== undefined),
@@ -26,16 +27,42 @@ export function leaksMeasured({ left }: Scene): readonly Symptom[] {
   return violationClaims(left).filter(({ name }) => isLeak(factOf(name)!));
 }
 
+const CLOCK: FactName = 'clock.offset.seconds';
+/** Of the instances that run, so many are off by the same clock before it is that clock that is doubted. */
+const OFF_SHARE = 0.5;
+const OFF_MIN = 2;
+
+/** Clocks are compared with that of control. One that is off is off; when most are, nobody can say which is right. */
+function ownClock(scene: Scene): Diagnosis | undefined {
+  const claims = violationClaims(scene.left).filter(({ name }) => factOf(name) === CLOCK);
+  const off = claims.filter(({ subject }) => occupantOf(scene.fleet, subject.name) !== undefined);
+  const running = occupants(scene.fleet).filter((each) => each.running).length;
+  if (off.length < OFF_MIN || off.length < OFF_SHARE * running) return undefined;
+  const summary = `${off.length} of ${running} instances differ from the clock of control, which may itself be off: ${tellViolations(claims)}`;
+  return accuse(
+    { cause: 'observer', subject: { kind: 'actor', name: 'control' }, workload: null, summary },
+    claims,
+    [],
+  );
+}
+
 /** A thing with a fact that violates controls: one incident, however many controls, frameworks and tenants it violates. */
 export const violations: Rule = (scene) => {
   const [claim] = violationClaims(scene.left);
   if (!claim) return undefined;
+  const own = ownClock(scene);
+  if (own) return own;
   const change = changeBefore(claim, scene);
   if (change) return ofChange(change, scene);
-  const evidence = violationsOf(claim.subject.name, scene);
-  const [workload = null, ...others] = assetOf(scene.fleet, claim.subject.name)?.workloads ?? [];
+  const { name } = claim.subject;
+  const evidence = violationsOf(name, scene);
+  const [workload = null, ...others] = assetOf(scene.fleet, name)?.workloads ?? [];
   const place = others.length === 0 ? workload : null;
-  const accused = { cause: 'compliance' as const, subject: claim.subject, workload: place };
+  const accused = {
+    cause: 'compliance' as const,
+    subject: claim.subject,
+    workload: place ?? occupantOf(scene.fleet, name)?.workload ?? null,
+  };
   return accuse({ ...accused, summary: tellViolations(evidence) }, evidence, []);
 };
 

@@ -14,6 +14,7 @@ import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
 import type { Slot } from './declared.ts';
 import type { CertificatePlace } from './tls/tls-parts.ts';
+import type { BackupProgram } from './backup/backup-parts.ts';
 import type { World } from './world.ts';
 
 interface ReadyInstance {
@@ -97,6 +98,20 @@ export function backedStores(
     const { name, slot } = place;
     const folder = join(state.data, name, `${slot.region}-${slot.ordinal}`);
     return [{ ...store, folder, backupRegion: slot.region }];
+  });
+}
+
+/** Instances that start a backup when they are asked to, with the stores in their region whose server they back up. */
+export function backupPrograms(world: World): readonly BackupProgram[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly BackupProgram[] => {
+    const { server, startPath } = spec.backs ?? {};
+    if (startPath === undefined || view.role !== 'occupant') return [];
+    const { workload, region, ordinal } = view;
+    const stores = world.declared.workloads
+      .flatMap((each) => each.spec.stores.filter((store) => store.server === server))
+      .map(({ name }) => `store postgresql/${name}/${region}`);
+    const slot = `${workload}/${region}/${ordinal}`;
+    return [{ slot, workload, region, stores, url: `http://${host}:${port}${startPath}` }];
   });
 }
 

@@ -59,7 +59,7 @@ export interface SettingOrder {
 
 /** Something that is done to an asset and is no state that could be written. */
 export interface AssetOrder {
-  readonly verb: 'terminate' | 'rotate' | 'sync-clock' | 'dead-letter' | 'failover' | 'run';
+  readonly verb: 'terminate' | 'rotate' | 'sync-clock' | 'back-up' | 'dead-letter' | 'failover' | 'run';
   readonly asset: string;
   readonly key: string;
   /** What the verb needs: the session's id and start, the record's offset, the command. */

@@ -162,6 +162,12 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
     inverse: 'none is wanted: a clock is not set wrong again',
     cost: 'times on that host jump once',
   },
+  'back-up': {
+    ...CALM,
+    footprint: 'the backups of one server, in its own region',
+    inverse: 'none is wanted: one backup more takes nothing away',
+    cost: 'the server is read once, and the room of one backup',
+  },
   'dead-letter': {
     ...CALM,
     footprint: 'one record of a queue',

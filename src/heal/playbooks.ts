@@ -76,6 +76,8 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       { move: 'resize', ...STEADY },
       { move: 'rotate', ...STEADY },
       { move: 'sync-clock', ...STEADY },
+      { move: 'replace', ...STEADY },
+      { move: 'back-up', soakMs: 5_000, verifyWithinMs: 1_800_000 },
       { move: 'reroute', ...STEADY },
       PAGE,
     ],

@@ -45,15 +45,20 @@ const fleetWith = (tenantContext = true) =>
     ],
   });
 
-const BUDGETS = { global: 20, 'workload records': 20, [`asset ${STORE.name}`]: 20 };
+const BUDGETS = { global: 20, 'workload records': 20, [`asset ${STORE.name}`]: 20, 'slot records/eu/1': 20 };
 
 /** What is decided about a fact of the store that violates a control with these remedies. */
-function decided(fact: FactName, more: Partial<ViolatedControl>, fleet = fleetWith()): Plan {
+function decided(
+  fact: FactName,
+  more: Partial<ViolatedControl>,
+  fleet = fleetWith(),
+  subject: { readonly kind: 'asset'; readonly name: string } = STORE,
+): Plan {
   const evidence = [
-    symptomOf(`fact-${fact}`, STORE, { violated: [violatedControl(['shop'], more)] as unknown as JsonObject[] }),
+    symptomOf(`fact-${fact}`, subject, { violated: [violatedControl(['shop'], more)] as unknown as JsonObject[] }),
   ];
   const cause = fact === 'isolation.sql.foreignRows' ? 'isolation' : 'compliance';
-  const situation = situationOf(diagnosisOf(cause, STORE, { evidence, workload: 'records', summary: 'violated' }));
+  const situation = situationOf(diagnosisOf(cause, subject, { evidence, workload: 'records', summary: 'violated' }));
   const decision = decide(situation, fleet, BUDGETS, policyOf({ rules: builtinProfiles().map(rulesOf) }), AT);
   if (decision.kind !== 'plan') expect.fail(JSON.stringify(decision.verdicts.filter(({ kind }) => kind === 'deny')));
   return decision;
@@ -82,6 +87,21 @@ test('row-level security is forced again when the application was seen to name i
   expect(refused.verdicts.find(({ guard, kind }) => guard === 'regulation' && kind === 'deny')?.reason).toContain(
     'A1.1.2',
   );
+});
+
+test('an instance whose clock is off is drained and replaced, and one that keeps data is left to a person', () => {
+  const subject = { kind: 'asset', name: 'instance records/eu/1' } as const;
+  const remedies = { moves: ['sync-clock', 'replace'] as const, advice: ['find out which clock is right'] };
+  const replaced = decided('clock.offset.seconds', remedies, fleetWith(), subject);
+  expect(replaced.target).toBe('slot records/eu/1');
+  expect(replaced.steps.map(({ move, input }) => `${move} ${String(input['oldInstance'])}`)[0]).toBe(
+    'replace records-1',
+  );
+  const fleet = fleetWith();
+  const workloads = fleet.workloads.map((each) => ({ ...each, keepsData: true }));
+  expect(movesOf(decided('clock.offset.seconds', remedies, { ...fleet, workloads }, subject))).toEqual([
+    'page undefined',
+  ]);
 });
 
 test('a leak is contained first, for those whose data are there, then what came about is taken back, all in one rung', () => {

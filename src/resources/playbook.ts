@@ -50,6 +50,7 @@ export const MOVES = [
   'terminate',
   'rotate',
   'sync-clock',
+  'back-up',
   'dead-letter',
   'failover',
   'run',

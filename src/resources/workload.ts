@@ -89,6 +89,14 @@ export const workloadSchema = resourceSchema(
         format: z
           .enum(['postgresql-files'])
           .describe('A folder for each backup: `data`, a base backup that PostgreSQL can start on, and `backup.json`'),
+        startPath: z
+          .string()
+          .regex(/^\//, 'must begin with /')
+          .max(200)
+          .optional()
+          .describe(
+            'POST to it on the port of an instance starts a backup, or joins the one under way; any 2xx is a yes',
+          ),
       })
       .optional()
       .describe(

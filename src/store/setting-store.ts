@@ -16,11 +16,12 @@ export interface SettingRow {
 /** Values kept for each setting: enough to find a good one behind several bad ones. */
 const KEPT = 20;
 
-/** The last values of every setting, oldest first. */
-export async function readSettings(database: Pick<Database, 'kysely'>): Promise<readonly SettingRow[]> {
+/** The last values of every setting whose id begins with `prefix`, oldest first. */
+export async function readSettings(database: Pick<Database, 'kysely'>, prefix: string): Promise<readonly SettingRow[]> {
   const rows = await database.kysely
     .selectFrom('setting_change as change')
     .selectAll()
+    .where(sql<boolean>`starts_with(setting, ${prefix})`)
     .where(
       'revision',
       '>',

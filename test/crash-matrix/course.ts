@@ -114,6 +114,7 @@ function inputOf(move: MoveName, at: number, old: Course['old']): JsonObject {
     terminate: actOf('terminate', `session db/${at}`, '42', ''),
     rotate: actOf('rotate', `credential db/${at}`, 'v1', 'v2'),
     'sync-clock': actOf('sync-clock', `clock host-${at}`, '90000', '0'),
+    'back-up': actOf('back-up', `object backups db/${at}`, '', ''),
     'dead-letter': actOf('dead-letter', `queue mail/${at}`, '7', ''),
     failover: actOf('failover', `store db/${at}`, 'a', 'b'),
     run: actOf('run', `host host-${at}`, 'broken', 'mended'),

@@ -133,6 +133,8 @@ function changesOf({ verb, asset, key, input }: AssetOrder): readonly Change[] {
       return [change(`valid ${to}`, null, 'yes'), change('used', from, to)];
     case 'sync-clock':
       return [change('offset', from, '0'), change('time service', 'off', 'on')];
+    case 'back-up':
+      return [change(`asked ${key}`, null, 'yes'), change(`backup ${key}`, null, 'whole')];
     case 'dead-letter':
       return [change(`set aside ${from}`, null, 'yes'), change(`queued ${from}`, 'yes', null)];
     case 'failover':

@@ -1,6 +1,6 @@
 /**
  * Backs the database of its region up, again and again: an hour between two, ten seconds after one that failed. Answers
- * /health while it runs.
+ * /health while it runs. POST /backups starts one at once; one that is under way is the one that was asked for.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,19 +24,27 @@ const source = {
 };
 const everyMs = Number(setting('BACKUP_EVERY_MINUTES', '60')) * 60_000;
 const keep = Number(setting('BACKUP_KEEP', '3'));
+let pause = new AbortController();
 
-createServer((_request, response) => response.end('{}')).listen(Number(setting('PORT')), setting('HOST'));
+createServer((request, response) => {
+  const isStart = request.method === 'POST' && request.url === '/backups';
+  if (isStart) pause.abort();
+  response.writeHead(isStart ? 202 : 200).end('{}');
+}).listen(Number(setting('PORT')), setting('HOST'));
 for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => process.exit(0));
 
 for (;;) {
+  let waitMs = everyMs;
   try {
     const startedAt = Date.now();
     const name = await takeBackup(source, folder, new Date(startedAt));
     await removeOld(folder, keep);
     process.stdout.write(`${JSON.stringify({ backup: name, tookMs: Date.now() - startedAt })}\n`);
-    await sleep(everyMs);
   } catch (error) {
     process.stderr.write(`${JSON.stringify({ level: 50, msg: 'no backup', reason: (error as Error).message })}\n`);
-    await sleep(AGAIN_MS);
+    waitMs = AGAIN_MS;
   }
+  // Who asked while one was made has it.
+  pause = new AbortController();
+  await sleep(waitMs, undefined, { signal: pause.signal }).catch(() => undefined);
 }

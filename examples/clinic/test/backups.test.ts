@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -77,6 +79,36 @@ async function restores() {
     facts.map(({ subject, measured }) => [subject, measured.kind === 'value' ? measured.value : measured.reason]),
   );
 }
+
+test('a call starts a backup at once: the newest is as old as the call', async () => {
+  const port = PORT + 1;
+  const env = {
+    ...process.env,
+    KINTSUGI_DATA_DIR: folder,
+    HOST,
+    PORT: String(port),
+    DB_HOST: HOST,
+    DB_PORT: String(PORT),
+  };
+  const main = join(import.meta.dirname, '..', 'backups', 'main.ts');
+  const program = spawn(process.execPath, [main], { env: { ...env, DB_PASSWORD: ADMIN }, stdio: 'inherit' });
+  const backups = () => readdirSync(folder).filter((name) => !name.endsWith('.new'));
+  const until = async (isSo: () => boolean) => {
+    for (const deadline = clock.deadline(30_000); !isSo(); ) await clock.sleep(20, deadline);
+  };
+  try {
+    await until(() => backups().length === 1);
+    rewrite(backups()[0]!, (record) => ({ ...record, startedAt: new Date(clock.now() - 49 * 3_600_000) }));
+    expect(await ageHours()).toBeGreaterThan(48);
+    const answer = await fetch(`http://${HOST}:${port}/backups`, { method: 'POST' });
+    expect(answer.status).toBe(202);
+    await until(() => backups().length === 2);
+    expect(await ageHours()).toBeLessThan(1);
+  } finally {
+    program.kill('SIGTERM');
+    await once(program, 'exit');
+  }
+}, 60_000);
 
 /** Changes what the program wrote down of its backup. */
 function rewrite(name: string, change: (record: Record<string, unknown>) => object): void {

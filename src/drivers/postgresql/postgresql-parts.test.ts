@@ -1,15 +1,22 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { holdLease } from '../../../test/sim/held-lease.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Redacted } from '../../base/redacted.ts';
+import { type Database, openDatabase } from '../../store/database.ts';
+import type { LeaderLease } from '../../store/lease.ts';
+import { migrate } from '../../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import type { PartsView } from '../parts.ts';
+import { GoodLooks } from './good-looks.ts';
 import { PostgresqlParts } from './postgresql-parts.ts';
 import type { StoreAddress } from './store.ts';
 
 const PORT = 21_437;
 const ADMIN = 'admin-password';
 let server: ThrowawayPostgres;
+let database: Database;
+let lease: LeaderLease;
 let parts: PostgresqlParts;
 const clients: Client[] = [];
 
@@ -34,7 +41,8 @@ let blind: string[] = [];
 function partsOf(store: StoreAddress): PostgresqlParts {
   blind = [];
   const onBlind = (id: string, error: unknown) => void blind.push(`${id}: ${String(error)}`);
-  return new PostgresqlParts({ addresses: () => [store], clock: systemClock, onBlind });
+  const goodLooks = new GoodLooks({ database, lease });
+  return new PostgresqlParts({ addresses: () => [store], clock: systemClock, goodLooks, onBlind });
 }
 
 async function enter(user = 'kintsugi', password = ADMIN): Promise<Client> {
@@ -48,6 +56,9 @@ async function enter(user = 'kintsugi', password = ADMIN): Promise<Client> {
 
 beforeAll(async () => {
   server = await startThrowawayPostgres({ port: PORT, passwordEnv: 'KIN_TEST_PASSWORD' }, { KIN_TEST_PASSWORD: ADMIN });
+  await migrate(server.connection);
+  database = await openDatabase(server.connection);
+  lease = await holdLease(database);
   const admin = await enter();
   await admin.query(`
     create role records_app login password 'app-password';
@@ -71,6 +82,7 @@ afterEach(async () => {
 
 afterAll(async () => {
   await Promise.all(clients.map((client) => client.end().catch(() => undefined)));
+  await database?.close();
   await server?.close();
 });
 
@@ -94,9 +106,11 @@ test('a healthy store has nothing that holds, and says what is declared', async 
   expect(blind).toEqual([]);
   expect(holding(view)).toEqual([]);
   expect(view.samples.map(({ condition }) => condition).sort()).toEqual(['disabled', 'rejected', 'revoked']);
-  expect(view.settings.map(({ value, declared }) => [value, declared])).toEqual([
-    ['on', 'on'],
-    ['SELECT INSERT', 'SELECT INSERT'],
+  expect(view.settings.map(({ id, value, declared }) => [id.split('/').at(-1), value, declared])).toEqual([
+    ['row-level-security', 'on', 'on'],
+    ['privileges', 'SELECT INSERT', 'SELECT INSERT'],
+    ['policies', expect.stringContaining('"name":"own"'), undefined],
+    ['owner', 'kintsugi', undefined],
   ]);
 });
 

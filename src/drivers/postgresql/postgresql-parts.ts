@@ -6,9 +6,11 @@ import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { ConditionName } from '../../observe/condition.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import type { GoodLooks } from './good-looks.ts';
 import { ProtocolFloor } from './protocol-floor.ts';
 import { PostgresqlStore, type StoreAddress } from './store.ts';
 import { SurplusWatch } from './surplus-watch.ts';
+import { TABLE_KINDS, type TableKind, TableWatch } from './table-watch.ts';
 import { TenantContext } from './tenant-context.ts';
 import {
   type HoldingSession,
@@ -39,15 +41,18 @@ interface Finding {
 export interface PostgresqlPartsOptions {
   readonly addresses: () => readonly StoreAddress[];
   readonly clock: Clock;
+  /** What protected tables were like when they were good; left out, that is known for as long as this process lives. */
+  readonly goodLooks?: GoodLooks;
   /** Called each time that a store cannot be looked at: nothing is known of it then, neither good nor bad. */
   readonly onBlind: (store: string, error: unknown) => void;
 }
 
 /**
  * The PostgreSQL databases behind workloads, measured by their own catalogs: sessions that others wait for, row-level
- * security that is off, privileges and passwords that no longer fit, and what is there beyond what was declared. What it
- * mends: it ends such a session, switches a protection on, grants what is declared, takes away what is surplus, and makes
- * the password that the workload holds valid again, and puts back the lowest version of TLS that a server takes.
+ * security that is off, policies and owners that changed, privileges and passwords that no longer fit, and what is there
+ * beyond what was declared. What it mends: it ends such a session, switches a protection on, puts policies and owners back,
+ * grants what is declared, takes away what is surplus, makes the password that the workload holds valid
+ * again, and puts back the lowest version of TLS that a server takes.
  */
 export class PostgresqlParts implements Parts {
   readonly name = 'postgresql';
@@ -61,6 +66,7 @@ export class PostgresqlParts implements Parts {
   /** Since when each session has had somebody waiting at every look. */
   readonly #holding = new Map<string, number>();
   readonly #surplus = new SurplusWatch();
+  readonly #tables: TableWatch;
   readonly #context: TenantContext;
   readonly #floor: ProtocolFloor;
 
@@ -68,6 +74,7 @@ export class PostgresqlParts implements Parts {
     this.#onBlind = options.onBlind;
     this.#addresses = options.addresses;
     this.#clock = options.clock;
+    this.#tables = new TableWatch(options.goodLooks);
     this.#context = new TenantContext(options.clock);
     this.#floor = new ProtocolFloor(options.clock);
   }
@@ -94,19 +101,21 @@ export class PostgresqlParts implements Parts {
     const store = this.#storeOf(order.setting);
     const [table, kind] = partsOf(order.setting, store);
     if (kind === undefined && order.value === null) return this.#surplus.remove(store, await store.tables(), order);
+    if (isTableKind(kind)) return this.#tables.put(store, table, kind, order);
     if (kind === 'row-level-security' && order.value === ON) return store.protect(table);
     if (kind === 'privileges' && order.value) return store.grant(table, order.value.split(' '));
     notOf(this.name, order.setting);
   }
 
   /**
-   * What was surplus is put back: somebody may need it. A protection or a privilege that is declared is never taken away
+   * What was surplus is put back, and what a table had: somebody may need it. A protection or a privilege that is declared is never taken away
    * again: it would be the fault once more.
    */
   async unset(order: SettingOrder): Promise<void> {
     if (this.#floor.owns(order.setting)) return this.#floor.unset(this.#serverOf(order.setting), order);
     const store = this.#storeOf(order.setting);
-    const [, kind] = partsOf(order.setting, store);
+    const [table, kind] = partsOf(order.setting, store);
+    if (isTableKind(kind)) return this.#tables.takeBack(store, table, kind, order);
     if (kind === undefined) await this.#surplus.restore(store, order);
   }
 
@@ -156,7 +165,9 @@ export class PostgresqlParts implements Parts {
     const refused = hasRole && (await store.refusesRole());
     const oids = tables.map(({ oid }) => oid);
     const surplus = hasRole ? await this.#surplus.look(store, oids, this.#clock.now()) : [];
-    if (hasRole && address.rowSecurity) await this.#context.look(store);
+    const isProtected = hasRole && address.rowSecurity;
+    if (isProtected) await this.#context.look(store);
+    const changeable = isProtected ? await this.#tables.look(store, this.#clock.now()) : [];
     const findings = [
       ...this.#sessionFindings(address, sessions),
       ...tables.flatMap((table) => this.#tableFindings(store, table)),
@@ -164,7 +175,7 @@ export class PostgresqlParts implements Parts {
     ];
     const floor = await this.#floor.look(store);
     const at = this.#clock.now();
-    const settings = [...findings.flatMap(({ setting }) => setting ?? []), ...surplus];
+    const settings = [...findings.flatMap(({ setting }) => setting ?? []), ...changeable, ...surplus];
     return {
       settings: [...settings, ...(floor ? [floor.setting] : [])],
       assets: [storeAsset(address, settings), ...findings.map(({ asset }) => asset), ...(floor ? [floor.asset] : [])],
@@ -263,8 +274,13 @@ export class PostgresqlParts implements Parts {
 /** Table and kind of a setting of a table; the kind is left out for what is surplus, whose name follows the store's. */
 function partsOf(setting: string, { address }: PostgresqlStore): readonly [table: string, kind: string | undefined] {
   const [, table, kind] =
-    /^(.+)\/(row-level-security|privileges)$/.exec(setting.slice(`postgresql/${address.id}/`.length)) ?? [];
+    /^(.+)\/(row-level-security|privileges|policies|owner)$/.exec(setting.slice(`postgresql/${address.id}/`.length)) ??
+    [];
   return [table ?? '', kind];
+}
+
+function isTableKind(kind: string | undefined): kind is TableKind {
+  return TABLE_KINDS.some((each) => each === kind);
 }
 
 function keyOf({ id }: StoreAddress, { pid, backendStart }: HoldingSession): string {

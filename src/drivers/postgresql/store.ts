@@ -45,6 +45,8 @@ export class PostgresqlStore {
       user: admin.user,
       password: admin.password.reveal(),
       application_name: 'kintsugi',
+      // What the catalog writes names every schema then, and no other schema stands before it.
+      options: '-c search_path=',
       max: 1,
       connectionTimeoutMillis: CONNECT_MS,
       statement_timeout: STATEMENT_MS,

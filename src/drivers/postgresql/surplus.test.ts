@@ -1,9 +1,14 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { holdLease } from '../../../test/sim/held-lease.ts';
 import { systemClock } from '../../base/clock.ts';
 import { Redacted } from '../../base/redacted.ts';
 import type { SettingView } from '../../diagnose/fleet-view.ts';
+import { type Database, openDatabase } from '../../store/database.ts';
+import type { LeaderLease } from '../../store/lease.ts';
+import { migrate } from '../../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
+import { GoodLooks } from './good-looks.ts';
 import { PostgresqlParts } from './postgresql-parts.ts';
 import type { StoreAddress } from './store.ts';
 import { surplusOf } from './surplus.ts';
@@ -11,6 +16,8 @@ import { surplusOf } from './surplus.ts';
 const PORT = 21_438;
 const ADMIN = 'admin-password';
 let server: ThrowawayPostgres;
+let database: Database;
+let lease: LeaderLease;
 let parts: PostgresqlParts;
 let admin: Client;
 let application: Client;
@@ -34,6 +41,9 @@ const address: StoreAddress = {
 
 beforeAll(async () => {
   server = await startThrowawayPostgres({ port: PORT, passwordEnv: 'KIN_TEST_PASSWORD' }, { KIN_TEST_PASSWORD: ADMIN });
+  await migrate(server.connection);
+  database = await openDatabase(server.connection);
+  lease = await holdLease(database);
   admin = await enter('kintsugi', ADMIN);
   await admin.query(`
     create role shop_app login password 'app-password'; create role reader; create role owner bypassrls;
@@ -52,6 +62,7 @@ beforeEach(() => {
   parts = new PostgresqlParts({
     addresses: () => [address],
     clock: systemClock,
+    goodLooks: new GoodLooks({ database, lease }),
     onBlind: (id, error) => expect.fail(`${id}: ${String(error)}`),
   });
 });
@@ -59,6 +70,7 @@ afterEach(() => parts.close());
 afterAll(async () => {
   await admin?.end();
   await application?.end();
+  await database?.close();
   await server?.close();
 });
 
@@ -104,6 +116,19 @@ test.each([
   ['alter role shop_app createrole', 'attribute CREATEROLE of shop_app'],
   ['grant owner to shop_app', 'membership of shop_app in owner'],
   [
+    'alter default privileges in schema shop grant delete on tables to shop_app',
+    'grant of DELETE on what kintsugi makes next in schema shop to shop_app',
+  ],
+  [
+    'alter default privileges grant select on tables to reader',
+    'grant of SELECT on what kintsugi makes next to reader',
+  ],
+  [
+    `create function shop."all; of it"(tenant text, n integer[]) returns setof shop.orders security definer
+     language plpgsql as 'begin return query select * from shop.orders; end'`,
+    'function shop."all; of it"(tenant text, n integer[]) with the rights of its owner',
+  ],
+  [
     'create view shop."All; Orders" as select * from shop.orders; grant select on shop."All; Orders" to shop_app',
     'view shop."All; Orders" with the rights of its owner',
   ],
@@ -138,7 +163,26 @@ test('a view that showed all tenants shows one after it, and still works', async
   expect(await readAs('a', 'shop.every')).toBe(1);
 });
 
-test('what is surplus by way of a group, and who owns a table, is a matter for people', async () => {
+test('a function that showed all tenants shows one after it, and still works', async () => {
+  await parts.look();
+  await admin.query(`create function shop.every_order() returns setof shop.orders language sql security definer
+    begin atomic select * from shop.orders; end`);
+  expect(await readAs('a', 'shop.every_order()')).toBe(2);
+  const found = (await present()).find(({ id }) => id.includes('every_order'));
+  await parts.set(orderFor(found!));
+  expect(await readAs('a', 'shop.every_order()')).toBe(1);
+});
+
+test('a function that runs as its owner and reads no protected table, or that the role may not call, is nothing to it', async () => {
+  await parts.look();
+  await admin.query(`
+    create function shop.hour() returns int language sql security definer as 'select 1';
+    create function shop.hidden() returns setof shop.orders language sql security definer as 'select * from shop.orders';
+    revoke execute on function shop.hidden() from public`);
+  expect((await present()).map(({ id }) => id).filter((id) => /hour|hidden/.test(id))).toEqual([]);
+});
+
+test('what is surplus by way of a group is a matter for people', async () => {
   await parts.look();
   await admin.query('create role clerks; grant delete on shop.orders to clerks; grant clerks to shop_app');
   expect((await present()).map(({ id }) => id).filter((id) => id.includes('clerks'))).toEqual([]);
@@ -165,6 +209,8 @@ test.each([
   '{"kind":"grant","privilege":"ALL; drop table b","relation":"a","grantee":"x"}',
   '{"kind":"view","relation":"a.b.c"}',
   '{"kind":"attribute","role":"x","attribute":"LOGIN"}',
+  '{"kind":"function","name":"a.b(); drop table c; --()"}',
+  '{"kind":"default","privilege":"SELECT","creator":"x","schema":"","grantee":"y"}',
   'drop table b',
 ])('a value that is no such thing is refused: %s', (value) => {
   expect(() => surplusOf(value)).toThrow();

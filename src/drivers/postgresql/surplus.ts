@@ -1,17 +1,29 @@
 import { escapeIdentifier, type Pool } from 'pg';
 import { z } from 'zod';
-import { BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
+import { SURPLUS_DEFAULTS } from '../../observe/facts/postgresql-grants.ts';
+import { BYPASSING_FUNCTIONS, BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
 import type { StoreAddress } from './store.ts';
 
 /**
  * Something in a store by which more may be read or done than people declared. Each kind can be taken away and put back
- * exactly; what cannot (who owns a table, a right by way of a group) is none of these and stays a matter for people.
+ * exactly; what cannot (a right by way of a group, a key whose values may have met meanwhile) is none of these and stays a
+ * matter for people.
  */
 export type Surplus =
   /** `relation` is quoted, as the catalog writes it; PUBLIC is everybody. */
   | { readonly kind: 'grant'; readonly privilege: string; readonly relation: string; readonly grantee: string }
   | { readonly kind: 'create'; readonly schema: string; readonly grantee: string }
+  /** Of every table that `creator` makes next, in every schema when there is none. */
+  | {
+      readonly kind: 'default';
+      readonly privilege: string;
+      readonly creator: string;
+      readonly schema: string | null;
+      readonly grantee: string;
+    }
   | { readonly kind: 'view'; readonly relation: string }
+  /** With the types of its arguments, as the catalog writes it. */
+  | { readonly kind: 'function'; readonly name: string }
   | { readonly kind: 'attribute'; readonly role: string; readonly attribute: string }
   | { readonly kind: 'membership'; readonly role: string; readonly member: string };
 
@@ -57,8 +69,12 @@ export async function readSurplus(
   );
   const attributes = await rows<{ attribute: string }>(ATTRIBUTES, role.user);
   const creates = await rows<{ grantee: string }>(CREATES, schema, role.user);
+  const defaults = await rows<{ privilege: string; creator: string; schema: string | null; grantee: string }>(
+    ...([SURPLUS_DEFAULTS, schema, role.user, privileges, [role.user, admin.user]] as const),
+  );
   const found: Surplus[] = [
     ...(privileges.length > 0 ? grants : []).map((each) => ({ kind: 'grant' as const, ...each })),
+    ...(privileges.length > 0 ? defaults : []).map((each) => ({ kind: 'default' as const, ...each })),
     ...attributes.map((each) => ({ kind: 'attribute' as const, role: role.user, ...each })),
     ...creates.map((each) => ({ kind: 'create' as const, schema, ...each })),
   ];
@@ -69,11 +85,13 @@ export async function readSurplus(
     role.user,
     tables,
   );
+  const functions = await rows<{ name: string }>(BYPASSING_FUNCTIONS, role.user, tables);
   const bypassing = (await rows<{ name: string }>(BYPASSING_ROLES, role.user, tables)).map(({ name }) => name);
   const memberships = await rows<{ role: string }>(MEMBERSHIPS, role.user, bypassing);
   return [
     ...found,
     ...views.filter(({ plain }) => plain).map(({ name }) => ({ kind: 'view' as const, relation: name })),
+    ...functions.map((each) => ({ kind: 'function' as const, ...each })),
     ...memberships.map((each) => ({ kind: 'membership' as const, member: role.user, ...each })),
   ];
 }
@@ -85,6 +103,12 @@ export function nameOfSurplus(surplus: Surplus): string {
       return `grant of ${surplus.privilege} on ${surplus.relation} to ${surplus.grantee}`;
     case 'create':
       return `grant of CREATE in schema ${surplus.schema} to ${surplus.grantee}`;
+    case 'default': {
+      const where = surplus.schema === null ? '' : ` in schema ${surplus.schema}`;
+      return `grant of ${surplus.privilege} on what ${surplus.creator} makes next${where} to ${surplus.grantee}`;
+    }
+    case 'function':
+      return `function ${surplus.name} with the rights of its owner`;
     case 'view':
       return `view ${surplus.relation} with the rights of its owner`;
     case 'attribute':
@@ -104,6 +128,20 @@ export function statementsOf(surplus: Surplus): { readonly remove: string; reado
     }
     case 'create':
       return granted(`CREATE on schema ${escapeIdentifier(surplus.schema)}`, named(surplus.grantee));
+    case 'default': {
+      const { privilege, creator, schema, grantee } = surplus;
+      const where = schema === null ? '' : ` in schema ${escapeIdentifier(schema)}`;
+      const change = `alter default privileges for role ${escapeIdentifier(creator)}${where}`;
+      return {
+        remove: `${change} revoke ${privilege} on tables from ${named(grantee)}`,
+        restore: `${change} grant ${privilege} on tables to ${named(grantee)}`,
+      };
+    }
+    case 'function':
+      return {
+        remove: `alter routine ${surplus.name} security invoker`,
+        restore: `alter routine ${surplus.name} security definer`,
+      };
     case 'view':
       return {
         remove: `alter view ${surplus.relation} set (security_invoker = true)`,
@@ -129,14 +167,25 @@ function granted(what: string, grantee: string) {
 
 const IDENTIFIER = '(?:"(?:[^"]|"")+"|[a-z_][a-z0-9_$]*)';
 const RELATION = new RegExp(`^${IDENTIFIER}(?:\\.${IDENTIFIER})?$`);
+/** Names and types of arguments need nothing else; one that does is left to people. */
+const ROUTINE = new RegExp(`^${IDENTIFIER}\\.${IDENTIFIER}\\([\\w ",.[\\]]*\\)$`);
+const privilege = z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']);
 const schema = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('grant'),
-    privilege: z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER']),
+    privilege,
     relation: z.string().regex(RELATION),
     grantee: z.string().min(1),
   }),
   z.strictObject({ kind: z.literal('create'), schema: z.string().min(1), grantee: z.string().min(1) }),
+  z.strictObject({
+    kind: z.literal('default'),
+    privilege,
+    creator: z.string().min(1),
+    schema: z.string().min(1).nullable(),
+    grantee: z.string().min(1),
+  }),
+  z.strictObject({ kind: z.literal('function'), name: z.string().regex(ROUTINE) }),
   z.strictObject({ kind: z.literal('view'), relation: z.string().regex(RELATION) }),
   z.strictObject({
     kind: z.literal('attribute'),

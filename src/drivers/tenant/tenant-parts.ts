@@ -17,6 +17,8 @@ import {
 } from '../../store/setting-store.ts';
 import { notOf, type Parts, type PartsView } from '../parts.ts';
 
+const PREFIX = 'tenant/';
+
 export interface TenantPartsOptions {
   readonly database: Database;
   readonly lease: LeaderLease;
@@ -42,12 +44,12 @@ export class TenantParts implements Parts {
   }
 
   owns(id: string): boolean {
-    return id.startsWith('tenant/');
+    return id.startsWith(PREFIX);
   }
 
   async look(): Promise<PartsView> {
     const { database, lease } = this.#options;
-    const rows = await readSettings(database);
+    const rows = await readSettings(database, PREFIX);
     const bySetting = Map.groupBy(rows, ({ setting }) => setting);
     if (lease.current()) {
       await this.#promote(bySetting);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { assetView, sceneFleet, sceneOf, symptomOf } from '../../../test/sim/scenes.ts';
 import type { AssetView } from '../../diagnose/fleet-view.ts';
-import { deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
+import { backUp, deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
 import type { DraftMove } from './scene.ts';
 
 function drafted(
@@ -59,6 +59,16 @@ test('who takes up no new certificate while it runs is replaced in the same deed
 test('a clock is set right, and nothing but a clock', () => {
   expect(drafted(syncClock, assetView('clock eu-1', { host: 'eu-1' }))[0]?.input['input']).toEqual({ host: 'eu-1' });
   expect(drafted(syncClock, assetView('certificate ingress'))).toEqual([]);
+});
+
+test('a backup is started by who says how, for a store whose server it backs up', () => {
+  const store = assetView('store postgresql/records/us');
+  const program = assetView('object backups backups/us/0', { region: 'us', detail: { backs: [store.id] } });
+  const other = assetView('object backups backups/eu/0', { region: 'eu', detail: { backs: ['store other'] } });
+  const [draft, ...more] = drafted(backUp, store, { others: [program, other] });
+  expect(draft).toMatchObject({ input: { verb: 'back-up', asset: program.id }, touch: { regions: ['us'] } });
+  expect(more).toEqual([]);
+  expect(drafted(backUp, assetView('store none'), { others: [program, other] })).toEqual([]);
 });
 
 test('the record that blocks is put aside; without its name none is', () => {

@@ -108,6 +108,28 @@ export const syncClock: DraftMove = (scene) => {
   });
 };
 
+/** By each program that says how one is started and that backs up the server of the accused store, where it stands. */
+export const backUp: DraftMove = (scene) => {
+  const store = subjectAsset(scene);
+  const programs = scene.fleet.assets.filter(({ detail }) => isOneOf(detail['backs'], store?.id));
+  return programs.flatMap((program) =>
+    act(
+      scene,
+      'back-up',
+      program,
+      {},
+      {
+        effect: `${program.id} starts a backup`,
+        undo: 'none is wanted: one backup more takes nothing away',
+      },
+    ),
+  );
+};
+
+function isOneOf(list: JsonObject[string] | undefined, name: string | undefined): boolean {
+  return name !== undefined && Array.isArray(list) && list.includes(name);
+}
+
 /** The record at which a queue stands still. */
 export const deadLetter: DraftMove = (scene) => {
   const asset = subjectAsset(scene);

@@ -7,6 +7,7 @@ import {
   type FleetView,
   type InstanceView,
   instanceOf,
+  occupantOf,
   type SettingView,
   settingOf,
   type WorkloadView,
@@ -148,8 +149,9 @@ export function occupantsOf(fleet: FleetView, workloads: readonly string[]): rea
     .flatMap(({ instances }) => instances.filter(({ role }) => role === 'occupant'));
 }
 
-/** The instance that the trouble is in, if it is one. */
-export function subjectInstance({ subject, fleet }: Scene): InstanceView | undefined {
+/** The instance that the trouble is in, if it is one: accused itself, or of its slot something was measured. */
+export function subjectInstance({ subject, fleet }: Pick<Scene, 'subject' | 'fleet'>): InstanceView | undefined {
+  if (subject.kind === 'asset') return occupantOf(fleet, subject.name);
   return subject.kind === 'instance' ? instanceOf(fleet, subject.name) : undefined;
 }
 
@@ -162,8 +164,10 @@ export function targetOf(subject: Subject, workload: string | null, fleet: Fleet
     }
     case 'version':
       return `workload ${subject.workload}`;
-    default:
-      return `${subject.kind} ${subject.name}`;
+    default: {
+      const instance = subjectInstance({ subject, fleet });
+      return instance ? `slot ${slotName(instance)}` : `${subject.kind} ${subject.name}`;
+    }
   }
 }
 

@@ -78,7 +78,7 @@ function successorId({ planId, rung }: Scene, { workload, region, ordinal }: Ins
 /** Whom the trouble is in: the accused instance, those that hold what is stale, or those on what failed. */
 function affectedInstances(scene: Scene, parameters: JsonObject): readonly InstanceView[] {
   const own = subjectInstance(scene);
-  if (own) return [own];
+  if (own) return scene.cause === 'compliance' ? successible(scene, own) : [own];
   const asset = subjectAsset(scene);
   const named = factOf(scene, 'instances');
   const { subject, fleet } = scene;
@@ -96,6 +96,12 @@ function affectedInstances(scene: Scene, parameters: JsonObject): readonly Insta
   if (!asset || !conditionsOf(scene, asset.id).includes('stale')) return [];
   const holders = holdersOfAsset(fleet, asset);
   return Array.isArray(named) ? holders.filter((each) => named.includes(each.id)) : holders;
+}
+
+/** Nothing is broken: only who has an equal beside it, and no data of its own, is given up for what was measured of it. */
+function successible({ fleet }: Scene, own: InstanceView): readonly InstanceView[] {
+  const workload = workloadOf(fleet, own.workload);
+  return workload?.replacement === 'parallel' && !workload.keepsData ? [own] : [];
 }
 
 /** Whoever needs it, where it stands. */

@@ -1,7 +1,7 @@
 import type { MoveName } from '../../resources/playbook.ts';
 import { clausesIn } from '../../diagnose/clauses.ts';
 import { NOTHING_TOUCHED } from '../plan.ts';
-import { deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
+import { backUp, deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
 import { limiting, suspend } from './limiting.ts';
 import type { DraftMove, Scene } from './scene.ts';
 import { goBack, replaceInstances, scaleOut } from './succession.ts';
@@ -41,6 +41,7 @@ export const DRAFTS: Readonly<Record<MoveName, DraftMove>> = {
   terminate,
   rotate,
   'sync-clock': syncClock,
+  'back-up': backUp,
   'dead-letter': deadLetter,
   failover,
   run,

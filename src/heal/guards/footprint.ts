@@ -22,6 +22,7 @@ const DEEDS: Readonly<Record<MoveName, readonly Deed[]>> = {
   terminate: [],
   rotate: ['change'],
   'sync-clock': ['change'],
+  'back-up': [],
   'dead-letter': [],
   failover: ['relocate'],
   run: ['change'],
@@ -65,9 +66,10 @@ function isLimit(move: MoveName): boolean {
   return move === 'quarantine' || move === 'shed';
 }
 
-/** A copy that takes over brings the data to its region; everything else only says where instances stand. */
+/** A backup is where its program stands. A copy that takes over brings the data to its region; everything else only says where instances stand. */
 function standingAfter({ move, input, touch }: Step, fleet: FleetView): Standing {
   const { regions } = touch;
+  if (move === 'back-up') return { backups: regions };
   const to = move === 'failover' ? (input['input'] as { readonly to?: unknown } | undefined)?.to : undefined;
   const copy = typeof to === 'string' ? assetOf(fleet, to) : undefined;
   return copy?.region == null ? { instances: regions } : { instances: regions, data: [copy.region] };

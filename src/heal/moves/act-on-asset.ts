@@ -14,6 +14,7 @@ function acting(name: AssetOrder['verb'], deadlineMs: number): Move {
 export const terminate = acting('terminate', 10_000);
 export const rotate = acting('rotate', 60_000);
 export const syncClock = acting('sync-clock', 30_000);
+export const backUp = acting('back-up', 30_000);
 export const deadLetter = acting('dead-letter', 10_000);
 export const failover = acting('failover', 120_000);
 export const run = acting('run', 300_000);

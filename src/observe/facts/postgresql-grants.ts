@@ -8,6 +8,21 @@ import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
 import { readStrangers } from './strangers.ts';
 
 /**
+ * Privileges beyond the declared ones that come with every table that is made next (ALTER DEFAULT PRIVILEGES). `$1` schema,
+ * `$2` role of the application, `$3` what is declared, `$4` roles that may have any.
+ */
+export const SURPLUS_DEFAULTS = `
+  select x.privilege_type as privilege, pg_get_userbyid(d.defaclrole)::text as creator, n.nspname::text as schema,
+         case when x.grantee = 0 then 'PUBLIC' else r.rolname::text end as grantee
+  from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace
+    cross join lateral aclexplode(d.defaclacl) x left join pg_roles r on r.oid = x.grantee
+  where d.defaclobjtype = 'r' and (n.nspname is null or n.nspname = $1::name) and x.grantee <> d.defaclrole
+    and x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+    and not coalesce(r.rolsuper, false)
+    and case when x.grantee = 0 or r.rolname = $2::name then x.privilege_type <> all ($3::text[])
+             else r.rolname <> all ($4::text[]) and not pg_has_role($2::name, x.grantee, 'MEMBER') end`;
+
+/**
  * What the application's role may do beyond what is declared (its own grants, those of its groups and of PUBLIC, what it
  * may create), and who else has been granted anything. Owners of tables and superusers need no grants: those who may log
  * in are counted by `readStrangers`.
@@ -38,7 +53,8 @@ const SURPLUS = `
                       (has_schema_privilege($2::name, $1::name, 'CREATE'), 'create in the schema')) as a (may, what)
     where r.rolname = $2::name and a.may
   )
-  select * from own union select * from others union select * from attributes order by 1`;
+  select * from own union select * from others union select * from attributes
+  union select format('%s of what %s makes next', d.privilege, d.creator) from (${SURPLUS_DEFAULTS}) d order by 1`;
 
 export interface PostgresqlGrantsOptions {
   readonly places: () => readonly PostgresPlace[];

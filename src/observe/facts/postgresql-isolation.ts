@@ -26,8 +26,8 @@ export interface PostgresqlIsolationOptions {
 
 /**
  * Isolation of tenants by row-level security: what the catalog says of ways around it, and what two canary tenants can see
- * and do to each other with the application's own role. Nothing is proven of functions that run as their owner, of other
- * databases of the server, and of what the application does with rows once it has them.
+ * and do to each other with the application's own role. Nothing is proven of what functions that run as their owner read by
+ * way of others, of other databases of the server, and of what the application does with rows once it has them.
  */
 export function postgresqlIsolation({ places, clock, random }: PostgresqlIsolationOptions): Collector {
   return placeCollector({
@@ -57,7 +57,7 @@ async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random)
     readings: {
       'rls.policies.missing': value(missing.length + copies.length),
       'rls.roles.bypassing': value(bypasses.roles.length > 0 ? 1 : 0),
-      'rls.views.bypassing': value(bypasses.views.length),
+      'rls.views.bypassing': value(bypasses.views.length + bypasses.functions.length),
       'rls.truncate.granted': value(bypasses.grants.length),
       'rls.keys.leaking': value(bypasses.keys.length),
       'isolation.sql.foreignRows': probe.measured,

@@ -20,10 +20,12 @@ export interface TenantTable {
 
 /**
  * Partitions count when the role may enter them directly: by way of their parent they are guarded by its policies. A
- * policy guards when it depends on a column of the table; one of `true` lets everybody through, since permissive ones are
- * joined by OR. Policies for roles that the application's role does not have are nothing to it.
+ * policy guards when it compares a column of the table with something of the session: a setting, who it is, what a function
+ * says, rows of another table; for rows as they are (USING) and as they are to be (WITH CHECK) apart. One of `true`, or of
+ * the row alone, lets everybody through, since permissive ones are joined by OR. Policies for roles that the application's role does not have are nothing to it. `$1` schema, `$2` role, `$3` names
+ * of tables or none for all.
  */
-const TABLES = `
+export const UNGUARDED = `
   with tables as (
     select c.oid, c.relrowsecurity, format('%I.%I', n.nspname, c.relname) as name
     from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -34,13 +36,19 @@ const TABLES = `
       and (not c.relispartition or has_table_privilege($2, c.oid, 'SELECT, INSERT, UPDATE, DELETE'))
   ),
   policies as (
-    select p.oid, p.polrelid, p.polcmd, p.polpermissive,
-           exists (select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
-                   and d.refclassid = 'pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0) as looks
-    from pg_policy p join tables t on t.oid = p.polrelid
+    select p.oid, p.polrelid, p.polcmd, p.polpermissive, e.kind, e.tree is null as is_absent,
+           e.tree::text ~ '\\{VAR ' and exists (
+             select from pg_depend d where d.classid = 'pg_policy'::regclass and d.objid = p.oid
+             and d.refclassid = 'pg_class'::regclass and d.refobjid = p.polrelid and d.refobjsubid > 0)
+           and (pg_get_expr(e.tree, p.polrelid) ~* 'current_setting\\(|\\m(current|session)_user\\M|\\mcurrent_role\\M|\\mselect\\M'
+                or e.tree::text ~ ':funcid (1[6-9]\\d{3}|[2-9]\\d{4}|\\d{6,}) ') as looks
+    from pg_policy p join tables t on t.oid = p.polrelid,
+      lateral (values ('old', p.polqual), ('new', coalesce(p.polwithcheck, p.polqual))) as e (kind, tree)
     where p.polroles = '{0}' or exists (select from unnest(p.polroles) r where r <> 0 and pg_has_role($2, r, 'USAGE'))
   ),
-  commands (command, letter) as (values ('SELECT', 'r'), ('INSERT', 'a'), ('UPDATE', 'w'), ('DELETE', 'd'))
+  commands (command, letter, kinds) as (
+    values ('SELECT', 'r', '{old}'::text[]), ('INSERT', 'a', '{new}'), ('UPDATE', 'w', '{old,new}'), ('DELETE', 'd', '{old}')
+  )
   select t.oid, t.name as table,
     (select a.attname from pg_depend d join policies p on p.oid = d.objid join pg_attribute a
        on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
@@ -55,14 +63,17 @@ const TABLES = `
      from pg_policy p where p.polrelid = t.oid order by 1 nulls last limit 1) as setting,
     array(select c.command from commands c where (case when c.command = 'DELETE' then has_table_privilege($2, t.oid, 'DELETE')
                  else has_any_column_privilege($2, t.oid, c.command) end)
-       and not exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and not p.polpermissive and p.looks)
-       and (not exists (select from policies p where p.polrelid = t.oid)
-            or exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.polpermissive and not p.looks))
+       and exists (select from unnest(c.kinds) k (kind)
+         where not exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.kind = k.kind
+                           and not p.polpermissive and p.looks)
+           and (not exists (select from policies p where p.polrelid = t.oid)
+                or exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.kind = k.kind
+                           and p.polpermissive and not p.is_absent and not p.looks)))
     ) as unguarded
   from tables t order by t.name`;
 
 export async function readTenantTables(client: Client, place: PostgresPlace): Promise<readonly TenantTable[]> {
-  const rows = await rowsOf<Omit<TenantTable, 'columnType' | 'holdsRows'>>(client, TABLES, [
+  const rows = await rowsOf<Omit<TenantTable, 'columnType' | 'holdsRows'>>(client, UNGUARDED, [
     place.schema,
     place.role?.user,
     place.tables,
@@ -137,6 +148,24 @@ export const BYPASSING_VIEWS = `
                       where x.option_name = 'security_invoker' and x.option_value in ('true', 'on', '1', 'yes'))
       and (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, b.relowner, 'USAGE') and not b.relforcerowsecurity))))`;
 
+/**
+ * Functions that run with the rights of an owner whom the policies do not bind, that the role may call, and that read one of
+ * the tables: by what the catalog knows of their bodies, or by the name in their text. `$1` is the role that calls, `$2`
+ * the oids of the tables.
+ */
+export const BYPASSING_FUNCTIONS = `
+  select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name
+  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
+  where p.prosecdef and p.prokind in ('f', 'p') and p.prorettype <> all (array['trigger', 'event_trigger']::regtype[])
+    and n.nspname not in ('pg_catalog', 'information_schema')
+    and has_schema_privilege($1, n.oid, 'USAGE') and has_function_privilege($1, p.oid, 'EXECUTE')
+    and exists (
+      select from pg_class c where c.oid = any ($2::oid[])
+        and (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, c.relowner, 'USAGE') and not c.relforcerowsecurity))
+        and (exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
+                     and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
+             or p.prosrc ~* ('\\m' || regexp_replace(c.relname, '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')))`;
+
 const BLIND_SPOTS = `
   select format('%s on %s', x.privilege_type, c.oid::regclass) as name
   from pg_class c, aclexplode(c.relacl) x
@@ -167,6 +196,7 @@ const KEYS = `
 export interface Bypasses {
   readonly roles: readonly string[];
   readonly views: readonly string[];
+  readonly functions: readonly string[];
   readonly grants: readonly string[];
   readonly keys: readonly string[];
 }
@@ -178,6 +208,7 @@ export async function readBypasses(client: Client, role: string, tables: readonl
   return {
     roles: await names(BYPASSING_ROLES),
     views: await names(BYPASSING_VIEWS),
+    functions: await names(BYPASSING_FUNCTIONS),
     grants: await names(BLIND_SPOTS),
     keys: await names(KEYS, [tables.map(({ column }) => column)]),
   };

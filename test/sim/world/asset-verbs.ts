@@ -22,6 +22,8 @@ export function actOn(world: World, order: AssetOrder): JsonObject {
       return rotate(world, asset);
     case 'sync-clock':
       return syncClock(world, asset);
+    case 'back-up':
+      return {};
     case 'dead-letter':
       return deadLetter(asset, order.input);
     case 'failover':

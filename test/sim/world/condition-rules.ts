@@ -51,6 +51,7 @@ export const ENDS: Readonly<Record<AssetOrder['verb'], readonly ConditionName[]>
   terminate: ['holding', 'blocked'],
   rotate: ['expired', 'not-yet-valid', 'expiring', 'rejected', 'stale'],
   'sync-clock': ['skewed'],
+  'back-up': [],
   'dead-letter': ['blocked'],
   failover: ['failing', 'recovering', 'exhausted'],
   run: [],
