@@ -23,6 +23,7 @@ const FRAMEWORK = compileProfile(
           checks: [
             { fact: 'rls.enabled', holds: 'value' },
             { fact: 'rls.views.bypassing', holds: 'value <= 0.0' },
+            { fact: 'audit.canary.missing', holds: 'value <= 0.0' },
           ],
           remedies: [
             { move: 'reenable', what: 'force it again', facts: ['rls.enabled'] },
@@ -104,6 +105,16 @@ test('what could not be measured says nothing, and does not undo what was said',
   report(fact('rls.enabled', false));
   expect(report(fact('rls.enabled', undefined))).toBe(false);
   expect(report(fact('rls.enabled', true))).toBe(true);
+});
+
+test('what can only be measured to be bad is over once somebody looked and did not find it again', () => {
+  report(fact('audit.canary.missing', 1), fact('audit.canary.seconds', undefined));
+  expect(told).toMatchObject([{ fact: 'audit.canary.missing', violated: [{ control: 'law-1' }] }]);
+  // Nobody looked: it stands.
+  expect(report(fact('audit.canary.missing', undefined), fact('audit.canary.seconds', undefined))).toBe(false);
+  expect(told).toHaveLength(1);
+  expect(report(fact('audit.canary.missing', undefined), fact('audit.canary.seconds', 2))).toBe(true);
+  expect(told.filter(({ fact: name }) => name === 'audit.canary.missing').at(-1)).toMatchObject({ violated: [] });
 });
 
 test('nobody is told of whom a documented alternative covers; the others are', () => {

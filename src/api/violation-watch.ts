@@ -2,9 +2,16 @@ import { violatedBy, tellFact } from '../comply/violated-controls.ts';
 import type { Posture } from '../comply/posture.ts';
 import { type Fact, factKey } from '../observe/fact.ts';
 import type { ViolationSample } from '../observe/sample.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 
 /** A fact that was good is told again this many times, so that every claim against it can end. */
 const TOLD_GOOD_TIMES = 3;
+
+/**
+ * Facts that can be measured to be bad and never to be good, because not all of what they count is tried. Once somebody
+ * looked and did not find it bad again, it is over.
+ */
+const ONE_SIDED: ReadonlySet<FactName> = new Set(['audit.canary.missing', 'auth.probe.accepted']);
 
 /** What was said last of a fact. */
 interface Said {
@@ -63,10 +70,16 @@ export class ViolationWatch {
     const before = this.#said.get(collector) ?? new Map<string, Said>();
     const said = new Map<string, Said>();
     let hasTurned = false;
+    const seen = new Set(facts.filter(({ measured }) => measured.kind === 'value').map(({ subject }) => subject));
     for (const fact of facts) {
       const key = factKey(fact);
       const known = before.get(key);
-      const next = this.#judge(fact, known, Math.min(beganAt, fact.measuredAt), now);
+      const at = Math.min(beganAt, fact.measuredAt);
+      const isOver = known !== undefined && ONE_SIDED.has(fact.name) && seen.has(fact.subject);
+      const next =
+        isOver && fact.measured.kind === 'unknown'
+          ? this.#tellOver(fact, known, at)
+          : this.#judge(fact, known, at, now);
       if (next) said.set(key, next);
       else if (known) said.set(key, known);
       if (next && (known?.isBad ?? false) !== next.isBad) hasTurned = true;
@@ -91,6 +104,14 @@ export class ViolationWatch {
       this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, violated, reason });
     }
     return { value, isBad, due: isBad ? due : Math.max(0, due - 1) };
+  }
+
+  #tellOver({ name, subject, collector: vantage }: Fact, known: Said, at: number): Said {
+    const reason = `${name} of ${subject} was not seen again`;
+    if (known.due > 0) {
+      this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, violated: [], reason });
+    }
+    return { value: '', isBad: false, due: Math.max(0, known.due - 1) };
   }
 
   #tellGone(key: string, vantage: string, at: number): void {

@@ -15,6 +15,8 @@ export interface ControlFault {
   readonly words: readonly string[];
   readonly undo: Undo;
   inject(): Promise<void>;
+  /** Whether whoever runs it has mended it already, without an incident: then no control need turn. */
+  mended?(): Promise<boolean>;
   /** Keeps it up until the signal aborts, where it would go away by itself. */
   sustain?(signal: AbortSignal): Promise<void>;
 }

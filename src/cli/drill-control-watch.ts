@@ -34,6 +34,8 @@ export class ControlWatch {
   /** What controls made of each fact before the fault; what was unknown then is as it was when it is unknown again. */
   readonly #statusBefore: ReadonlyMap<string, string>;
   incident: IncidentSummary | undefined;
+  /** It was mended without an incident. */
+  isMended = false;
 
   constructor(options: ControlWatchOptions) {
     this.#options = options;
@@ -42,9 +44,9 @@ export class ControlWatch {
     this.#statusBefore = new Map(readings.map(([key, { status }]) => [key, status]));
   }
 
-  /** Resolves with whether a control is violated by the fault. */
+  /** Resolves with whether a control is violated by the fault, or it is mended already. */
   detected(timeoutMs: number): Promise<boolean> {
-    return this.#until(() => this.#violations.size > 0, timeoutMs);
+    return this.#until(() => this.#violations.size > 0 || this.isMended, timeoutMs);
   }
 
   /** Waits for an incident and its end; no longer than `incidentWithinMs` while there is none. */
@@ -96,6 +98,7 @@ export class ControlWatch {
   async #look(): Promise<void> {
     const { world, fault, clock } = this.#options;
     const [results, incidents] = await Promise.all([world.posture(), world.incidents()]);
+    if (fault.mended && !this.isMended) this.isMended = await fault.mended();
     const now = clock.now();
     const readings = new Map((results ?? []).flatMap((result) => readingsOf(result, fault)));
     for (const [key, { result, status, text, at }] of readings) {

@@ -128,11 +128,11 @@ function outcomeOf(
   isDetected: boolean,
   healedBySelf: boolean,
   isRestored: boolean,
-  { incident }: ControlWatch,
+  { incident, isMended }: ControlWatch,
 ): string {
   if (!isDetected) return 'undetected';
   if (!isRestored) return 'not restored';
-  return healedBySelf && incident?.outcome === 'healed' ? 'healed' : 'detected';
+  return isMended || (healedBySelf && incident?.outcome === 'healed') ? 'healed' : 'detected';
 }
 
 function resultOf(

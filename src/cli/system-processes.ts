@@ -58,5 +58,7 @@ export function systemProcesses(
   });
   const gateways = Array.from({ length: options.gateways }, (_, i) => role(`gateway-${i}`, 3, ['gateway', String(i)]));
   const postgres = env['DATABASE_URL'] === undefined ? [role('postgres', 0, ['postgres'], 'SIGINT')] : [];
-  return [...postgres, role('ledger', 1, ['ledger']), role('control', 2, ['control']), ...gateways];
+  // While it hangs nothing is recorded, and tenants who have to be recorded are refused.
+  const ledger = { ...role('ledger', 1, ['ledger']), livenessSocket: state.socket('ledger') };
+  return [...postgres, ledger, role('control', 2, ['control']), ...gateways];
 }

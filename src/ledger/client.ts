@@ -1,5 +1,6 @@
 import { socketClient } from '../base/socket-http.ts';
 import type { Appended, Ledger, NewEvent, RecordedEvent } from './entry.ts';
+import type { LedgerStatus } from './ledger-status.ts';
 import type { SelfCheckState } from './self-check.ts';
 
 /** An event with its place in the log. */
@@ -18,6 +19,8 @@ export interface LedgerClient extends Ledger {
   entries(from: number, limit: number): Promise<readonly IndexedEvent[]>;
   /** Entries from index `from` on, then each new one, until `signal` aborts or the ledger closes (a normal end). */
   tail(from: number, signal: AbortSignal): AsyncIterable<IndexedEvent>;
+  /** Index of the first entry that is there: those before it were pruned after their retention. */
+  first(): Promise<number>;
   /** How far the ledger has read itself again, and what it found. */
   selfCheck(signal?: AbortSignal): Promise<SelfCheckState>;
   close(): Promise<void>;
@@ -45,6 +48,7 @@ export function ledgerClient(socketPath: string): LedgerClient {
       const path = `/v1/entries?from=${from}&limit=${limit}`;
       return (await http.call<{ entries: IndexedEvent[] }>('GET', path)).entries;
     },
+    first: async () => (await http.call<LedgerStatus>('GET', '/v1/status')).retention.first,
     tail: (from, signal) => http.lines<IndexedEvent>(`/v1/tail?from=${from}`, signal),
     selfCheck: (signal) => http.call<SelfCheckState>('GET', '/v1/self-check', undefined, signal),
     close: () => http.close(),

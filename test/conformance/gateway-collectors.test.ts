@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { systemClock as clock } from '../../src/base/clock.ts';
+import { systemClock as clock, toIso } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { systemRandom as random } from '../../src/base/random.ts';
 import { Redacted } from '../../src/base/redacted.ts';
@@ -163,7 +163,7 @@ describe('a canary in the ledger', () => {
 describe('the keeping of the ledger', () => {
   const keeping = (over: Partial<LedgerClient> = {}, at = folder) => {
     const entries = (from: number, limit: number) => ledger.entries(from, limit);
-    const calls = { entries, selfCheck: () => ledger.selfCheck(), ...over };
+    const calls = { entries, first: () => ledger.first(), selfCheck: () => ledger.selfCheck(), ...over };
     return measured(ledgerKeeping({ ledger: calls, folder: at, clock }));
   };
 
@@ -182,7 +182,20 @@ describe('the keeping of the ledger', () => {
       entries: async () => [],
     });
     expect(facts['audit.chain.valid']).toBe(false);
-    expect(facts['audit.retention.missingDays']).toBe('its first entry could not be brought back');
+    expect(facts['audit.retention.missingDays']).toBe('its oldest entry could not be brought back');
+  });
+
+  test('after it was pruned, days are missing before the oldest entry that is left', async () => {
+    await ledger.append([{ ...FILLER, id: 'left' }]);
+    const facts = await keeping({ first: async () => 1 });
+    expect(facts).toMatchObject({ 'audit.retention.missingDays': 366, 'audit.retention.readyMissingDays': 92 });
+    const old = async () => {
+      const [entry] = await ledger.entries(1, 1);
+      const at = toIso(clock.now() - 99.5 * 86_400_000);
+      return entry ? [{ ...entry, event: { ...entry.event, at } }] : [];
+    };
+    const later = await keeping({ first: async () => 1, entries: old });
+    expect(later).toMatchObject({ 'audit.retention.missingDays': 267, 'audit.retention.readyMissingDays': 0 });
   });
 
   test('names who else can reach its files', async () => {

@@ -3,6 +3,7 @@ import { describeError } from '../../base/errors.ts';
 import { Child, type Household, newStatus, specDigestOf } from './child.ts';
 import type { ChildRecord } from './keeper-record.ts';
 import type { ProcessIdentity } from './process-identity.ts';
+import { watchLiveness } from './system-liveness.ts';
 import { afterEnd, NO_RESTARTS, type RestartHistory } from './restart-intensity.ts';
 
 /** One of Kintsugi's own processes, as whoever starts the keeper declares it. */
@@ -16,9 +17,14 @@ export interface SystemProcess {
   readonly order: number;
   readonly stopSignal: 'SIGTERM' | 'SIGINT' | 'SIGQUIT';
   readonly killAfterMs: number;
+  /** Unix socket on which it answers `GET /livez`; left out for one that is not to be killed when it hangs. */
+  readonly livenessSocket?: string;
 }
 
-/** Keeps one system process alive: starts it again when it ends, with back-off, until it is told to stop. */
+/**
+ * Keeps one system process alive: starts it again when it ends, with back-off, until it is told to stop. One that hangs is
+ * killed, which is an end like any other.
+ */
 export class SystemKeeper {
   readonly child: Child;
   readonly #process: SystemProcess;
@@ -28,6 +34,7 @@ export class SystemKeeper {
   #bornMs = 0;
   #stopped = false;
   #cancelRestart = () => {};
+  #cancelWatch = () => {};
   #launching: Promise<void> = Promise.resolve();
 
   constructor(process: SystemProcess, record: ChildRecord | undefined, home: Household) {
@@ -45,6 +52,7 @@ export class SystemKeeper {
       return;
     }
     this.#bornMs = this.#clock.monotonicMs();
+    this.#watch();
     if (this.child.record.specDigest === specDigestOf(this.#process)) return;
     this.#home.log.warn({ id: this.child.id }, 'adopted a process that runs with other settings than those of today');
   }
@@ -60,6 +68,7 @@ export class SystemKeeper {
     this.#bornMs = this.#clock.monotonicMs();
     try {
       await this.child.launch({ ...this.#process, limits: {} });
+      this.#watch();
     } catch (error) {
       this.#home.log.error({ id: this.child.id, reason: describeError(error) }, 'cannot start');
       this.child.set({ state: 'exited' });
@@ -67,7 +76,19 @@ export class SystemKeeper {
     }
   }
 
+  #watch(): void {
+    const { id, livenessSocket: socketPath } = this.#process;
+    if (socketPath === undefined) return;
+    const onHung = () => {
+      this.#home.log.error({ id }, 'hangs: it is killed and started again');
+      this.child.signal('SIGKILL');
+    };
+    this.#cancelWatch();
+    this.#cancelWatch = watchLiveness({ socketPath, clock: this.#clock, onHung });
+  }
+
   #onEnd(): void {
+    this.#cancelWatch();
     if (this.#stopped) return;
     const nowMs = this.#clock.monotonicMs();
     const verdict = afterEnd(this.#history, nowMs, nowMs - this.#bornMs);
@@ -92,6 +113,7 @@ export class SystemKeeper {
   /** Ends it for good. Resolves when it is gone. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#cancelWatch();
     this.#cancelRestart();
     await this.#launching;
     await this.child.stop(this.#process.stopSignal, this.#process.killAfterMs);

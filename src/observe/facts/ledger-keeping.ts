@@ -8,7 +8,7 @@ import type { Measured } from '../fact.ts';
 import { type Look, placeCollector, reasonOf, unknown, value } from './place-collector.ts';
 
 export interface LedgerKeepingOptions {
-  readonly ledger: Pick<LedgerClient, 'entries' | 'selfCheck'>;
+  readonly ledger: Pick<LedgerClient, 'entries' | 'first' | 'selfCheck'>;
   /** Its folder on this machine. */
   readonly folder: string;
   readonly clock: Clock;
@@ -21,12 +21,17 @@ const FACTS: readonly FactName[] = [
   'audit.readers.surplus',
 ];
 
+/** PCI DSS 10.5.1: records of twelve months are there, those of three at hand; the longest that so many months are. */
+const SPAN_DAYS = 366;
+const READY_DAYS = 92;
+
 /** The ledger reads itself again all the time; a round that ended longer ago says too little of now. */
-const ROUND_MS = 86_400_000;
+const DAY_MS = 86_400_000;
+const ROUND_MS = DAY_MS;
 
 /**
  * How the ledger is kept: whether what lies on disk is what was written (it reads itself again in the background), whether
- * its first entry can still be brought back, and whether anybody else of this machine can read it. A hand that changed the
+ * its oldest entry can be brought back and reaches as far as it has to, and whether anybody else of this machine can read it. A hand that changed the
  * ledger and its process alike shows only to `kintsugi ledger verify` with a key, receipts or witnesses from elsewhere.
  */
 export function ledgerKeeping({ ledger, folder, clock }: LedgerKeepingOptions): Collector {
@@ -40,11 +45,11 @@ export function ledgerKeeping({ ledger, folder, clock }: LedgerKeepingOptions): 
     clock,
     look: async (): Promise<Look> => {
       const chain = await orUnknown(() => chainOf(ledger, clock.now()));
-      const gap = await orUnknown(() => gapOf(ledger));
+      const gap = (days: number) => orUnknown(() => gapOf(ledger, days, clock.now()));
       const readings = {
         'audit.chain.valid': chain,
-        'audit.retention.missingDays': gap,
-        'audit.retention.readyMissingDays': gap,
+        'audit.retention.missingDays': await gap(SPAN_DAYS),
+        'audit.retention.readyMissingDays': await gap(READY_DAYS),
         'audit.readers.surplus': await orUnknown(async () => value(await othersWithAccess(folder))),
       };
       return { readings, transcript: readings };
@@ -64,10 +69,16 @@ async function chainOf(ledger: LedgerKeepingOptions['ledger'], now: number): Pro
   return value(true);
 }
 
-/** Nothing is ever purged: while the first entry of all comes back, no day of what was recorded is missing. */
-async function gapOf(ledger: LedgerKeepingOptions['ledger']): Promise<Measured> {
-  const [first] = await ledger.entries(0, 1);
-  return first?.index === 0 ? value(0) : unknown('its first entry could not be brought back');
+/**
+ * Days of the span before the oldest entry that comes back. While nothing was pruned that is the first of all, and no day
+ * of what was recorded is missing.
+ */
+async function gapOf(ledger: LedgerKeepingOptions['ledger'], days: number, now: number): Promise<Measured> {
+  const first = await ledger.first();
+  const [oldest] = await ledger.entries(first, 1);
+  if (oldest?.index !== first) return unknown('its oldest entry could not be brought back');
+  if (first === 0) return value(0);
+  return value(Math.max(0, Math.ceil(days - (now - fromIso(oldest.event.at)) / DAY_MS)));
 }
 
 /** Files and folders that group or others may enter, read or write; none when the folder itself shuts them out. */
