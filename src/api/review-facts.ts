@@ -82,7 +82,8 @@ async function evidenceFacts({ posture, clock }: ReviewFactsOptions, signal: Abo
     facts.push({ name: 'evidence.ageHours', ...about, measured });
     await clock.sleep(REST_MS, signal);
   }
-  return facts;
+  // Right after a start nothing is known: then there is nothing to look at yet, and it is looked again soon.
+  return facts.every(({ measured }) => measured.kind === 'unknown') ? [] : facts;
 }
 
 /** Of what satisfies a check of a control now, the measurement that was made first. */
