@@ -15,6 +15,7 @@ import { TokenStore } from './access/token-store.ts';
 import { breachRoutes } from './breach-routes.ts';
 import type { Control } from './control.ts';
 import { drillRoutes } from './drill-routes.ts';
+import { dutyRoutes } from './duty-routes.ts';
 import { evidenceRoutes } from './evidence-routes.ts';
 import { postureRoutes } from './posture-routes.ts';
 import { processRoutes } from './process-routes.ts';
@@ -117,6 +118,7 @@ async function createApi(
     repairRoutes(app, control);
     postureRoutes(app, control);
     breachRoutes(app, control);
+    dutyRoutes(app, control);
     drillRoutes(app, control);
     recordRoutes(app, control);
     registerRoutes(app, control);

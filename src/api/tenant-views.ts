@@ -18,6 +18,7 @@ export async function tenantStatus(control: Control, tenant: string): Promise<Aw
     workloads: [],
     repairs: [],
     system: [],
+    duties: [],
   };
 }
 
@@ -59,7 +60,7 @@ type IncidentView = Awaited<ReturnType<typeof incidentView>>;
 const TOLD = new Set(['move', 'reason', 'guard', 'result', 'outcome', 'soakMs', 'delivered', 'by']);
 
 /** The story of an incident without the insides of the fleet: inputs of moves, instances, settings, raw evidence. */
-export function withoutInsides({ incident, repairs }: IncidentView): unknown {
+export function withoutInsides({ incident, repairs }: IncidentView): object {
   return {
     incident: { ...incident, evidence: incident.evidence.map((each) => ({ ...each, vantages: [], evidence: {} })) },
     repairs: repairs.map((repair) => {

@@ -71,6 +71,7 @@ export async function statusView(control: Control, addresses: Record<string, str
       .children()
       .filter((child) => child.role === 'system')
       .map(({ id, pid, state, restarts, startedAt }) => ({ id, pid, state, restarts, startedAt })),
+    duties: await control.duties.readOpen(),
     addresses,
   };
 }

@@ -1,3 +1,4 @@
+import type { Duty } from '../resources/move-rule-words.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Ranking } from '../diagnose/diagnosis.ts';
 import type { JournalEvent } from '../heal/journal.ts';
@@ -17,6 +18,8 @@ export interface Status {
   readonly incidents: readonly IncidentSummary[];
   readonly repairs: readonly OpenRepair[];
   readonly system: readonly SystemStatus[];
+  /** Open duties; not told by an earlier control. */
+  readonly duties?: readonly DutyAnswer[];
   readonly addresses: { readonly api?: string | null; readonly gateway?: string | null };
 }
 
@@ -160,6 +163,21 @@ export interface IncidentAnswer {
     readonly symptoms?: Readonly<Record<string, number>>;
   };
   readonly repairs: readonly StoryRepair[];
+  /** What the law laid on its moves; not told by an earlier control. */
+  readonly duties?: readonly DutyAnswer[];
+}
+
+export interface DutyAnswer {
+  readonly id: string;
+  readonly incident: string;
+  readonly move: string;
+  readonly duty: Duty;
+  readonly clause: string;
+  readonly tenants: readonly string[];
+  readonly owedAt: string;
+  readonly metAt: string | null;
+  readonly metBy: string | null;
+  readonly result: string | null;
 }
 
 /** Why something is as it is; all but the series only of an incident. */

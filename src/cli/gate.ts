@@ -8,6 +8,7 @@ import { type MoveQuestion, parseQuestions } from '../resources/move-question.ts
 import { CLAIMS, DEEDS, DUTIES } from '../resources/move-rule-words.ts';
 import { rulesOf } from '../resources/profile.ts';
 import { bondsOf } from '../resources/tenant.ts';
+import { declareDuties } from './duties.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import type { Paint } from './paint.ts';
 import { renderRows } from './table.ts';
@@ -21,7 +22,13 @@ interface GateOptions {
   readonly words?: boolean;
 }
 
-export function declareGate(program: Command, binder: Binder): void {
+/** What the law says of moves, before and after they were made. */
+export function declareLaw(program: Command, binder: Binder): void {
+  declareGate(program, binder);
+  declareDuties(program, binder);
+}
+
+function declareGate(program: Command, binder: Binder): void {
   const command = program
     .command('gate')
     .description('ask whether moves are lawful for each tenant; does nothing; exit code 2 when one is not permitted')

@@ -13,7 +13,7 @@ import { declareDrills } from './drills.ts';
 import { declareExplain } from './explain.ts';
 import { declareEvidence } from './evidence.ts';
 import { exitOf, faultOf, renderFault, renderProblem } from './fault.ts';
-import { declareGate } from './gate.ts';
+import { declareLaw } from './gate.ts';
 import { declareIncidents } from './incidents.ts';
 import { createBinder } from './invocation.ts';
 import { declareLedger } from './ledger.ts';
@@ -71,7 +71,7 @@ export function createProgram(context: CliContext, exited: (code: number) => voi
   declareTrust(program, binder);
   declarePosture(program, binder);
   declareControl(program, binder);
-  declareGate(program, binder);
+  declareLaw(program, binder);
   declareBreach(program, binder);
   declareStop(program, binder);
   declarePlanAndApply(program, binder);

@@ -10,6 +10,7 @@ import type {
   ViolatedClause,
 } from './answers.ts';
 import { printDuration } from '../base/duration.ts';
+import { tellDuties } from './duties.ts';
 import { epochMsOf, type PrintTime } from './moment.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
@@ -21,7 +22,7 @@ export interface Telling {
 }
 
 /** The story of an incident for people: seen, suspected, planned, judged, done, and how it ended. */
-export function renderStory({ incident, repairs }: IncidentAnswer, telling: Telling): string {
+export function renderStory({ incident, repairs, duties = [] }: IncidentAnswer, telling: Telling): string {
   const { paint } = telling;
   const detectedMs = epochMsOf(incident.detectedAt);
   const several = repairs.length > 1;
@@ -40,6 +41,7 @@ export function renderStory({ incident, repairs }: IncidentAnswer, telling: Tell
     incident.refusal?.proposal?.length && incident.state === 'open'
       ? section(paint, 'Proposed (nothing was done)', renderProposal(incident.refusal.proposal))
       : '',
+    duties.length > 0 ? section(paint, 'Owed by law after its moves', tellDuties(duties)) : '',
     section(paint, 'Outcome', renderEnd(incident, repairs, telling)),
   ];
   return sections.filter((text) => text !== '').join('\n');

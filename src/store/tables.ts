@@ -62,7 +62,7 @@ export interface Tables {
     duty: string;
     clause: string;
     tenants: JsonColumn;
-    owed_at: ColumnType<string, never, never>;
+    owed_at: ColumnType<string, string, never>;
     met_at: ColumnType<string | null, never, string>;
     met_by: ColumnType<string | null, never, string>;
     result: ColumnType<string | null, never, string>;

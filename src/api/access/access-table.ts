@@ -49,6 +49,8 @@ export const ACCESS: Readonly<Record<string, Rule>> = {
   'GET /v1/breaches': READ_OWN,
   'GET /v1/breaches/:id': READ_OWN,
   'POST /v1/breaches/:id/words': SAY,
+  'GET /v1/duties': READ_ALL,
+  'POST /v1/duties/:id/sign': SAY,
   'GET /v1/drills': READ_ALL,
   'GET /v1/drills/:id': READ_ALL,
   'POST /v1/drills': SUBMIT,
