@@ -13,6 +13,7 @@ import { compileProfile, type Framework, type Profile } from '../resources/profi
 import type { Tenant } from '../resources/tenant.ts';
 import type { ViolationSample } from '../observe/sample.ts';
 import type { ControlOptions } from './control.ts';
+import type { MatchRecord } from './match-record.ts';
 import type { TurnRecord } from './turn-record.ts';
 import { ViolationWatch } from './violation-watch.ts';
 
@@ -33,8 +34,8 @@ export interface ComplianceListener {
 /** The posture of this control process: what people declared and what collectors measured flow into it. */
 export class Compliance implements CollectorListener {
   readonly posture = new Posture();
-  /** Since when results are judged here; exceptions are counted since then. */
-  readonly startedAt: number;
+  /** How often exceptions stood in. */
+  readonly matches: MatchRecord;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #rounds: CollectorRounds;
@@ -52,13 +53,14 @@ export class Compliance implements CollectorListener {
   constructor(
     options: Pick<ControlOptions, 'clock' | 'random' | 'log' | 'state'>,
     record: TurnRecord,
+    matches: MatchRecord,
     { onSample, onFacts }: ComplianceListener,
   ) {
     this.#record = record;
+    this.matches = matches;
     this.#watch = new ViolationWatch(this.posture, onSample);
     this.#onFacts = onFacts;
     this.#clock = options.clock;
-    this.startedAt = options.clock.now();
     this.#log = options.log;
     const { clock, log } = options;
     this.#transcripts = new TranscriptFolder({
@@ -89,7 +91,8 @@ export class Compliance implements CollectorListener {
       this.#expiries = this.#expiries.filter((at) => at > now);
       this.#watch.forgetJudgements();
     }
-    await this.#record.flush(now).catch((error: unknown) => {
+    this.matches.take(this.posture.takeMatches());
+    await Promise.all([this.#record.flush(now), this.matches.flush()]).catch((error: unknown) => {
       this.#log.debug({ reason: describeError(error) }, 'turns of controls are not on record yet');
     });
   }

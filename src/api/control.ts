@@ -35,6 +35,7 @@ import { BreachWatch } from './breach-watch.ts';
 import { Compliance } from './compliance.ts';
 import { DutyDesk } from './duty-desk.ts';
 import { DutyWatch } from './duty-watch.ts';
+import { MatchRecord } from './match-record.ts';
 import { TurnRecord } from './turn-record.ts';
 import { OwnLevels } from './own-levels.ts';
 import { PartWatch } from './part-watch.ts';
@@ -173,6 +174,7 @@ class RunningControl implements Control {
     this.compliance = new Compliance(
       options,
       new TurnRecord({ database: options.database, lease, record: this.record }),
+      new MatchRecord({ ...options, lease }),
       { onSample: (sample) => this.picture.take(sample), onFacts: (facts) => this.#breachWatch.take(facts) },
     );
     this.breaches = new BreachDesk({ ...options, lease, record: this.record });

@@ -29,7 +29,7 @@ export function postureView(control: Control, tenant?: string) {
 
 /** Every exception, and how often it stood in for a bad result: one that never does is no longer needed. */
 function exceptionsView({ compliance, world }: Control, now: number, tenant?: string) {
-  const { posture, startedAt } = compliance;
+  const { posture, matches } = compliance;
   return world.declared.exceptions
     .filter(({ spec }) => tenant === undefined || spec.tenants.length === 0 || spec.tenants.includes(tenant))
     .map(({ metadata: { name }, spec }) => ({
@@ -40,8 +40,8 @@ function exceptionsView({ compliance, world }: Control, now: number, tenant?: st
       expiresAt: spec.expires,
       isExpired: fromIso(spec.expires) <= now,
       standsFor: posture.standsFor(name, now),
-      matches: posture.matches(name),
-      matchesSince: toIso(startedAt),
+      matches: matches.matches(name),
+      matchesSince: toIso(matches.since(name)),
     }));
 }
 

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { TelemetryReport } from '../gateway/telemetry.ts';
+import { registerBreachMetrics } from './breach-metrics.ts';
 import type { Control } from './control.ts';
 import { postureView } from './posture-views.ts';
 import { registerViolationTimes } from './violation-metrics.ts';
@@ -58,6 +59,7 @@ export function processRoutes(app: FastifyInstance, control: Control): void {
     }),
   );
   registerViolationTimes(registry, control);
+  registerBreachMetrics(registry, control);
   app.post('/v1/telemetry', { schema: { hide: true } }, async ({ body }) => {
     control.picture.observers.takeReport(body as TelemetryReport);
     return {};

@@ -56,8 +56,8 @@ function exceptionsOf({ compliance, world }: Control, tenant: string, profile: P
       reason: spec.reason,
       compensatingControl: spec.compensatingControl,
       expiresAt: spec.expires,
-      matches: compliance.posture.matches(name),
-      matchesSince: toIso(compliance.startedAt),
+      matches: compliance.matches.matches(name),
+      matchesSince: toIso(compliance.matches.since(name)),
     }));
 }
 

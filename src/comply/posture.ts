@@ -115,7 +115,7 @@ export class Posture {
   #deviations: readonly Deviation[] = [];
   /** By framework: which controls ask for a fact. */
   readonly #askers = new Map<Framework, ReadonlyMap<FactName, readonly number[]>>();
-  readonly #matches = new Map<string, number>();
+  #matches = new Map<string, number>();
 
   /**
    * Takes what people declared in the place of what they declared before, and judges all of it anew. Facts stay. `at` is
@@ -225,9 +225,14 @@ export class Posture {
     return undefined;
   }
 
-  /** How often a deviation stood in for a result that turned bad. One that never matches is no longer needed. */
-  matches(deviation: string): number {
-    return this.#matches.get(deviation) ?? 0;
+  /**
+   * How often each deviation stood in for a result that turned bad, since this was asked last. One that stood in for what was
+   * bad at the first look is named with 0: nothing turned.
+   */
+  takeMatches(): ReadonlyMap<string, number> {
+    const taken = this.#matches;
+    this.#matches = new Map();
+    return taken;
   }
 
   /** For how many results that are not satisfied a deviation stands at this moment. */
@@ -317,7 +322,8 @@ export class Posture {
     turns.push(measured ? { ...turn, measured } : turn);
     if (to === 'satisfied') return;
     const deviation = this.#deviationOf(control, tenant, at);
-    if (deviation) this.#matches.set(deviation.name, this.matches(deviation.name) + 1);
+    if (deviation)
+      this.#matches.set(deviation.name, (this.#matches.get(deviation.name) ?? 0) + (from === null ? 0 : 1));
   }
 
   #explain(tenant: string, ranks: Ranks, index: number, at: number): Result {

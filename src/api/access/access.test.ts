@@ -185,6 +185,12 @@ test('a token that has expired or was revoked opens nothing', async () => {
   expect((await api.recorded('token.revoked')).map(({ subject }) => subject)).toContain(second.id);
 });
 
+test('the clocks of losses are in the metrics', async () => {
+  const { text } = await api.ask('GET /metrics', tokenOf('service'));
+  expect(text).toMatch(/^kintsugi_breach_clock_remaining_seconds\{tenant="",regulation="",stage="assess"\} \d/m);
+  expect(text).toContain('kintsugi_breach_assessments{state="open"} 2');
+});
+
 test('only digests of tokens are kept', async () => {
   const rows = JSON.stringify(await api.database.kysely.selectFrom('api_token').selectAll().execute());
   for (const secret of tokens.values()) expect(rows).not.toContain(secret);
