@@ -92,12 +92,12 @@ export class DutyWatch {
   }
 
   #owedFor(row: { repair_id: string; move_index: number; at: string; body: unknown }): readonly OwedMove[] {
-    const { fleet, rules } = this.#options.world;
+    const { world } = this.#options;
     const plan = row.body as Plan;
     const step = plan.steps[row.move_index];
     if (!step) return [];
-    const view = fleet();
-    const { tenants, duties } = gate(footprintOf(step, view), view.tenants, rules());
+    const view = world.fleet();
+    const { tenants, duties } = gate(footprintOf(step, view), view.tenants, world.rules());
     return duties.map(({ duty, clause }) => ({
       incident: plan.incident,
       repair: row.repair_id,
@@ -178,7 +178,7 @@ export class DutyWatch {
   async #snapshotOf({ incident }: DutyView): Promise<string | undefined> {
     const found = await readIncident(this.#options.database, incident);
     if (!found) return undefined;
-    return `what was seen before the move is kept with the incident: ${digestOfJson(found.body.diagnosis.evidence as never)}`;
+    return `what was seen before the move is kept with the incident: ${digestOfJson(found.body.diagnosis.evidence)}`;
   }
 
   /** By the profile that a clause is of: `gdpr Art. 30(2)`. */

@@ -69,7 +69,7 @@ export class MatchRecord {
       }
     }
     const rows = await database.kysely.selectFrom('exception_match').selectAll().execute();
-    this.#kept = new Map(rows.map((row) => [row.name, { matches: Number(row.matches), since: fromIso(row.since) }]));
+    this.#kept = new Map(rows.map((row) => [row.name, { matches: row.matches, since: fromIso(row.since) }]));
     this.#isRead = true;
   }
 }
