@@ -239,8 +239,16 @@ function tellEntry({ event, moveIndex, data }: StoryEntry, plan: Plan): string {
 /** What a move gave back, but for its name, which was said. */
 function tellOutput(data: JsonObject): string {
   const facts = Object.entries(data).filter(([name]) => name !== 'move');
-  const told = facts.map(([name, value]) => `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`);
+  const told = facts.map(([name, value]) => `${name} ${tellValue(value)}`);
   return told.length > 0 ? `: ${told.join(', ')}` : '';
+}
+
+function tellValue(value: JsonObject[string]): string {
+  if (typeof value === 'string') return value;
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return JSON.stringify(value);
+  return Object.entries(value)
+    .map(([name, part]) => `${name} ${tellValue(part)}`)
+    .join(', ');
 }
 
 function text(data: JsonObject, name: string): string {

@@ -46,6 +46,8 @@ const LOOK_MS = 60_000;
 /** What was claimed has to be taken back soon once it is renewed. */
 const AFTER_RENEWAL_LOOK_MS = 3_000;
 const AFTER_RENEWAL_MS = 30_000;
+/** Of many listeners the others have their turn a second later. */
+const AT_ONCE_MAX = 20;
 const DAY_MS = 86_400_000;
 /** The last third of its life, as ACME clients do, and a month at most. */
 const LAST_SHARE = 1 / 3;
@@ -81,7 +83,8 @@ export class TlsParts implements Parts {
 
   async look(signal: AbortSignal): Promise<PartsView> {
     const places = this.#options.places();
-    const samples = await Promise.all(places.map((place) => this.#lookAt(place, signal)));
+    const due = places.filter((place) => this.#isDue(idOf(place))).slice(0, AT_ONCE_MAX);
+    const samples = await Promise.all(due.map((place) => this.#lookAt(place, signal)));
     return { settings: [], assets: places.map(assetOf), actors: [], samples: samples.flat() };
   }
 
@@ -100,6 +103,7 @@ export class TlsParts implements Parts {
     const before = await shownBy(place, context.signal);
     const renewal = new Renewal(filesOf(place), order.key);
     const chain = renewal.issued ?? (await this.#issue(place, before && validityOf(before), renewal, order, context));
+    context.signal.throwIfAborted();
     renewal.install();
     await this.#takeUp(order, context, { fingerprint: fingerprintOf(chain), sound: true });
     return { certificate: describeCertificate(chain) };
@@ -148,6 +152,7 @@ export class TlsParts implements Parts {
     if (this.#seen.get(order.asset)?.isBad) this.#busyUntil.set(order.asset, clock.now() + AFTER_RENEWAL_MS);
     const shown = await shownBy(place, context.signal);
     if (wanted !== undefined && shown?.fingerprint === wanted.fingerprint) return;
+    context.signal.throwIfAborted();
     if (reload && 'signal' in reload) await hangUp(instanceOf(place), context.signal);
     else if (reload) await postReload(place, reload.path, context.signal);
     else await replaceFor(order, context, way);
@@ -156,13 +161,16 @@ export class TlsParts implements Parts {
     await untilShown(find, wanted, { withinMs: shownWithinMs, clock, signal: context.signal });
   }
 
+  #isDue(asset: string): boolean {
+    const now = this.#options.clock.now();
+    const isBusy = (this.#busyUntil.get(asset) ?? 0) > now;
+    const last = this.#seen.get(asset);
+    return last === undefined || now - last.at >= (isBusy ? AFTER_RENEWAL_LOOK_MS : LOOK_MS);
+  }
+
   async #lookAt(place: CertificatePlace, signal: AbortSignal): Promise<readonly ConditionSample[]> {
     const { clock } = this.#options;
     const asset = idOf(place);
-    const isBusy = (this.#busyUntil.get(asset) ?? 0) > clock.now();
-    const everyMs = isBusy ? AFTER_RENEWAL_LOOK_MS : LOOK_MS;
-    const last = this.#seen.get(asset);
-    if (last !== undefined && clock.now() - last.at < everyMs) return [];
     const shown = await shownBy(place, signal);
     const at = clock.now();
     const validity = shown && validityOf(shown);
