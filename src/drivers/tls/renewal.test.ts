@@ -58,7 +58,7 @@ test('a key is made once, and lies where only its owner reads', () => {
   const folder = mkdtempSync(join(tmpdir(), 'kin-renewal-'));
   const renewal = () => new Renewal({ folder, file: 'server.pem', keyFile: 'server.key' }, 'k');
   expect(renewal().key().reveal()).toBe(renewal().key().reveal());
-  expect(`${String(renewal().key())}`).not.toContain('PRIVATE');
+  expect(String(renewal().key())).not.toContain('PRIVATE');
   const [name] = readdirSync(join(folder, '.kintsugi-renewals'));
   expect(statSync(join(folder, '.kintsugi-renewals', name!, 'new.key')).mode & 0o777).toBe(0o600);
   rmSync(folder, { recursive: true });
