@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { readCertificates, type PresentedCertificates } from './certificate-reading.ts';
 import type { Collector } from '../collector.ts';
 import type { Fact, Measured } from '../fact.ts';
-import { reasonOf, unknown } from './place-collector.ts';
+import { counted, reasonOf, unknown } from './place-collector.ts';
 import { askRevocation } from './revocation.ts';
 import type { TlsListener } from './tls-listeners.ts';
 
@@ -25,7 +25,6 @@ export interface CertificatesOptions {
 
 const NAME = 'certificates';
 const LISTENER_MS = 10_000;
-const NAMED_MAX = 5;
 
 /** What one listener showed: certificates, nothing (plain text), or why nobody knows. */
 interface Seen {
@@ -100,8 +99,7 @@ function differenceOf(all: readonly Seen[], listed: readonly ListedCertificate[]
     ...strange.map(({ subject, prints: [print = ''] }) => `${subject} shows ${short(print)}, which is not listed`),
     ...(unseen ? [] : missing.map(({ sha256, what }) => `${short(plain(sha256))} (${what}) is listed and not shown`)),
   ];
-  if (said.length === 0) return { kind: 'value', value: 0 };
-  return { kind: 'value', value: said.length, detail: said.slice(0, NAMED_MAX).join('; ') };
+  return counted(said);
 }
 
 function transcriptOf(shown: Seen['shown']): unknown {

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Collector, KeepTranscript } from '../collector.ts';
 import type { Fact, Measured } from '../fact.ts';
 import { type ListeningSocket, readListening, type TreeListening } from '../listening-sockets.ts';
-import { reasonOf, unknown } from './place-collector.ts';
+import { counted, reasonOf, unknown } from './place-collector.ts';
 
 /** Where a process may listen: a port, and from where it may be reached. */
 export interface ApprovedPort {
@@ -31,7 +31,6 @@ const FACT = 'network.listeners.unapproved';
 /** Whoever looks for a free port listens for a moment: what still listens after this time is there to stay. */
 const CONFIRM_MS = 1_000;
 /** Of one process, in a reason that people read. */
-const NAMED_MAX = 5;
 
 interface Watched extends WatchedProcess {
   readonly listening: TreeListening;
@@ -105,10 +104,10 @@ function factsOf(watched: readonly Watched[], clock: Clock, keep: KeepTranscript
 }
 
 function measuredOf(found: readonly ListeningSocket[], hidden: readonly number[]): Measured {
-  if (found.length > 0)
-    return { kind: 'value', value: found.length, detail: found.slice(0, NAMED_MAX).map(tell).join('; ') };
-  if (hidden.length > 0) return unknown(`the open files of process ${hidden[0]} may not be read from here`);
-  return { kind: 'value', value: 0 };
+  if (found.length === 0 && hidden.length > 0) {
+    return unknown(`the open files of process ${hidden[0]} may not be read from here`);
+  }
+  return counted(found.map(tell));
 }
 
 function tell({ program, pid, address, port }: ListeningSocket): string {

@@ -38,6 +38,16 @@ export function value(it: FactValue): Measured {
   return { kind: 'value', value: it };
 }
 
+const NAMED_MAX = 5;
+
+/** How many were found, with the names of the first: names of things and places, no personal data and no secret. */
+export function counted(found: readonly string[]): Measured {
+  if (found.length === 0) return value(0);
+  const rest = found.length - NAMED_MAX;
+  const detail = `${found.slice(0, NAMED_MAX).join('; ')}${rest > 0 ? ` and ${rest} more` : ''}`;
+  return { kind: 'value', value: found.length, detail };
+}
+
 export function unknown(reason: string): Measured {
   return { kind: 'unknown', reason };
 }

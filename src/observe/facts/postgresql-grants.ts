@@ -3,7 +3,7 @@ import { Redacted } from '../../base/redacted.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
-import { placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
+import { counted, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
 import { readStrangers } from './strangers.ts';
 
@@ -80,7 +80,7 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
         const grants = await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, known]);
         return [...grants.map(({ name }) => name), ...(await readStrangers(client, place))];
       });
-      return { readings: { 'access.grants.surplus': value(surplus.length) }, transcript: surplus };
+      return { readings: { 'access.grants.surplus': counted(surplus) }, transcript: surplus };
     },
   });
 }
@@ -115,7 +115,7 @@ export function defaultAccounts({ places, clock }: PostgresqlGrantsOptions): Col
       for (const [user, password] of [...DEFAULTS, ...own]) {
         if (await isAccepted(place, user, password, signal)) accepted.push(user);
       }
-      return { readings: { 'auth.accounts.default': value(new Set(accepted).size) }, transcript: accepted };
+      return { readings: { 'auth.accounts.default': counted([...new Set(accepted)]) }, transcript: accepted };
     },
   });
 }

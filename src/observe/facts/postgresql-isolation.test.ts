@@ -306,7 +306,7 @@ describe('grants', () => {
     ['of creating in the schema', 'grant create on schema records to records_app', 1],
   ])('%s beyond what is declared are counted', async (_, harm, count) => {
     await admin.query(harm);
-    expect(await surplus()).toEqual({ kind: 'value', value: count });
+    expect(await surplus()).toMatchObject({ value: count, detail: expect.any(String) });
   });
 
   test('of roles that people declared are no surplus, nor are groups without login', async () => {
@@ -324,7 +324,7 @@ test('an account with the password of its vendor is found', async () => {
   const collector = defaultAccounts({ places: () => [place], clock });
   expect((await collector.collect(signal))[0]?.measured).toEqual({ kind: 'value', value: 0 });
   await admin.query(`alter role records_app password 'records_app'`);
-  expect((await collector.collect(signal))[0]?.measured).toEqual({ kind: 'value', value: 1 });
+  expect((await collector.collect(signal))[0]?.measured).toEqual({ kind: 'value', value: 1, detail: 'records_app' });
 });
 
 test("a clock that is ahead of the server's is told by how much", async () => {

@@ -5,7 +5,7 @@ import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
 import { readCopies } from './copied-tables.ts';
 import { probeIsolation, type TableProbe } from './isolation-probe.ts';
-import { type Look, placeCollector, reasonOf, Unmeasured, unknown, value } from './place-collector.ts';
+import { counted, type Look, placeCollector, reasonOf, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type Login, type PostgresPlace } from './postgres-place.ts';
 import { readBypasses, readTenantTables, type TenantTable } from './row-security-catalog.ts';
 
@@ -55,11 +55,11 @@ async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random)
   const missing = tables.filter(({ unguarded }) => unguarded.length > 0);
   return {
     readings: {
-      'rls.policies.missing': value(missing.length + copies.length),
-      'rls.roles.bypassing': value(bypasses.roles.length > 0 ? 1 : 0),
-      'rls.views.bypassing': value(bypasses.views.length + bypasses.functions.length),
-      'rls.truncate.granted': value(bypasses.grants.length),
-      'rls.keys.leaking': value(bypasses.keys.length),
+      'rls.policies.missing': counted([...missing.map(({ table }) => table), ...copies]),
+      'rls.roles.bypassing': counted(bypasses.roles),
+      'rls.views.bypassing': counted([...bypasses.views, ...bypasses.functions]),
+      'rls.truncate.granted': counted(bypasses.grants),
+      'rls.keys.leaking': counted(bypasses.keys),
       'isolation.sql.foreignRows': probe.measured,
     },
     transcript: { tables, copies, bypasses, probes: probe.probes },
@@ -75,9 +75,14 @@ async function probed(
 ): Promise<{ readonly measured: Measured; readonly probes: readonly TableProbe[] }> {
   try {
     const probes = await inSession(place, role, signal, (client) => probeIsolation(client, tables, random));
-    const foreign = probes.reduce((sum, { foreignRows }) => sum + foreignRows, 0);
+    const open = probes.filter(({ foreignRows }) => foreignRows > 0);
+    const foreign = open.reduce((sum, { foreignRows }) => sum + foreignRows, 0);
     const unproven = probes.find((probe) => probe.unproven !== null);
-    if (foreign > 0 || !unproven) return { measured: value(foreign), probes };
+    if (foreign > 0) {
+      const detail = open.map(({ table }) => table).join('; ');
+      return { measured: { kind: 'value', value: foreign, detail }, probes };
+    }
+    if (!unproven) return { measured: value(0), probes };
     return { measured: unknown(`nothing is proven of ${unproven.table}: ${unproven.unproven}`), probes };
   } catch (error) {
     return { measured: unknown(`the application's role could not try: ${reasonOf(error)}`), probes: [] };

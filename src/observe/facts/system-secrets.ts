@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { LogReader } from '../log-reader.ts';
 import { commandLines } from '../command-lines.ts';
-import { placeCollector, Unmeasured } from './place-collector.ts';
+import { counted, placeCollector, Unmeasured } from './place-collector.ts';
 import { credentialForms } from './credential-forms.ts';
 
 /** A secret that Kintsugi made, by its name, and the file that holds it. */
@@ -26,7 +26,6 @@ export interface ReadableSecretsOptions extends SystemSecretsOptions {
 const DAY_MS = 86_400_000;
 /** Shorter ones would be found in words. */
 const LENGTH_MIN = 12;
-const NAMED_MAX = 5;
 /** Group or others may read a file, or enter a folder. */
 const READ_BY_OTHERS = 0o044;
 const ENTER_BY_OTHERS = 0o011;
@@ -88,11 +87,7 @@ export function readableSecrets({ secrets, logs, clock }: ReadableSecretsOptions
       const shown = await commandLines((text) => named(values, text));
       const open = await openFiles(files);
       const found: readonly Readable[] = [...logged, ...shown, ...open];
-      const detail = found
-        .slice(0, NAMED_MAX)
-        .map(({ place, what }) => `${what} in ${place}`)
-        .join('; ');
-      const measured = { kind: 'value' as const, value: found.length, ...(found.length > 0 ? { detail } : {}) };
+      const measured = counted(found.map(({ place, what }) => `${what} in ${place}`));
       return { readings: { 'auth.secrets.readable': measured }, transcript: found };
     },
   });
