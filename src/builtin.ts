@@ -35,11 +35,13 @@ import {
 import type { Driver } from './drivers/driver.ts';
 import {
   backedStores,
+  cardInstances,
   certificatePlaces,
   backupPrograms,
-  encryptedStores,
+  declaredStores,
   httpInstances,
   runningArtefacts,
+  sessionInstances,
   tlsInstances,
   trialInstances,
 } from './drivers/instance-places.ts';
@@ -80,8 +82,12 @@ import { auditCanary } from './observe/facts/audit-canary.ts';
 import { backupAges, backupRestores } from './observe/facts/backups.ts';
 import { certificates } from './observe/facts/certificates.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
+import { cardTrials } from './observe/facts/card-trials.ts';
+import { columnKeys } from './observe/facts/column-keys.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
+import { expiredRows } from './observe/facts/expired-rows.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
+import { hardcodedSecrets } from './observe/facts/hardcoded-secrets.ts';
 import { instanceClocks } from './observe/facts/instance-clocks.ts';
 import { ledgerCopies } from './observe/facts/ledger-copies.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
@@ -90,14 +96,18 @@ import { ownPlaces } from './observe/facts/own-places.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
 import { recordExports } from './observe/facts/record-exports.ts';
+import { sessionTrials } from './observe/facts/session-trials.ts';
 import { software } from './observe/facts/software.ts';
 import { readableSecrets, secretAges } from './observe/facts/system-secrets.ts';
+import { storedData } from './observe/facts/stored-data.ts';
 import { tenantStores } from './observe/facts/tenant-stores.ts';
 import { tlsListeners } from './observe/facts/tls-listeners.ts';
+import { vaultKeys } from './observe/facts/vault-keys.ts';
 import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
 import type { MoveName } from './resources/playbook.ts';
+import { retentionOf } from './resources/tenant.ts';
 import { databaseNow } from './store/database.ts';
 
 export const PROBES: readonly Probe[] = [httpProbe, tcpProbe, execProbe];
@@ -180,6 +190,26 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
   ];
 }
 
+/** What is measured of accounts, keys and stored data of applications. */
+function dataCollectors(situation: CollectorSituation, { keys: kekFolder }: OwnKeeping): readonly Collector[] {
+  const { world, secrets, state, demanded, clock, random } = situation;
+  const places = () => postgresPlaces(world, storeAddresses(world, secrets));
+  const stores = () => declaredStores(world, places());
+  const tenants = () => world.declared.tenants.map(({ metadata }) => metadata.name);
+  const sessions = () => sessionInstances(world, secrets);
+  const uid = process.getuid?.() ?? 0;
+  return [
+    sessionTrials({ instances: sessions, tenants, demanded, file: state.sessionTrials, clock, random }),
+    cardTrials({ instances: () => cardInstances(world, places()), clock, random }),
+    encryptedColumns({ stores, clock }),
+    columnKeys({ stores, clock, random }),
+    vaultKeys({ folder: state.vault, kekFolder, uid, clock }),
+    storedData({ stores, clock }),
+    expiredRows({ stores, tenants: () => world.declared.tenants.map(retentionOf), clock }),
+    hardcodedSecrets({ artefacts: () => runningArtefacts(world), clock }),
+  ];
+}
+
 /** What is measured for the posture, besides what the loop sees anyway. */
 export function createCollectors(
   situation: CollectorSituation,
@@ -197,6 +227,7 @@ export function createCollectors(
   const tenants = () =>
     world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, regions: spec.regions }));
   return [
+    ...dataCollectors(situation, own),
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),
     defaultAccounts({ places, clock }),
@@ -210,7 +241,6 @@ export function createCollectors(
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
     software({ artefacts: () => runningArtefacts(world), folder: state.advisories, clock }),
-    encryptedColumns({ stores: () => encryptedStores(world, places()), clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),
     ...ownCollectors(situation, ports, own, ledger),

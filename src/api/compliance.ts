@@ -1,6 +1,7 @@
 import { type Clock, fromIso } from '../base/clock.ts';
 import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
+import { demandedOf } from '../comply/demanded.ts';
 import { type Obliged, Posture, type Turn } from '../comply/posture.ts';
 import type { Declared } from '../drivers/declared.ts';
 import { TranscriptFolder } from '../evidence/transcript-folder.ts';
@@ -8,6 +9,7 @@ import type { Collector, KeepTranscript } from '../observe/collector.ts';
 import { type CollectorListener, CollectorRounds } from '../observe/collector-rounds.ts';
 import type { Fact } from '../observe/fact.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
@@ -112,6 +114,12 @@ export class Compliance implements CollectorListener {
     const obliged = tenants.map((tenant): Obliged => ({ ...termsOf(tenant), contract: contractOf(tenant, profiles) }));
     this.#tell(this.posture.declare({ tenants: obliged, frameworks, deviations }, this.#clock.now()));
     this.#watch.forgetJudgements();
+  }
+
+  /** The numbers that the law of a tenant and its contract ask for in checks of a fact, in ascending order. */
+  demanded(tenant: string, fact: FactName): readonly number[] {
+    const law = this.posture.lawOf(tenant);
+    return law ? demandedOf(law, fact) : [];
   }
 
   /** A repair waits for these facts: whoever measures them does it soon, and the loop hears of it whatever comes out. */

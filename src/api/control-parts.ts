@@ -36,10 +36,11 @@ export function partsSituation(control: Control): PartsSituation {
   return { world, secrets, driver, database, lease, record, state, clock, log, isTroubled };
 }
 
-export function collectorSituation({ options, picture }: Control): CollectorSituation {
+export function collectorSituation({ options, picture, compliance }: Control): CollectorSituation {
   const { state, clock, random } = options;
   const { world, secrets, canary } = picture;
-  return { world, secrets, canary, state, clock, random };
+  const demanded: CollectorSituation['demanded'] = (tenant, fact) => compliance.demanded(tenant, fact);
+  return { world, secrets, canary, demanded, state, clock, random };
 }
 
 export function recordShelfOf({ options, world, lease, record }: Control): RecordShelf {

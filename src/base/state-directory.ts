@@ -34,6 +34,8 @@ export interface StateDirectory {
   readonly ledger: string;
   /** Transcripts of measurements, each named by its digest. */
   readonly transcripts: string;
+  /** Canary accounts and sessions that are waited for (0600). */
+  readonly sessionTrials: string;
   /** Keys of personal data; to be backed up apart from everything else, if at all. */
   readonly vault: string;
   readonly postgres: string;
@@ -62,6 +64,7 @@ export function stateDirectory(path: string): StateDirectory {
     gatewayJournals: join(root, 'gateway'),
     ledger: join(root, 'ledger'),
     transcripts: join(root, 'transcripts'),
+    sessionTrials: join(root, 'session-trials.json'),
     vault: join(root, 'vault'),
     postgres: join(root, 'postgres'),
     tokenFile: join(root, 'token'),

@@ -182,9 +182,15 @@ export class Posture {
 
   /** What each tenant owes whom after a loss follows from this. */
   laws(): readonly TenantLaw[] {
-    return [...this.#standings].map(([tenant, { obliged, ranks }]) => {
-      return { tenant, frameworks: ranks.map(({ framework }) => framework), contract: obliged.contract };
-    });
+    return this.tenants().flatMap((tenant) => this.lawOf(tenant) ?? []);
+  }
+
+  /** The same of one tenant; undefined when nobody declared it. */
+  lawOf(tenant: string): TenantLaw | undefined {
+    const standing = this.#standings.get(tenant);
+    if (!standing) return undefined;
+    const { obliged, ranks } = standing;
+    return { tenant, frameworks: ranks.map(({ framework }) => framework), contract: obliged.contract };
   }
 
   /** Frameworks that a tenant names and that nobody declared: nothing is known of them, and the gate denies. */

@@ -5,6 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Random } from '../base/random.ts';
 import type { Redacted } from '../base/redacted.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 import type { Secrets } from './instance-environment.ts';
 import type { StoreAddress } from './postgresql/store.ts';
 import type { World } from './world.ts';
@@ -23,6 +24,8 @@ export interface CollectorSituation {
   readonly secrets: Secrets;
   readonly state: StateDirectory;
   readonly canary: Canary;
+  /** The numbers that the law of a tenant asks for in checks of a fact, in ascending order. */
+  readonly demanded: (tenant: string, fact: FactName) => readonly number[];
   readonly clock: Clock;
   readonly random: Random;
 }

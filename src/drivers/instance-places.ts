@@ -2,10 +2,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
-import type { TrialInstance } from '../observe/facts/api-isolation.ts';
+import type { TrialInstance } from '../observe/facts/canary-calls.ts';
+import type { CardInstance } from '../observe/facts/card-trials.ts';
 import type { BackedStore } from '../observe/facts/backups.ts';
+import type { KeyedStore } from '../observe/facts/column-keys.ts';
 import type { EncryptedStore } from '../observe/facts/encrypted-columns.ts';
+import type { KeptStore } from '../observe/facts/expired-rows.ts';
+import type { DescribedStore } from '../observe/facts/stored-data.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
+import type { SessionPlace } from '../observe/facts/session-calls.ts';
 import type { RunningArtefact } from '../observe/facts/software.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { TlsListener } from '../observe/facts/tls-listeners.ts';
@@ -15,6 +20,7 @@ import { tenantsIn } from './collector-places.ts';
 import type { Slot } from './declared.ts';
 import type { CertificatePlace } from './tls/tls-parts.ts';
 import type { BackupProgram } from './backup/backup-parts.ts';
+import type { Secrets } from './instance-environment.ts';
 import type { World } from './world.ts';
 
 interface ReadyInstance {
@@ -48,6 +54,28 @@ export function trialInstances(world: World): readonly TrialInstance[] {
   return readyInstances(world).flatMap(({ view, host, port, spec }) =>
     spec.isolationTrial ? [{ id: view.id, region: view.region, host, port, recipe: spec.isolationTrial }] : [],
   );
+}
+
+/** Those that take cards, with the stores of their workload in their region. */
+export function cardInstances(world: World, stores: readonly RegionalStore[]): readonly CardInstance[] {
+  return readyInstances(world).flatMap(({ view: { id, region }, host, port, spec }): readonly CardInstance[] => {
+    if (!spec.cardTrial) return [];
+    const names = spec.stores.map(({ name }) => `postgresql/${name}/${region}`);
+    const own = stores.filter(({ subject }) => names.includes(subject));
+    return [{ id, region, host, port, recipe: spec.cardTrial, tenants: tenantsIn(world, region), stores: own }];
+  });
+}
+
+/** Those that say how their accounts and sessions are tried. */
+export function sessionInstances(world: World, secrets: Secrets): readonly SessionPlace[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly SessionPlace[] => {
+    if (!spec.sessionTrial || view.role !== 'occupant') return [];
+    const { id, workload, region } = view;
+    const { secret: name } = spec.sessionTrial.account;
+    const secret = name === undefined ? undefined : secrets.read(name);
+    const place = { subject: `${workload}/${region}`, tenants: tenantsIn(world, region), workload, instance: id };
+    return [{ ...place, host, port, recipe: spec.sessionTrial, secret }];
+  });
 }
 
 /** The ports of instances that speak TLS, by slot. Who cannot be trusted for lack of its roots fails by its chain. */
@@ -115,12 +143,22 @@ export function backupPrograms(world: World): readonly BackupProgram[] {
   });
 }
 
-/** Stores with what their workload says of encrypted columns. */
-export function encryptedStores(world: World, stores: readonly RegionalStore[]): readonly EncryptedStore[] {
-  const declared = world.declared.workloads.flatMap(({ spec }) => spec.stores);
+/** Stores with what their workload says of the data in them. */
+export function declaredStores(
+  world: World,
+  stores: readonly RegionalStore[],
+): readonly (EncryptedStore & DescribedStore & KeptStore & KeyedStore)[] {
+  const declared = world.declared.workloads.flatMap(({ name: workload, spec }) =>
+    spec.stores.map((each) => ({ ...each, workload })),
+  );
+  const ready = readyInstances(world);
   return stores.map((store) => {
     const spec = declared.find(({ name }) => store.subject === `postgresql/${name}/${store.region}`);
-    return { ...store, encrypted: spec?.encrypted ?? [] };
+    const { encrypted = [], personal = [], retention = [], keys } = spec ?? {};
+    const instance = ready.find(({ view }) => view.workload === spec?.workload && view.region === store.region);
+    const applications = declared.flatMap(({ server, role }) => (server === store.server && role ? [role.user] : []));
+    const described = [...personal, ...encrypted];
+    return { ...store, encrypted, described, retention, applications, keys, instance };
   });
 }
 

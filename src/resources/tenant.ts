@@ -85,6 +85,17 @@ export const tenantSchema = resourceSchema(
       .max(1_000)
       .default([])
       .describe('Thresholds of controls that were agreed with it; what is law can be tightened and never loosened'),
+    retention: z
+      .array(
+        z.strictObject({
+          class: nameSchema.describe('Of `retention` of a store'),
+          keepDays: z.number().positive(),
+          source: z.string().min(1).describe('Where it was agreed, or the law that asks for it'),
+        }),
+      )
+      .max(100)
+      .default([])
+      .describe('How long its data may be kept, by class, where that is another time than the workload says'),
     processing: z
       .strictObject({
         controller: contactSchema.optional().describe('Who decides why its data are processed (GDPR Art. 4(7))'),
@@ -115,4 +126,12 @@ export type Tenant = z.output<typeof tenantSchema>;
 export function bondsOf({ metadata, spec }: Tenant) {
   const { regions, profiles, processors, emergency } = spec;
   return { name: metadata.name, regions, profiles, processors, hasEmergencyAccess: emergency.apiKeys.length > 0 };
+}
+
+/** What was agreed with it on how long its data are kept, by class. */
+export function retentionOf({ metadata, spec }: Tenant) {
+  return {
+    name: metadata.name,
+    keepDays: Object.fromEntries(spec.retention.map((each) => [each.class, each.keepDays])),
+  };
 }

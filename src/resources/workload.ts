@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { durationMsSchema, nameSchema, resourceSchema } from './metadata.ts';
 import { tlsSchema } from './tls.ts';
+import { sessionTrialSchema } from './session-trial.ts';
 
 const probeTimingShape = {
   intervalMs: durationMsSchema.min(20).default(250),
@@ -33,9 +34,9 @@ const probeSchema = z.discriminatedUnion('type', [
   }),
 ]);
 
-const canaryPathSchema = z.string().startsWith('/').describe('{id} and {marker} are filled in');
+const canaryPathSchema = z.string().startsWith('/').describe('{id} and {marker} are filled in, {card} in a cardTrial');
 
-const isolationTrialSchema = z.strictObject({
+const canaryTrialSchema = z.strictObject({
   write: z.strictObject({
     method: z.enum(['PUT', 'POST']).default('PUT'),
     path: canaryPathSchema,
@@ -44,6 +45,26 @@ const isolationTrialSchema = z.strictObject({
   read: z.array(canaryPathSchema).min(1).max(20).describe('Every way to what was written: itself, lists, searches'),
   remove: z.strictObject({ method: z.enum(['DELETE', 'POST']).default('DELETE'), path: canaryPathSchema }),
 });
+
+const columnsSchema = z
+  .array(z.strictObject({ table: z.string().min(1), column: z.string().min(1) }))
+  .max(200)
+  .default([]);
+
+const retentionClassSchema = nameSchema.describe('What such rows are, as contracts call it: health, invoices');
+const keepingSchema = z.union([
+  z.strictObject({
+    table: z.string().min(1),
+    time: z.string().min(1).describe('Column from which on the days count'),
+    class: retentionClassSchema,
+    keepDays: z.number().positive().describe('Unless `retention` of the tenant says another number for the class'),
+  }),
+  z.strictObject({
+    table: z.string().min(1),
+    class: retentionClassSchema,
+    reason: z.string().min(1).describe('Why its rows have no end of their own'),
+  }),
+]);
 
 const routeSchema = z.strictObject({
   pathPrefix: z.string().startsWith('/').describe('Public path below which this workload answers; passed on unchanged'),
@@ -118,9 +139,17 @@ export const workloadSchema = resourceSchema(
       .max(100)
       .default([])
       .describe('Where it, or what it starts, may listen besides its PORT at its HOST (PCI DSS 1.2.5)'),
-    isolationTrial: isolationTrialSchema
+    isolationTrial: canaryTrialSchema
       .optional()
       .describe('How two canary tenants try at each instance whether one can find what the other left'),
+    cardTrial: canaryTrialSchema
+      .optional()
+      .describe(
+        'How a canary tenant stores a card at each instance: whether it is shown whole, or kept by a hash without a key',
+      ),
+    sessionTrial: sessionTrialSchema
+      .optional()
+      .describe('How canary accounts try when sessions end, when accounts are locked and which passwords are taken'),
     readiness: probeSchema.prefault({ type: 'tcp' }),
     liveness: probeSchema.optional(),
     start: z.strictObject({ deadlineMs: durationMsSchema.default(15_000) }).prefault({}),
@@ -159,10 +188,36 @@ export const workloadSchema = resourceSchema(
             .default([])
             .describe('Tables of the schema that hold data of tenants; every one when empty'),
           encrypted: z
-            .array(z.strictObject({ table: z.string().min(1), column: z.string().min(1) }))
+            .array(
+              z.strictObject({
+                table: z.string().min(1),
+                column: z.string().min(1),
+                keyColumn: z
+                  .string()
+                  .min(1)
+                  .optional()
+                  .describe('Column with the id of the key of each value; left out: values begin with it, `v1:...`'),
+              }),
+            )
             .max(200)
             .default([])
             .describe('Columns that the workload encrypts before it stores them; whether they are is measured'),
+          keys: z
+            .strictObject({
+              path: z.string().startsWith('/').describe('Where an instance tells of its keys, on its own port'),
+              keptIn: z.array(z.string().min(1)).default([]).describe('Key stores that may hold them'),
+              holders: z.array(z.string().min(1)).default([]).describe('Who may use them'),
+            })
+            .optional()
+            .describe('Who tells of the keys of encrypted columns'),
+          personal: columnsSchema.describe(
+            'Columns that hold data of people; that no others do is measured by what their values look like',
+          ),
+          retention: z
+            .array(keepingSchema)
+            .max(200)
+            .default([])
+            .describe('How long rows of each table may be kept; that none is older is measured'),
           privileges: z
             .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
             .default([])

@@ -4,10 +4,11 @@ import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
-import { apiIsolation, type IsolationRecipe } from './api-isolation.ts';
+import { apiIsolation } from './api-isolation.ts';
+import type { CanaryRecipe } from './canary-calls.ts';
 import { instanceClocks } from './instance-clocks.ts';
 
-const recipe: IsolationRecipe = {
+const recipe: CanaryRecipe = {
   write: { method: 'PUT', path: '/notes/{id}', body: { text: '{marker}' } },
   read: ['/notes/{id}', '/notes'],
   remove: { method: 'DELETE', path: '/notes/{id}' },

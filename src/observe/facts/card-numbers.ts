@@ -4,23 +4,13 @@ import { type Client, escapeIdentifier } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { countCardNumbers } from './card-number.ts';
+import { sampleColumns } from './column-samples.ts';
 import { placeCollector, value } from './place-collector.ts';
-import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
+import { inSession, type PostgresPlace } from './postgres-place.ts';
 
-/** Values of a column that are looked at in one round: the newest pages of a table hold what was written last. */
-const SAMPLE = 2_000;
-/** Characters of one value, and bytes at the end of one file. */
-const TEXT_MAX = 10_000;
+/** Bytes at the end of one file. */
 const FILE_BYTES = 4 * 1024 * 1024;
 const FILES_MAX = 200;
-
-const COLUMNS = `
-  select format('%I.%I', n.nspname, c.relname) as "table", a.attname as name
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
-    join pg_type t on t.oid = a.atttypid
-  where n.nspname = $1 and c.relkind in ('r', 'm') and a.attnum > 0 and not a.attisdropped
-    and (t.typcategory = 'S' or t.typname in ('json', 'jsonb', 'int8', 'numeric'))
-  order by c.oid, a.attnum`;
 
 /** How many numbers were found where; never which. */
 interface Found {
@@ -56,15 +46,9 @@ export function storedCardNumbers({
 
 async function scanColumns(client: Client, schema: string): Promise<readonly Found[]> {
   const found: Found[] = [];
-  for (const { table, name } of await rowsOf<{ table: string; name: string }>(client, COLUMNS, [schema])) {
-    const column = escapeIdentifier(name);
-    const rows = await rowsOf<{ text: string }>(
-      client,
-      `select left(${column}::text, ${TEXT_MAX}) as text from ${table} where ${column} is not null
-       order by ctid desc limit ${SAMPLE}`,
-    );
-    const hits = rows.reduce((sum, { text }) => sum + countCardNumbers(text), 0);
-    if (hits > 0) found.push({ place: `${table}.${column}`, hits });
+  for await (const { table, column, texts } of sampleColumns(client, schema)) {
+    const hits = texts.reduce((sum, text) => sum + countCardNumbers(text), 0);
+    if (hits > 0) found.push({ place: `${table}.${escapeIdentifier(column)}`, hits });
   }
   return found;
 }

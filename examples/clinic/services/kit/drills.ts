@@ -8,7 +8,22 @@ const LEAK_TICK_MS = 100;
 /** Here the kernel would have killed it; dying by itself keeps the rest of the machine out of the drill. */
 const LEAK_FATAL_MIB = 1_024;
 
-const FAULTS = ['slow', 'errors', 'leak', 'hang', 'crash', 'skew', 'card-in-log', 'mix-tenants', 'off'] as const;
+const FAULTS = [
+  'slow',
+  'errors',
+  'leak',
+  'hang',
+  'crash',
+  'skew',
+  'card-in-log',
+  'mix-tenants',
+  'idle-off',
+  'lockout-off',
+  'off',
+] as const;
+
+/** What protects accounts and sessions, as long as no drill has taken it away in this process. */
+export const safeguards = { idleLimit: true, lockout: true };
 
 /** A number that schemes give out for tests: of the right form, and nobody's. */
 const TEST_CARD = '4111 1111 1111 1111';
@@ -43,6 +58,8 @@ class Drills {
     if (order.fault === 'leak') this.#startLeak(order.parameter);
     if (order.fault === 'skew') serviceClock.skewMs = order.parameter;
     if (order.fault === 'mix-tenants') this.#answers = new Map();
+    if (order.fault === 'idle-off') safeguards.idleLimit = false;
+    if (order.fault === 'lockout-off') safeguards.lockout = false;
     if (order.fault === 'off') this.#stop();
   }
 
@@ -82,6 +99,7 @@ class Drills {
     this.#leak = [];
     this.#answers = undefined;
     serviceClock.skewMs = 0;
+    Object.assign(safeguards, { idleLimit: true, lockout: true });
     clearInterval(this.#leakTimer);
   }
 }
