@@ -4,11 +4,13 @@ import { describeError } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import { tenantsOf } from '../comply/breach/breach.ts';
 import { gate, type MoveRules } from '../comply/gate.ts';
+import { goodSince } from '../comply/good-since.ts';
 import type { Posture, Result } from '../comply/posture.ts';
 import type { FleetView } from '../diagnose/fleet-view.ts';
 import { footprintOf } from '../heal/guards/footprint.ts';
 import { readIncident } from '../heal/incident-store.ts';
 import type { Plan } from '../heal/plan.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 import type { Duty } from '../resources/move-rule-words.ts';
 import type { Database } from '../store/database.ts';
 import type { BreachDesk } from './breach-desk.ts';
@@ -40,6 +42,14 @@ const MOVES_MAX = 500;
 /** After so long every collector of a short rhythm has measured again. */
 const SETTLED_MS = 60_000;
 const SNAPSHOTS_READ = 200;
+/** That tenants are kept apart: by what two canaries find of each other. */
+const SEPARATION: readonly (readonly FactName[])[] = [['isolation.sql.foreignRows', 'isolation.api.foreignRows']];
+/** That an instance may get requests: its image is the declared one, its clock is in step, the audit sees what is done. */
+const FIT_FOR_TRAFFIC: readonly (readonly FactName[])[] = [
+  ['software.artefact.drifted'],
+  ['clock.offset.seconds'],
+  ['audit.canary.seconds'],
+];
 
 /**
  * Sees to what the gate lays on a move that it permits ("permit, then ..."). It looks at levels: which moves are in the
@@ -120,16 +130,17 @@ export class DutyWatch {
       case 'check-controls':
         return this.#checkControls(duty);
       case 'probe-isolation':
-        return this.#probeIsolation(duty);
+        return this.#provenSince(duty, SEPARATION);
       case 'update-register':
         return this.#options.world.makeRegister().then((version) => `version ${version} of the record of processing`);
       case 'assess-breach':
         return this.#assessmentOf(duty);
       case 'keep-snapshot':
         return this.#snapshotOf(duty);
+      case 'check-before-traffic':
+        return this.#provenSince(duty, FIT_FOR_TRAFFIC);
       case 'update-inventory':
       case 'scan-if-significant':
-      case 'check-before-traffic':
         return undefined;
     }
   }
@@ -149,17 +160,13 @@ export class DutyWatch {
     return posture.tenants().length === 0 ? undefined : told.join('; ');
   }
 
-  /** Each probe of the separation that bears on the tenants, measured after the move and good. */
-  #probeIsolation({ clause, tenants, owedAt }: DutyView): string | undefined {
-    const probes = tenants.flatMap((tenant) =>
-      this.#resultsOf(tenant, clause).flatMap(({ reasons }) =>
-        reasons.filter(({ fact, measuredAt }) => fact.startsWith('isolation.') && measuredAt !== null),
-      ),
-    );
-    const isProven = ({ status, measuredAt }: Result['reasons'][number]) =>
-      status === 'satisfied' && (measuredAt ?? 0) > fromIso(owedAt);
-    if (probes.length === 0 || !probes.every(isProven)) return undefined;
-    return [...new Set(probes.map(({ text }) => text))].join('; ');
+  /** What bears on the tenants was measured after the move, and is good. */
+  #provenSince({ clause, tenants, owedAt }: DutyView, kinds: readonly (readonly FactName[])[]): string | undefined {
+    const told = tenants.map((tenant) => {
+      const reasons = this.#resultsOf(tenant, clause).flatMap((result) => result.reasons);
+      return goodSince(reasons, kinds, fromIso(owedAt));
+    });
+    return told.every((each) => each !== undefined) ? [...new Set(told)].join('; ') : undefined;
   }
 
   /** The assessment of a loss of availability of the same tenants: the watch of losses opens it. */
