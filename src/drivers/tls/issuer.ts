@@ -24,7 +24,8 @@ export interface IssueOrder {
   readonly key: Redacted<string>;
   /** Names the renewal: a program finds it in KINTSUGI_KEY, and may be asked again under the same. */
   readonly orderKey: string;
-  readonly now: number;
+  /** Asked again once there is an answer: a program that signs takes its time. */
+  readonly now: () => number;
   readonly signal: AbortSignal;
 }
 
@@ -35,7 +36,7 @@ export interface IssueOrder {
 export async function issueChain(order: IssueOrder): Promise<string> {
   const { folder, renew, names, key, now } = order;
   const chain = renew.authority
-    ? await signCertificate(key, readAuthority(folder, renew.authority), { names, days: renew.days, now })
+    ? await signCertificate(key, readAuthority(folder, renew.authority), { names, days: renew.days, now: now() })
     : await askProgram(order, await createRequest(key, names));
   const fault = faultOf(chain, order);
   if (fault === undefined) return chain;
@@ -83,8 +84,8 @@ function faultOf(chain: string, { key, names, now }: IssueOrder): string | undef
     (name) => (isIP(name) ? leaf.checkIP(name) : leaf.checkHost(name, NEVER_SUBJECT)) === undefined,
   );
   if (missing.length > 0) return `it is not for ${missing.join(', ')}`;
-  if (fromIso(leaf.validFrom) > now) return `it is not valid before ${leaf.validFrom}`;
-  return fromIso(leaf.validTo) <= now ? `it ended ${leaf.validTo}` : undefined;
+  if (fromIso(leaf.validFrom) > now()) return `it is not valid before ${leaf.validFrom}`;
+  return fromIso(leaf.validTo) <= now() ? `it ended ${leaf.validTo}` : undefined;
 }
 
 /** Its group ends with it, and at the deadline. What it says on its standard error goes nowhere: it may hold anything. */

@@ -138,7 +138,7 @@ export class TlsParts implements Parts {
     const { renew } = certificate;
     const names = [...new Set([serverName, ...renew.names])];
     const about = { folder, renew, names, key: renewal.key(), orderKey: order.key };
-    const chain = await issueChain({ ...about, now: clock.now(), signal });
+    const chain = await issueChain({ ...about, now: () => clock.now(), signal });
     signal.throwIfAborted();
     renewal.keepIssued(chain);
     return chain;
