@@ -18,7 +18,7 @@ test('values are read as Number reads them, whatever their form', () => {
     fc.property(fc.array(value, { minLength: 1 }), (values) => {
       const text = values.map((each, i) => `name{i="${i}"} ${each}\n`).join('');
       expect(read(new ExpositionReader(), `# TYPE name gauge\n${text}`)).toEqual(
-        values.map((each, i) => [i, Number(each)]),
+        values.map((each, i) => [i, Number(String(each))]),
       );
     }),
   );
