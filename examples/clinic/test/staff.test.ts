@@ -17,6 +17,7 @@ const PROVISIONING_SECRET = 'the-directory-of-the-test';
 const PASSWORD = 'correct horse battery';
 const directory = { authorization: `Bearer ${PROVISIONING_SECRET}` };
 const signal = new AbortController().signal;
+const TRIAL_MS = 240_000;
 
 let bench: ClinicBench;
 let staff: Service;
@@ -107,8 +108,16 @@ const LAW: Partial<Record<FactName, readonly number[]>> = {
   'auth.password.history': [4],
 };
 
-/** As `staff.yaml` declares it, until every fact that was asked for is there. */
+/** The first of five trials that says something of everything: on a busy machine a look comes too late, and then it says so. */
 async function tried(name: string) {
+  for (let left = 5; ; left -= 1) {
+    const found = await triedOnce(`${name}-${left}`);
+    if (left <= 1 || Object.values(found).every((each) => typeof each === 'number')) return found;
+  }
+}
+
+/** As `staff.yaml` declares it, until every fact that was asked for is there. */
+async function triedOnce(name: string) {
   const manifest = readFileSync(join(dirname(import.meta.dirname), 'staff.yaml'), 'utf8');
   const recipe = workloadSchema.parse(parse(manifest)).spec.sessionTrial!;
   const where = { subject: 'staff/eu', tenants: ['shop'], workload: 'staff', instance: 'staff-eu-0-a' };
@@ -144,7 +153,7 @@ test('its accounts and sessions are as the law wants them, and nothing of the tr
     'auth.password.history': 4,
   });
   expect(await tokensAndPasswords()).toBe('');
-});
+}, TRIAL_MS);
 
 test('a drill that takes the idle limit and the lock away is found by both', async () => {
   for (const fault of ['idle-off', 'lockout-off']) await call(staff, undefined, 'POST', '/_drill', { fault });
@@ -152,4 +161,4 @@ test('a drill that takes the idle limit and the lock away is found by both', asy
   expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.lockout.minutes': 0, 'auth.leavers.minutes': 0 });
   expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
   await call(staff, undefined, 'POST', '/_drill', { fault: 'off' });
-});
+}, TRIAL_MS);
