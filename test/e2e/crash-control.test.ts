@@ -1,4 +1,5 @@
 /** The control process of a whole stack is killed, or stands still, in the middle of the repairs that it decided on. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { systemClock as clock } from '../../src/base/clock.ts';
@@ -15,9 +16,19 @@ const EXAMPLE = join(ROOT, 'examples', 'clinic');
 
 let stack: Stack;
 
+/** The deaths of this file alone come near the number at which the healer only observes. */
+const PATIENT = `apiVersion: kintsugi.dev/v1alpha1
+kind: Policy
+metadata: { name: default }
+spec: { thresholds: { healer-health.takeoversMax: 50 } }
+`;
+
 beforeAll(async () => {
   stack = await Stack.create();
   await stack.up();
+  const policy = join(stack.state.root, 'policy.yaml');
+  writeFileSync(policy, PATIENT);
+  expect(await stack.cli('apply', '-f', policy)).toMatchObject({ code: 0 });
 }, 150_000);
 
 afterAll(() => stack.close(), 150_000);

@@ -25,7 +25,8 @@ async function story(incident: string): Promise<readonly string[]> {
     const found = (await stack.entries()).filter(isAbout);
     return found.some(({ type }) => type === 'incident.closed') ? found : undefined;
   });
-  return events.map(({ type }) => type);
+  // Duties are seen to on the side, whenever the watch looks.
+  return events.map(({ type }) => type).filter((type) => !type.startsWith('duty.'));
 }
 
 const HEALED_STORY = [

@@ -142,23 +142,31 @@ async function triedOnce(name: string) {
   return found;
 }
 
-test('its accounts and sessions are as the law wants them, and nothing of the trial stays', async () => {
-  expect(await tried('good')).toEqual({
-    'auth.probe.accepted': 0,
-    'auth.session.idleMinutes': 0.1,
-    'auth.lockout.attempts': 10,
-    'auth.lockout.minutes': 0.1,
-    'auth.leavers.minutes': 0,
-    'auth.password.lengthMin': 12,
-    'auth.password.history': 4,
-  });
-  expect(await tokensAndPasswords()).toBe('');
-}, TRIAL_MS);
+test(
+  'its accounts and sessions are as the law wants them, and nothing of the trial stays',
+  async () => {
+    expect(await tried('good')).toEqual({
+      'auth.probe.accepted': 0,
+      'auth.session.idleMinutes': 0.1,
+      'auth.lockout.attempts': 10,
+      'auth.lockout.minutes': 0.1,
+      'auth.leavers.minutes': 0,
+      'auth.password.lengthMin': 12,
+      'auth.password.history': 4,
+    });
+    expect(await tokensAndPasswords()).toBe('');
+  },
+  TRIAL_MS,
+);
 
-test('a drill that takes the idle limit and the lock away is found by both', async () => {
-  for (const fault of ['idle-off', 'lockout-off']) await call(staff, undefined, 'POST', '/_drill', { fault });
-  const found = await tried('bad');
-  expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.lockout.minutes': 0, 'auth.leavers.minutes': 0 });
-  expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
-  await call(staff, undefined, 'POST', '/_drill', { fault: 'off' });
-}, TRIAL_MS);
+test(
+  'a drill that takes the idle limit and the lock away is found by both',
+  async () => {
+    for (const fault of ['idle-off', 'lockout-off']) await call(staff, undefined, 'POST', '/_drill', { fault });
+    const found = await tried('bad');
+    expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.lockout.minutes': 0, 'auth.leavers.minutes': 0 });
+    expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
+    await call(staff, undefined, 'POST', '/_drill', { fault: 'off' });
+  },
+  TRIAL_MS,
+);
