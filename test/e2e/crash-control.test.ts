@@ -28,7 +28,8 @@ beforeAll(async () => {
   await stack.up();
   const policy = join(stack.state.root, 'policy.yaml');
   writeFileSync(policy, PATIENT);
-  expect(await stack.cli('apply', '-f', policy)).toMatchObject({ code: 0 });
+  const { code, err } = await stack.cli('apply', '-f', policy);
+  if (code !== 0) throw new Error(err);
 }, 150_000);
 
 afterAll(() => stack.close(), 150_000);
