@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { DRIVERS, createCollectors, createDetectors, createParts, MOVES, PROBES } from './builtin.ts';
-import { startControl } from './api/control.ts';
+import { startControl } from './api/start-control.ts';
 import { startApi } from './api/server.ts';
 import { systemClock as clock } from './base/clock.ts';
 import { digestOfPath } from './base/digest.ts';

@@ -14,7 +14,7 @@ import { contractOf } from '../resources/contract.ts';
 import { compileProfile, type Framework, type Profile } from '../resources/profile.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import type { ViolationSample } from '../observe/sample.ts';
-import type { ControlOptions } from './control.ts';
+import type { ControlOptions } from './control-options.ts';
 import type { MatchRecord } from './match-record.ts';
 import type { TurnRecord } from './turn-record.ts';
 import { ViolationWatch } from './violation-watch.ts';

@@ -23,7 +23,8 @@ import { PartWatch } from './part-watch.ts';
 import { policyOf, surroundingsOf } from './policy.ts';
 import { RecordShelf } from './record-shelf.ts';
 import { registerNow } from './register-view.ts';
-import type { Control, ControlOptions } from './control.ts';
+import type { Control } from './control.ts';
+import type { ControlOptions } from './control-options.ts';
 
 /** What clients felt is summed over so long. */
 const FELT_MS = 5_000;

@@ -9,7 +9,7 @@ import type { Sample } from '../observe/sample.ts';
 import { ServiceTally } from '../observe/service-tally.ts';
 import { UserSignal } from '../observe/user-signal.ts';
 import type { LeaderLease } from '../store/lease.ts';
-import type { ControlOptions } from './control.ts';
+import type { ControlOptions } from './control-options.ts';
 import { Observers } from './observers.ts';
 import { SampleFacts } from './sample-facts.ts';
 import { TenantLevels } from './tenant-levels.ts';
