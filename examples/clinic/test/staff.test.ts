@@ -17,7 +17,8 @@ const PROVISIONING_SECRET = 'the-directory-of-the-test';
 const PASSWORD = 'correct horse battery';
 const directory = { authorization: `Bearer ${PROVISIONING_SECRET}` };
 const signal = new AbortController().signal;
-const TRIAL_MS = 240_000;
+const ONE_TRIAL_MS = 60_000;
+const TRIAL_MS = 320_000;
 
 let bench: ClinicBench;
 let staff: Service;
@@ -99,6 +100,8 @@ test('neither passwords nor tokens can be read in the database', async () => {
   await call(staff, 'a', 'DELETE', '/staff/accounts/cleo', undefined, directory);
 });
 
+const OF_ACCOUNTS: readonly FactName[] = ['auth.lockout.attempts', 'auth.lockout.minutes', 'auth.leavers.minutes'];
+
 const LAW: Partial<Record<FactName, readonly number[]>> = {
   'auth.session.idleMinutes': [0.1],
   'auth.lockout.attempts': [10],
@@ -108,11 +111,11 @@ const LAW: Partial<Record<FactName, readonly number[]>> = {
   'auth.password.history': [4],
 };
 
-/** The first of five trials that says something of everything: on a busy machine a look comes too late, and then it says so. */
-async function tried(name: string) {
+/** The first of five trials that says something of these: on a busy machine a look comes too late, and then it says so. */
+async function tried(name: string, asked: readonly FactName[]) {
   for (let left = 5; ; left -= 1) {
     const found = await triedOnce(`${name}-${left}`);
-    if (left <= 1 || Object.values(found).every((each) => typeof each === 'number')) return found;
+    if (left <= 1 || asked.every((each) => typeof found[each] === 'number')) return found;
   }
 }
 
@@ -132,20 +135,21 @@ async function triedOnce(name: string) {
     random,
   });
   let found: Record<string, unknown> = {};
-  await until('the trial is over', async () => {
+  const look = async () => {
     const facts = await collector.collect(signal);
     found = Object.fromEntries(
       facts.map(({ name, measured }) => [name, measured.kind === 'value' ? measured.value : measured.reason]),
     );
     return 'auth.probe.accepted' in found;
-  });
+  };
+  await expect.poll(look, { timeout: ONE_TRIAL_MS }).toBe(true);
   return found;
 }
 
 test(
   'its accounts and sessions are as the law wants them, and nothing of the trial stays',
   async () => {
-    expect(await tried('good')).toEqual({
+    const lawful = {
       'auth.probe.accepted': 0,
       'auth.session.idleMinutes': 0.1,
       'auth.lockout.attempts': 10,
@@ -153,7 +157,8 @@ test(
       'auth.leavers.minutes': 0,
       'auth.password.lengthMin': 12,
       'auth.password.history': 4,
-    });
+    } as const;
+    expect(await tried('good', Object.keys(lawful) as (keyof typeof lawful)[])).toEqual(lawful);
     expect(await tokensAndPasswords()).toBe('');
   },
   TRIAL_MS,
@@ -163,7 +168,7 @@ test(
   'a drill that takes the idle limit and the lock away is found by both',
   async () => {
     for (const fault of ['idle-off', 'lockout-off']) await call(staff, undefined, 'POST', '/_drill', { fault });
-    const found = await tried('bad');
+    const found = await tried('bad', [...OF_ACCOUNTS, 'auth.session.idleMinutes']);
     expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.lockout.minutes': 0, 'auth.leavers.minutes': 0 });
     expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
     await call(staff, undefined, 'POST', '/_drill', { fault: 'off' });
