@@ -276,6 +276,29 @@ describe('version', () => {
     expect(standing(versionDetector, [...before, triesAt(20_000, 4, 1, v2)])).toEqual([]);
   });
 
+  test('who was tried in between and gone back from is no measure: it is compared with the one that serves', () => {
+    const v3 = refOf('records-8', 'records', 3);
+    const tried = each(20_000, 24_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 3, 2, v2)]);
+    const alone = each(24_000, 30_000, 500, (at) => triesAt(at, 5, 0, a));
+    const next = each(30_000, 36_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 3, 2, v3)]);
+    const [claim] = claims(versionDetector, [...before, ...tried, ...alone, ...next]).filter(
+      ({ subject }) => subject.name === 'records@3',
+    );
+    expect(claim).toMatchObject({ name: 'version-errors', evidence: { previous: 1, concurrent: true } });
+  });
+
+  test('the one that serves is remembered, however many were tried since', () => {
+    const tries = [2, 3, 4, 5, 6, 7, 8].flatMap((version, i) => {
+      const tried = refOf(`records-${version}`, 'records', version);
+      const from = 20_000 + i * 30_000;
+      const canary = each(from, from + 4_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 5, 0, tried)]);
+      return [...canary, ...each(from + 4_000, from + 30_000, 500, (at) => triesAt(at, 5, 0, a))];
+    });
+    const last = refOf('records-9', 'records', 9);
+    const bad = each(230_000, 236_000, 500, (at) => [triesAt(at, 5, 0, a), triesAt(at, 3, 2, last)]);
+    expect(claims(versionDetector, [...before, ...tries, ...bad])).toMatchObject([{ evidence: { previous: 1 } }]);
+  });
+
   test('a version that is as bad as the one before is not the change that broke it', () => {
     const failing = each(0, 20_000, 500, (at) => triesAt(at, 4, 1, a));
     expect(

@@ -16,15 +16,15 @@ const PROVEN_SHARE_MIN = 0.01;
 const STILL = { ms: 15_000, count: 50 };
 const LATENCIES_MIN = 20;
 const LATENCY_EVERY_MS = 250;
-/** Versions of one workload that are remembered; the oldest go first. */
+/** Versions of one workload that are remembered; who was not heard for longest goes first. */
 const VERSIONS_KEPT = 6;
 
 interface Watched {
   readonly track: Track;
   /** Requests by region since both sides were compared last: regions have other tenants. */
   batches: Record<string, { total: number; failed: number }>;
-  /** Against the version before, where both serve; `of` says which one that is. */
-  comparison: { readonly of: number; readonly test: ProportionTest };
+  /** Against the version that it followed, where both serve; `of` says which one that is, null when that is not known. */
+  comparison: { readonly of: number | null; readonly test: ProportionTest };
   comparedAt: number;
   /** Evidence that it has become worse than the version before, and up to when that was gathered. */
   evidence: Worsening;
@@ -39,8 +39,9 @@ interface Watched {
 type Versions = Record<number, Watched>;
 
 /**
- * The newest version of a workload against the one before: what changed last is the first suspect. Its predecessor is
- * judged by what it does now, where it still serves, since what hurts both is not the change; else by what is remembered.
+ * The newest version of a workload against the one that it followed: what changed last is the first suspect. Its
+ * predecessor is the one that served when it came, and not one that was tried in between and gone back from. It is judged
+ * by what it does now, where it still serves, since what hurts both is not the change; else by what is remembered.
  */
 export function versionDetector(numbers: () => DetectionNumbers): Detector<Record<string, Versions>> {
   return { name: 'version', start: () => ({}), step: (state, sample) => step(state, sample, numbers()) };
@@ -55,11 +56,11 @@ function step(state: Record<string, Versions>, sample: Sample, numbers: Detectio
   const batch = entryOf(watched.batches, sample.region, () => ({ total: 0, failed: 0 }));
   batch.total += sample.ok + sample.failed;
   batch.failed += sample.failed;
-  const previous = previousOf(versions, version);
+  const previous = predecessorOf(versions, version, sample.at);
   if (previous === undefined) return NO_CHANGES;
   const before = versions[previous]!;
   const changes: Change[] = [];
-  compare(watched, before, previous, sample);
+  compare(watched, before, sample);
   gather(watched, before, sample, numbers);
   if (sample.failed > 0 || watched.hasErrors) changes.push(...judgeErrors(watched, before, previous, sample, numbers));
   if (Math.abs(sample.at - watched.latencyAt) >= LATENCY_EVERY_MS) {
@@ -70,8 +71,7 @@ function step(state: Record<string, Versions>, sample: Sample, numbers: Detectio
 }
 
 /** Once a second; a report that does not say how many requests there were is not compared. */
-function compare(own: Watched, before: Watched, previous: number, { at }: TriesSample): void {
-  if (own.comparison.of !== previous) own.comparison = { of: previous, test: startTest() };
+function compare(own: Watched, before: Watched, { at }: TriesSample): void {
   if (Math.abs(at - own.comparedAt) < COMPARE_EVERY_MS) return;
   own.comparedAt = at;
   for (const region in own.batches) {
@@ -118,12 +118,12 @@ function provenShare({ comparison, track }: Watched, at: number, numbers: Detect
 
 function begin(versions: Versions): Watched {
   const known = Object.keys(versions).map(Number);
-  if (known.length >= VERSIONS_KEPT) delete versions[Math.min(...known)];
-  const comparison = { of: -1, test: startTest() };
+  if (known.length >= VERSIONS_KEPT)
+    delete versions[known.reduce((gone, each) => (heardAt(versions[each]!) < heardAt(versions[gone]!) ? each : gone))];
   return {
     track: startTrack(),
     batches: {},
-    comparison,
+    comparison: { of: null, test: startTest() },
     comparedAt: 0,
     evidence: startWorsening(),
     gatheredTo: 0,
@@ -134,15 +134,33 @@ function begin(versions: Versions): Watched {
   };
 }
 
-/** The one before the newest; undefined when `version` is not the newest or the only one. */
-function previousOf(versions: Versions, version: number): number | undefined {
-  let previous: number | undefined;
-  for (const key in versions) {
-    const other = Number(key);
-    if (other > version) return undefined;
-    if (other < version && other > (previous ?? -1)) previous = other;
-  }
-  return previous;
+function heardAt({ track }: Watched): number {
+  return track.recent.buckets.at(-1)?.to ?? Number.NEGATIVE_INFINITY;
+}
+
+/** Chosen once and kept while it is remembered; undefined when `version` is not the newest or the only one. */
+function predecessorOf(versions: Versions, version: number, at: number): number | undefined {
+  for (const key in versions) if (Number(key) > version) return undefined;
+  const own = versions[version]!;
+  const { of } = own.comparison;
+  if (of !== null && of in versions) return of;
+  const older = Object.keys(versions)
+    .map(Number)
+    .filter((other) => other < version);
+  const found = mostHeard(versions, older, at);
+  if (found !== undefined) own.comparison = { of: found, test: startTest() };
+  return found;
+}
+
+/** Who served most of late; where nobody did, the newest that was not found to be worse itself. */
+function mostHeard(versions: Versions, among: readonly number[], at: number): number | undefined {
+  const weights = among.map((version) => {
+    const { track, hasErrors, isSlow } = versions[version]!;
+    const { count } = totalOf(track.recent, at - GRAIN.keepMs, at);
+    return { version, count, isSound: !hasErrors && !isSlow };
+  });
+  weights.sort((a, b) => b.count - a.count || Number(b.isSound) - Number(a.isSound) || b.version - a.version);
+  return weights[0]?.version;
 }
 
 function judgeErrors(
