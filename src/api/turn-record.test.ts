@@ -3,7 +3,7 @@ import { holdLease } from '../../test/sim/held-lease.ts';
 import { systemClock, toIso } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Status } from '../comply/assess.ts';
-import type { Turn } from '../comply/posture.ts';
+import type { Turn } from '../comply/turn.ts';
 import { createRecord } from '../heal/record.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { type Database, openDatabase } from '../store/database.ts';

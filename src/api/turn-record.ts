@@ -1,6 +1,6 @@
 import { toIso } from '../base/clock.ts';
 import type { Status } from '../comply/assess.ts';
-import type { Turn } from '../comply/posture.ts';
+import type { Turn } from '../comply/turn.ts';
 import type { RecordEvent } from '../heal/record.ts';
 import { TURNED } from '../evidence/story.ts';
 import { noteViolations } from './violation-times.ts';

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import { fromIso, toIso } from '../base/clock.ts';
-import type { Turn } from '../comply/posture.ts';
+import type { Turn } from '../comply/turn.ts';
 import type { MeasuredViolation } from '../evidence/violation-story.ts';
 import type { Database, DatabaseTransaction } from '../store/database.ts';
 

@@ -1,5 +1,4 @@
 import type { Fact, Measured } from '../observe/fact.ts';
-import type { ParameterValue } from '../resources/cel.ts';
 import type { Check, Control } from '../resources/control.ts';
 import { FACT_KINDS, type FactType } from '../resources/fact-kinds.ts';
 import { type FactBook, staleAt } from './fact-book.ts';
@@ -75,9 +74,11 @@ export function assess(control: Control, context: CheckContext, tenant: string, 
   return { status, reasons };
 }
 
-/** The names that an expression may use, with the values that hold for the tenant. */
-export function contextOf(terms: TenantTerms, parameters: Readonly<Record<string, ParameterValue>>): CheckContext {
-  return { ...parameters, tenant: terms, value: undefined };
+/** How a fact alone stands by all checks of a control that ask for it. */
+export function statusBy({ checks }: Control, fact: Fact, context: CheckContext, at: number): Status {
+  const all = checks.filter((check) => check.fact === fact.name);
+  const each = all.map((check) => statusOfFact(check, fact, context, at));
+  return each.find((one) => one === 'not-satisfied') ?? each.find((one) => one === 'unknown') ?? 'satisfied';
 }
 
 /** How one fact stands by one check. */

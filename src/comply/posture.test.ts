@@ -258,6 +258,18 @@ test('a violation says since when it may be so, and by which measurement it is o
   expect(rls(true, NOW + 40)).toEqual([['unknown', { at: NOW + 40, goodAt: null }]]);
 });
 
+test('a violation by two subjects began when the first of them was good last', () => {
+  const posture = postureOf([tenant('shop')]);
+  const views = (subject: string, value: number, at: number) =>
+    fact('rls.views.bypassing', value, { subject, measuredAt: at, tenants: subject === 'own' ? ['shop'] : 'all' });
+  posture.take([views('own', 0, NOW), views('one', 0, NOW + 3), views('two', 0, NOW + 6)], NOW + 6);
+  const bad = [views('own', 1, NOW + 12), views('one', 1, NOW + 11), views('two', 1, NOW + 10)];
+  expect(posture.take(bad, NOW + 12)[0]?.measured).toEqual({ at: NOW + 10, goodAt: NOW });
+  const good = [views('own', 0, NOW + 20), views('one', 0, NOW + 22)];
+  expect(posture.take(good, NOW + 22)).toEqual([]);
+  expect(posture.take([views('two', 0, NOW + 21)], NOW + 23)[0]?.measured).toEqual({ at: NOW + 22, goodAt: null });
+});
+
 test('a violation that only became too old is not over, and one from the first look on has no beginning', () => {
   const posture = postureOf([tenant('shop')]);
   expect(posture.take([fact('rls.enabled', false)], NOW)[0]?.measured).toEqual({ at: NOW, goodAt: null });

@@ -3,27 +3,18 @@ import type { ParameterValue } from '../resources/cel.ts';
 import type { Control } from '../resources/control.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import type { Framework } from '../resources/profile.ts';
-import {
-  assess,
-  type Assessed,
-  type CheckContext,
-  contextOf,
-  type Status,
-  statusOf,
-  statusOfFact,
-  type TenantTerms,
-} from './assess.ts';
+import { assess, type Assessed, type Status, statusBy } from './assess.ts';
 import type { TenantLaw } from './breach/duties.ts';
 import { FactBook } from './fact-book.ts';
-import { type ViolationMeasured, ViolationSpans } from './violation-spans.ts';
+import { Judging } from './judging.ts';
+import { type Question, QuestionPool } from './question.ts';
+import { CODES, type Enrolled, newRoll, type Roll } from './roll.ts';
+import type { Turn } from './turn.ts';
 
 /** A tenant as this stage sees it: under which frameworks it lives, and which numbers its contract tightens. */
-export interface Obliged {
-  readonly terms: TenantTerms;
+export interface Obliged extends Enrolled {
   /** Names of frameworks; one that is not known is told by `unknownFrameworks`. */
   readonly frameworks: readonly string[];
-  /** By id of the control: the parameters that its contract sets. */
-  readonly contract: Readonly<Record<string, Readonly<Record<string, ParameterValue>>>>;
 }
 
 /** A documented deviation, as far as it bears on results. */
@@ -42,18 +33,6 @@ export interface Declared {
   readonly tenants: readonly Obliged[];
   readonly frameworks: readonly Framework[];
   readonly deviations: readonly Deviation[];
-}
-
-/** A result that is another one than before. */
-export interface Turn {
-  readonly tenant: string;
-  readonly framework: string;
-  readonly control: string;
-  readonly from: Status | null;
-  readonly to: Status;
-  readonly at: number;
-  /** Where it begins or ends a violation: by which measurements. */
-  readonly measured?: ViolationMeasured;
 }
 
 export interface Counts {
@@ -86,56 +65,52 @@ export interface Judgement {
   readonly addressed: boolean;
 }
 
-const STATUSES: readonly Status[] = ['satisfied', 'not-satisfied', 'unknown'];
-const CODES: Readonly<Record<Status, number>> = { satisfied: 0, 'not-satisfied': 1, unknown: 2 };
-
-/** The results of one tenant under one framework; `status` and `since` run beside the controls. */
-interface Ranks {
-  readonly framework: Framework;
-  readonly contexts: readonly CheckContext[];
-  readonly status: Uint8Array;
-  readonly since: Float64Array;
-}
-
+/** Where a tenant stands: in which row of each roll, in the order in which it names its frameworks. */
 interface Standing {
   readonly obliged: Obliged;
-  readonly ranks: readonly Ranks[];
+  readonly places: readonly Place[];
+}
+
+interface Place {
+  readonly roll: Roll;
+  readonly row: number;
 }
 
 /**
  * The compliance of every tenant under each of its frameworks, kept in step: a fact that changes touches the controls that
- * ask for it, for the tenants that it bears on, and nothing else. Pure but for its memory: time comes in with each call,
+ * ask for it, for the tenants that it bears on, and nothing else; one that bears on everybody is judged once for all tenants
+ * of whom a control asks the same. Pure but for its memory: time comes in with each call,
  * and the same calls give the same results.
  */
 export class Posture {
   readonly #book = new FactBook();
-  readonly #violations = new ViolationSpans();
   #standings = new Map<string, Standing>();
-  #frameworks = new Map<string, Framework>();
+  /** By name of the framework. */
+  #rolls = new Map<string, Roll>();
+  #questions = new QuestionPool(this.#book, 0);
   #deviations: readonly Deviation[] = [];
-  /** By framework: which controls ask for a fact. */
-  readonly #askers = new Map<Framework, ReadonlyMap<FactName, readonly number[]>>();
   #matches = new Map<string, number>();
 
   /**
    * Takes what people declared in the place of what they declared before, and judges all of it anew. Facts stay. `at` is
    * now. To be called when it changed; the results of a control that is as before keep their `since`.
    */
-  declare(declared: Declared, at: number): readonly Turn[] {
-    const before = this.#standings;
-    this.#deviations = declared.deviations;
-    this.#frameworks = new Map(declared.frameworks.map((each) => [each.name, each]));
-    this.#askers.clear();
-    for (const framework of declared.frameworks) this.#askers.set(framework, askersOf(framework));
-    this.#standings = new Map(declared.tenants.map((each) => [each.terms.name, this.#standingOf(each)]));
-    const turns: Turn[] = [];
-    for (const [name, standing] of this.#standings) {
-      for (const ranks of standing.ranks) {
-        inherit(ranks, before.get(name));
-        for (const index of ranks.framework.controls.keys()) this.#judge(name, ranks, index, at, turns);
-      }
+  declare({ tenants, frameworks, deviations }: Declared, at: number): readonly Turn[] {
+    this.#deviations = deviations;
+    this.#questions = new QuestionPool(this.#book, at);
+    this.#rolls = new Map(
+      frameworks.map((framework) => {
+        const { name } = framework;
+        const enrolled = tenants.filter((each) => each.frameworks.includes(name));
+        return [name, newRoll(framework, enrolled, this.#questions, this.#rolls.get(name))];
+      }),
+    );
+    this.#standings = new Map(tenants.map((each) => [each.terms.name, this.#standingOf(each)]));
+    const judging = new Judging(this.#book, at);
+    for (const { places } of this.#standings.values()) {
+      for (const { roll, row } of places) for (const column of roll.columns) judging.judge(column, row);
     }
-    return turns;
+    return this.#matched(judging.turns);
   }
 
   /** Takes what was measured. Returns the results that it turned. */
@@ -168,7 +143,7 @@ export class Posture {
 
   /** Judges again what has gone stale by now. To be called at a rhythm below the shortest freshness. */
   settle(at: number): readonly Turn[] {
-    return this.#judgeTouched(this.#book.takeStale(at), at);
+    return this.#judgeTouched([], at);
   }
 
   /** Names of the tenants, in the order in which they were declared. */
@@ -177,7 +152,7 @@ export class Posture {
   }
 
   frameworksOf(tenant: string): readonly string[] {
-    return this.#standings.get(tenant)?.ranks.map(({ framework }) => framework.name) ?? [];
+    return this.#standings.get(tenant)?.places.map(({ roll }) => roll.framework.name) ?? [];
   }
 
   /** What each tenant owes whom after a loss follows from this. */
@@ -189,26 +164,26 @@ export class Posture {
   lawOf(tenant: string): TenantLaw | undefined {
     const standing = this.#standings.get(tenant);
     if (!standing) return undefined;
-    const { obliged, ranks } = standing;
-    return { tenant, frameworks: ranks.map(({ framework }) => framework), contract: obliged.contract };
+    const { obliged, places } = standing;
+    return { tenant, frameworks: places.map(({ roll }) => roll.framework), contract: obliged.contract };
   }
 
   /** Frameworks that a tenant names and that nobody declared: nothing is known of them, and the gate denies. */
   unknownFrameworks(tenant: string): readonly string[] {
     const named = this.#standings.get(tenant)?.obliged.frameworks ?? [];
-    return named.filter((each) => !this.#frameworks.has(each));
+    return named.filter((each) => !this.#rolls.has(each));
   }
 
   /** Undefined when the tenant does not live under the framework. */
   counts(tenant: string, framework: string, at: number): Counts | undefined {
-    const ranks = this.#ranksOf(tenant, framework);
-    if (!ranks) return undefined;
+    const place = this.#placeOf(tenant, framework);
+    if (!place) return undefined;
     const counts = [0, 0, 0];
     let addressed = 0;
-    for (const [index, control] of ranks.framework.controls.entries()) {
-      const code = ranks.status[index] ?? CODES.unknown;
+    for (const { control, status } of place.roll.columns) {
+      const code = status[place.row] ?? CODES.unknown;
       counts[code] = (counts[code] ?? 0) + 1;
-      if (code !== CODES.satisfied && control.level === 'addressable' && this.#deviationOf(control, tenant, at)) {
+      if (code !== CODES.satisfied && control.level === 'addressable' && this.#deviationOf(control.id, tenant, at)) {
         addressed += 1;
       }
     }
@@ -218,15 +193,15 @@ export class Posture {
 
   /** Every result of a tenant under a framework, explained; in the order of the profile. */
   results(tenant: string, framework: string, at: number): readonly Result[] {
-    const ranks = this.#ranksOf(tenant, framework);
-    return ranks?.framework.controls.map((_, index) => this.#explain(tenant, ranks, index, at)) ?? [];
+    const place = this.#placeOf(tenant, framework);
+    return place?.roll.columns.map((_, index) => this.#explain(tenant, place, index, at)) ?? [];
   }
 
   /** One control for one tenant, explained. Undefined when none of its frameworks has it. */
   result(tenant: string, control: string, at: number): Result | undefined {
-    for (const ranks of this.#standings.get(tenant)?.ranks ?? []) {
-      const index = ranks.framework.controls.findIndex(({ id }) => id === control);
-      if (index >= 0) return this.#explain(tenant, ranks, index, at);
+    for (const place of this.#standings.get(tenant)?.places ?? []) {
+      const index = place.roll.columns.findIndex((column) => column.control.id === control);
+      if (index >= 0) return this.#explain(tenant, place, index, at);
     }
     return undefined;
   }
@@ -243,14 +218,13 @@ export class Posture {
 
   /** For how many results that are not satisfied a deviation stands at this moment. */
   standsFor(deviation: string, at: number): number {
-    const control = this.#deviations.find(({ name }) => name === deviation)?.control;
+    const id = this.#deviations.find(({ name }) => name === deviation)?.control;
     let count = 0;
-    for (const [tenant, { ranks }] of this.#standings) {
-      for (const { framework, status } of ranks) {
-        const index = framework.controls.findIndex(({ id }) => id === control);
-        const found = framework.controls[index];
-        if (!found || status[index] === CODES.satisfied) continue;
-        if (this.#deviationOf(found, tenant, at)?.name === deviation) count += 1;
+    for (const { columns } of this.#rolls.values()) {
+      const column = columns.find(({ control }) => control.id === id);
+      for (const [row, tenant] of column?.tenants.entries() ?? []) {
+        if (column?.status[row] === CODES.satisfied) continue;
+        if (this.#deviationOf(id ?? '', tenant, at)?.name === deviation) count += 1;
       }
     }
     return count;
@@ -263,18 +237,16 @@ export class Posture {
 
   /** Judges one fact alone by every control that asks for it, for every tenant that it bears on. Changes nothing. */
   *judgementsOf(fact: Fact, at: number): Generator<Judgement> {
+    const judged = new Map<Question, Status>();
     for (const tenant of fact.tenants === 'all' ? this.#standings.keys() : fact.tenants) {
-      for (const { framework, contexts } of this.#standings.get(tenant)?.ranks ?? []) {
-        for (const index of this.#askers.get(framework)?.get(fact.name) ?? []) {
-          const [control, context] = [framework.controls[index], contexts[index]];
-          if (!control || !context) continue;
-          const all = control.checks.filter((check) => check.fact === fact.name);
-          const each = all.map((check) => statusOfFact(check, fact, context, at));
-          const status =
-            each.find((one) => one === 'not-satisfied') ?? each.find((one) => one === 'unknown') ?? 'satisfied';
+      for (const { roll, row } of this.#standings.get(tenant)?.places ?? []) {
+        for (const { framework, control, questions } of roll.asking.get(fact.name) ?? []) {
+          const question = questions[row]!;
+          const status = judged.get(question) ?? statusBy(control, fact, question.context, at);
+          judged.set(question, status);
           const mayDeviate = status === 'not-satisfied' && control.level === 'addressable';
-          const addressed = mayDeviate && this.#deviationOf(control, tenant, at) !== undefined;
-          yield { tenant, framework: framework.name, control, status, addressed };
+          const addressed = mayDeviate && this.#deviationOf(control.id, tenant, at) !== undefined;
+          yield { tenant, framework, control, status, addressed };
         }
       }
     }
@@ -286,97 +258,89 @@ export class Posture {
   }
 
   #standingOf(obliged: Obliged): Standing {
-    const ranks = obliged.frameworks.flatMap((name): Ranks[] => {
-      const framework = this.#frameworks.get(name);
-      if (!framework) return [];
-      const contexts = framework.controls.map((control) =>
-        contextOf(obliged.terms, { ...control.defaults, ...obliged.contract[control.id] }),
-      );
-      const { length } = framework.controls;
-      return [{ framework, contexts, status: new Uint8Array(length).fill(255), since: new Float64Array(length) }];
+    const places = obliged.frameworks.flatMap((name): Place[] => {
+      const roll = this.#rolls.get(name);
+      const row = roll?.rows.get(obliged.terms.name);
+      return roll === undefined || row === undefined ? [] : [{ roll, row }];
     });
-    return { obliged, ranks };
+    return { obliged, places };
   }
 
+  /** Judges what these facts bear on, and what has gone stale by now: the results are those of all facts at this moment. */
   #judgeTouched(facts: readonly Fact[], at: number): readonly Turn[] {
-    const turns: Turn[] = [];
-    for (const { name, tenants } of facts) {
-      for (const tenant of tenants === 'all' ? this.#standings.keys() : tenants) {
-        for (const ranks of this.#standings.get(tenant)?.ranks ?? []) {
-          const askers = this.#askers.get(ranks.framework)?.get(name) ?? [];
-          for (const index of askers) this.#judge(tenant, ranks, index, at, turns);
+    const judging = new Judging(this.#book, at);
+    const scopes = scopesOf([...this.#book.takeStale(at), ...facts]);
+    const news = new Set<Question>();
+    for (const [name, { isShared }] of scopes) {
+      const asking = isShared ? this.#questions.asking(name) : [];
+      for (const question of asking) if (question.lookAgain(this.#book, at)) news.add(question);
+    }
+    for (const [name, { tenants }] of scopes) {
+      for (const tenant of tenants) {
+        for (const { roll, row } of this.#standings.get(tenant)?.places ?? []) {
+          for (const column of roll.asking.get(name) ?? []) judging.judge(column, row);
         }
       }
+    }
+    if (news.size > 0) this.#spread(news, judging);
+    return this.#matched(judging.turns);
+  }
+
+  /** What is news to everybody of whom these questions are asked. */
+  #spread(news: ReadonlySet<Question>, judging: Judging): void {
+    const controls = new Set([...news].map(({ control }) => control));
+    for (const { columns } of this.#rolls.values()) {
+      for (const column of columns) {
+        if (!controls.has(column.control)) continue;
+        const { questions } = column;
+        for (let row = 0; row < questions.length; row += 1)
+          if (news.has(questions[row]!)) judging.conclude(column, row);
+      }
+    }
+  }
+
+  /** Counts where a deviation stood in. */
+  #matched(turns: readonly Turn[]): readonly Turn[] {
+    for (const { tenant, control, from, to, at } of this.#deviations.length === 0 ? [] : turns) {
+      const deviation = to === 'satisfied' ? undefined : this.#deviationOf(control, tenant, at);
+      if (!deviation) continue;
+      this.#matches.set(deviation.name, (this.#matches.get(deviation.name) ?? 0) + (from === null ? 0 : 1));
     }
     return turns;
   }
 
-  #judge(tenant: string, ranks: Ranks, index: number, at: number, turns: Turn[]): void {
-    const control = ranks.framework.controls[index];
-    const context = ranks.contexts[index];
-    if (!control || !context) return;
-    const to = statusOf(control, context, tenant, this.#book, at);
-    const code = ranks.status[index];
-    if (to === 'not-satisfied')
-      this.#violations.note({ tenant, framework: ranks.framework.name }, control, context, this.#book, at);
-    if (code === CODES[to]) return;
-    ranks.status[index] = CODES[to];
-    ranks.since[index] = at;
-    const from = STATUSES[code ?? 255] ?? null;
-    const turn = { tenant, framework: ranks.framework.name, control: control.id, from, to, at };
-    const measured = this.#violations.turn(turn, control, context, this.#book);
-    turns.push(measured ? { ...turn, measured } : turn);
-    if (to === 'satisfied') return;
-    const deviation = this.#deviationOf(control, tenant, at);
-    if (deviation)
-      this.#matches.set(deviation.name, (this.#matches.get(deviation.name) ?? 0) + (from === null ? 0 : 1));
-  }
-
-  #explain(tenant: string, ranks: Ranks, index: number, at: number): Result {
-    const control = ranks.framework.controls[index];
-    const context = ranks.contexts[index];
-    if (!control || !context) throw new RangeError(`${ranks.framework.name} has no control ${index}`);
+  #explain(tenant: string, { roll, row }: Place, index: number, at: number): Result {
+    const { framework, control, questions, since } = roll.columns[index]!;
+    const { context } = questions[row]!;
     const assessed = assess(control, context, tenant, this.#book, at);
     const names = Object.keys(control.parameters);
     const parameters = Object.fromEntries(names.map((name) => [name, context[name] as ParameterValue]));
-    const deviation = assessed.status === 'satisfied' ? null : (this.#deviationOf(control, tenant, at) ?? null);
-    const since = ranks.since[index] ?? at;
-    return { ...assessed, control, framework: ranks.framework.name, parameters, since, deviation };
+    const deviation = assessed.status === 'satisfied' ? null : (this.#deviationOf(control.id, tenant, at) ?? null);
+    return { ...assessed, control, framework, parameters, since: since[row] ?? at, deviation };
   }
 
-  #ranksOf(tenant: string, framework: string): Ranks | undefined {
-    return this.#standings.get(tenant)?.ranks.find((each) => each.framework.name === framework);
+  #placeOf(tenant: string, framework: string): Place | undefined {
+    return this.#standings.get(tenant)?.places.find(({ roll }) => roll.framework.name === framework);
   }
 
-  #deviationOf({ id }: Control, tenant: string, at: number): Deviation | undefined {
+  #deviationOf(control: string, tenant: string, at: number): Deviation | undefined {
     return this.#deviations.find(
       (each) =>
-        each.control === id && at < each.expiresAt && (each.tenants.length === 0 || each.tenants.includes(tenant)),
+        each.control === control && at < each.expiresAt && (each.tenants.length === 0 || each.tenants.includes(tenant)),
     );
   }
 }
 
-function askersOf({ controls }: Framework): ReadonlyMap<FactName, readonly number[]> {
-  const askers = new Map<FactName, number[]>();
-  for (const [index, { checks }] of controls.entries()) {
-    for (const fact of new Set(checks.map((check) => check.fact))) {
-      askers.set(fact, [...(askers.get(fact) ?? []), index]);
-    }
+/** On whom the facts of each kind bear, together. */
+function scopesOf(facts: readonly Fact[]) {
+  const scopes = new Map<FactName, { readonly tenants: Set<string>; isShared: boolean }>();
+  for (const { name, tenants } of facts) {
+    const scope = scopes.get(name) ?? { tenants: new Set(), isShared: false };
+    scopes.set(name, scope);
+    if (tenants === 'all') scope.isShared = true;
+    else for (const tenant of tenants) scope.tenants.add(tenant);
   }
-  return askers;
-}
-
-/** What did not change keeps its result and the time since which it has it. */
-function inherit(ranks: Ranks, before: Standing | undefined): void {
-  const old = before?.ranks.find(({ framework }) => framework.name === ranks.framework.name);
-  if (!old) return;
-  const places = new Map(old.framework.controls.map(({ id }, index) => [id, index]));
-  for (const [index, { id }] of ranks.framework.controls.entries()) {
-    const place = places.get(id);
-    if (place === undefined) continue;
-    ranks.status[index] = old.status[place] ?? 255;
-    ranks.since[index] = old.since[place] ?? 0;
-  }
+  return scopes;
 }
 
 function isSameScope(a: Fact, b: Fact): boolean {

@@ -1,7 +1,8 @@
 import { type Fact, factKey } from '../observe/fact.ts';
 import type { Check, Control } from '../resources/control.ts';
-import { type CheckContext, type Status, statusOfFact } from './assess.ts';
+import { type CheckContext, statusOfFact } from './assess.ts';
 import type { FactBook } from './fact-book.ts';
+import type { FactsOf } from './part.ts';
 
 /** By which measurements a violation begins or ends. */
 export interface ViolationMeasured {
@@ -11,62 +12,74 @@ export interface ViolationMeasured {
   readonly goodAt: number | null;
 }
 
-interface Obligation {
-  readonly tenant: string;
-  readonly framework: string;
+/** What violates a control at one moment: keys of facts, and since when. */
+export interface Blame {
+  readonly facts: readonly string[];
+  readonly begun: ViolationMeasured;
+}
+
+/** Who of these facts violates the control; undefined when none does. */
+export function blameOf(
+  control: Control,
+  context: CheckContext,
+  factsOf: FactsOf,
+  book: FactBook,
+  at: number,
+): Blame | undefined {
+  let blame: Blame | undefined;
+  for (const check of control.checks) {
+    for (const fact of factsOf(check)) {
+      if (statusOfFact(check, fact, context, at) !== 'not-satisfied') continue;
+      const begun = { at: fact.measuredAt, goodAt: goodBefore(check, fact, context, book) };
+      blame = bothBlames(blame, { facts: [factKey(fact)], begun });
+    }
+  }
+  return blame;
+}
+
+/** Begun with the earlier of the two; nobody knows since when, when nobody knows it of one. */
+export function bothBlames(one: Blame | undefined, other: Blame | undefined): Blame | undefined {
+  if (!one || !other) return one ?? other;
+  const [a, b] = [one.begun, other.begun];
+  const goodAt = a.goodAt === null || b.goodAt === null ? null : Math.min(a.goodAt, b.goodAt);
+  return { facts: withFacts(one.facts, other.facts), begun: { at: Math.min(a.at, b.at), goodAt } };
+}
+
+/** All that has violated a control since its violation began. What is the same for many tenants stays one list. */
+export function withFacts(before: readonly string[] | undefined, facts: readonly string[]): readonly string[] {
+  if (before === undefined) return facts;
+  const more = facts.filter((key) => !before.includes(key));
+  return more.length === 0 ? before : [...before, ...more];
 }
 
 /**
- * Remembers which facts violated which control, so that it can be told when a violation is over by measurement. A control
- * that also asks for what nobody measures never is satisfied: its violation is over once everything that violated it was
- * measured again and is good. What only became too old ends nothing.
+ * By which measurement a violation is over: once everything that violated the control was measured again and is good. A
+ * control that also asks for what nobody measures never is satisfied, and its violation ends all the same. What only became
+ * too old ends nothing: then undefined.
  */
-export class ViolationSpans {
-  /** Keys of facts by tenant, framework and control. */
-  readonly #guilty = new Map<string, Set<string>>();
-
-  /** Notes what violates a control now. */
-  note(of: Obligation, control: Control, context: CheckContext, book: FactBook, at: number): void {
-    const key = keyOf(of, control);
-    const guilty = this.#guilty.get(key) ?? new Set<string>();
-    for (const [, fact] of judged(control, context, of.tenant, book, at, 'not-satisfied')) guilty.add(factKey(fact));
-    this.#guilty.set(key, guilty);
-  }
-
-  /** What a turn stands on, when it begins or ends a violation; undefined otherwise. */
-  turn(
-    turn: Obligation & { readonly from: Status | null; readonly to: Status; readonly at: number },
-    control: Control,
-    context: CheckContext,
-    book: FactBook,
-  ): ViolationMeasured | undefined {
-    if (turn.to === 'not-satisfied') return begun(turn, control, context, book);
-    const guilty = this.#guilty.get(keyOf(turn, control));
-    if (!guilty) return undefined;
-    const good = [...judged(control, context, turn.tenant, book, turn.at, 'satisfied')].map(([, fact]) => fact);
-    const cleared = [...guilty].flatMap((key) => {
-      // A subject that is no more violates nothing.
-      if (book.get(key) === undefined) return [turn.at];
-      return good.find((fact) => factKey(fact) === key)?.measuredAt ?? [];
-    });
-    if (cleared.length < guilty.size) return undefined;
-    this.#guilty.delete(keyOf(turn, control));
-    return { at: Math.max(...cleared), goodAt: null };
-  }
-}
-
-function begun(
-  { tenant, at }: Obligation & { readonly at: number },
+export function overBy(
+  guilty: readonly string[],
   control: Control,
   context: CheckContext,
+  tenant: string,
   book: FactBook,
+  at: number,
 ): ViolationMeasured | undefined {
-  const bad = [...judged(control, context, tenant, book, at, 'not-satisfied')];
-  if (bad.length === 0) return undefined;
-  const before = bad.map(([check, fact]) => goodBefore(check, fact, context, book));
-  const known = before.filter((each) => each !== null);
-  const goodAt = known.length < before.length ? null : Math.min(...known);
-  return { at: Math.min(...bad.map(([, { measuredAt }]) => measuredAt)), goodAt };
+  let last = Number.NEGATIVE_INFINITY;
+  for (const key of guilty) {
+    const fact = book.get(key);
+    // A subject that is no more violates nothing.
+    if (fact && !isGood(fact, control, context, tenant, at)) return undefined;
+    last = Math.max(last, fact?.measuredAt ?? at);
+  }
+  return { at: last, goodAt: null };
+}
+
+function isGood(fact: Fact, control: Control, context: CheckContext, tenant: string, at: number): boolean {
+  if (fact.tenants !== 'all' && !fact.tenants.includes(tenant)) return false;
+  return control.checks.every(
+    (check) => check.fact !== fact.name || statusOfFact(check, fact, context, at) === 'satisfied',
+  );
 }
 
 /** When the fact was measured before and did not violate the check. */
@@ -74,23 +87,4 @@ function goodBefore(check: Check, fact: Fact, context: CheckContext, book: FactB
   const before = book.earlier(factKey(fact));
   if (!before) return null;
   return statusOfFact(check, before, context, before.measuredAt) === 'satisfied' ? before.measuredAt : null;
-}
-
-function* judged(
-  control: Control,
-  context: CheckContext,
-  tenant: string,
-  book: FactBook,
-  at: number,
-  status: Status,
-): Generator<readonly [Check, Fact]> {
-  for (const check of control.checks) {
-    for (const fact of [...book.own(check.fact, tenant), ...book.shared(check.fact)]) {
-      if (statusOfFact(check, fact, context, at) === status) yield [check, fact];
-    }
-  }
-}
-
-function keyOf({ tenant, framework }: Obligation, { id }: Control): string {
-  return `${tenant} ${framework} ${id}`;
 }
