@@ -45,7 +45,7 @@ export interface CheckContext extends Record<string, unknown> {
  * when one is known not to hold, unknown otherwise. A fact that is missing or stale, a value of the wrong type and an
  * expression that fails are unknown, never a pass. Without a check a person decides, and nothing is known of that.
  */
-export function statusOf(control: Control, context: CheckContext, tenant: string, book: FactBook, now: number): Status {
+function statusOf(control: Control, context: CheckContext, tenant: string, book: FactBook, now: number): Status {
   let status: Status = control.checks.length === 0 ? 'unknown' : 'satisfied';
   for (const check of control.checks) {
     const own = book.own(check.fact, tenant);

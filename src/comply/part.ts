@@ -25,7 +25,7 @@ export function partOf({ checks }: Control, context: CheckContext, factsOf: Fact
 }
 
 /**
- * How a control stands for a tenant, by what its own facts say and by those of everybody: the same that `statusOf` says of
+ * How a control stands for a tenant, by what its own facts say and by those of everybody: the same that `assess` says of
  * all of them. `missing` is that of its own.
  */
 export function statusOfParts({ checks }: Control, own: Status, missing: number, shared: Part): Status {
