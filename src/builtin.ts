@@ -84,6 +84,7 @@ import { certificates } from './observe/facts/certificates.ts';
 import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbers.ts';
 import { cardTrials } from './observe/facts/card-trials.ts';
 import { columnKeys } from './observe/facts/column-keys.ts';
+import { dataLosses } from './observe/facts/data-losses.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { expiredRows } from './observe/facts/expired-rows.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
@@ -240,6 +241,7 @@ export function createCollectors(
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
+    dataLosses({ stores: places, file: state.dataLosses, clock }),
     software({ artefacts: () => runningArtefacts(world), folder: state.advisories, clock }),
     storedCardNumbers({ places, clock }),
     loggedCardNumbers({ folder: state.logs, clock }),

@@ -5,10 +5,11 @@ import { digestOf } from '../base/digest.ts';
 import { KinError } from '../base/errors.ts';
 import { newId } from '../base/ids.ts';
 import type { JsonObject } from '../base/json.ts';
-import { drillEvidence, openDrill, signDrill } from '../evidence/drill-record.ts';
+import { drillEvidence, openDrill, participantsOf, signDrill } from '../evidence/drill-record.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
 import { fencedTransaction } from '../store/lease.ts';
 import type { Control } from './control.ts';
+import { dataLostIn } from './drill-losses.ts';
 
 /** Where the signed record stands in what is kept of a drill. */
 const SIGNED = 'signedRecord';
@@ -52,13 +53,17 @@ export function drillRoutes(plain: FastifyInstance, control: Control): void {
     fault: z.string().max(100),
     target: z.string().max(200),
     by: z.string().min(1).max(200).describe('Who does it; kept in the ledger'),
+    with: z.array(z.string().min(1).max(200)).max(50).default([]).describe('Who else took part; kept in the ledger'),
     startedAt: z.iso.datetime(),
     endedAt: z.iso.datetime(),
     result: z.record(z.string(), z.json()),
   });
   app.post('/v1/drills', { schema: { body: drillSchema } }, async ({ body }) => {
     const id = newId('drl', random);
-    const { fault, target, by, startedAt, endedAt, result } = body;
+    const { fault, target, by, startedAt, endedAt } = body;
+    // What whoever drilled measured counts; otherwise what the servers say of themselves.
+    const dataLostMs = lease.current() ? await dataLostIn(control, startedAt, endedAt) : null;
+    const result: JsonObject = { dataLostMs, ...body.result };
     await fencedTransaction(database, lease, async (tx) => {
       const turned = await tx.selectFrom('control_status').selectAll().where('since', '>=', startedAt).execute();
       const evidence = drillEvidence({ id, ...body, result }, turned);
@@ -68,10 +73,10 @@ export function drillRoutes(plain: FastifyInstance, control: Control): void {
         .insertInto('drill')
         .values({ id, fault, target, made_by: by, ended_at: endedAt, result: kept })
         .execute();
-      const told = { fault, target, startedAt, result, record: digestOf(signed) };
+      const told = { fault, target, startedAt, participants: participantsOf(body), result, record: digestOf(signed) };
       await record(tx, 'drill.ended', id, told, { actor: { kind: 'operator', name: by } });
     });
-    return { id };
+    return { id, dataLostMs: result.dataLostMs };
   });
 }
 

@@ -36,6 +36,8 @@ export interface StateDirectory {
   readonly transcripts: string;
   /** Canary accounts and sessions that are waited for (0600). */
   readonly sessionTrials: string;
+  /** Where the logs of database servers stood, by which it is told what they lost. */
+  readonly dataLosses: string;
   /** Keys of personal data; to be backed up apart from everything else, if at all. */
   readonly vault: string;
   readonly postgres: string;
@@ -65,6 +67,7 @@ export function stateDirectory(path: string): StateDirectory {
     ledger: join(root, 'ledger'),
     transcripts: join(root, 'transcripts'),
     sessionTrials: join(root, 'session-trials.json'),
+    dataLosses: join(root, 'data-losses.json'),
     vault: join(root, 'vault'),
     postgres: join(root, 'postgres'),
     tokenFile: join(root, 'token'),

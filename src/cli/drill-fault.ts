@@ -41,6 +41,20 @@ export interface DrillOptions {
   /** Seconds. */
   readonly incidentWithin: number;
   readonly by?: string;
+  readonly with?: readonly string[];
+}
+
+/** Who does a drill, and who else takes part. */
+export interface Participants {
+  readonly by: string;
+  readonly with: readonly string[];
+}
+
+/** What control answers to a drill that is on record. */
+export interface RecordedDrill {
+  readonly id: string;
+  /** The longest span of data that a database server lost; null where that could not be told. */
+  readonly dataLostMs: number | null;
 }
 
 /** Requests of one tenant while a drill lasted, from the ledger. */

@@ -1,11 +1,11 @@
 import type { ViolatedControl } from './drill-control-fault.ts';
-import type { DrillResult } from './drill-fault.ts';
+import type { DrillResult, RecordedDrill } from './drill-fault.ts';
 import { printDuration } from '../base/duration.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { renderRows } from './table.ts';
 
-/** The result for people. `recorded` is the id under which it is on record. */
-export function renderDrill(result: DrillResult, recorded: string | undefined, paint: Paint): string {
+/** The result for people. `recorded` says under which id it is on record. */
+export function renderDrill(result: DrillResult, recorded: RecordedDrill | undefined, paint: Paint): string {
   const rows = [
     ['  detected after', printDuration(result.detectedMs)],
     ['  incident opened after', printDuration(result.openedMs)],
@@ -15,10 +15,16 @@ export function renderDrill(result: DrillResult, recorded: string | undefined, p
     ['  incident', result.incident === null ? '-' : `${result.incident}, ${result.incidentOutcome}`],
     ['  all good again after', printDuration(result.satisfiedMs)],
     ...(result.controls.length > 0 ? [] : [['  failed requests', failedText(result)]]),
+    ['  data lost', lostText(recorded?.dataLostMs ?? null)],
     ['  fault', result.takenBack ? 'taken back' : 'was over'],
-    ['  on record as', recorded ?? 'nothing: control stayed away'],
+    ['  on record as', recorded?.id ?? 'nothing: control stayed away'],
   ].filter(([, value]) => value !== '-');
   return `${result.fault} on ${result.target}: ${paintWord(paint, result.outcome)}\n${renderRows(rows)}${renderViolated(result.controls)}`;
+}
+
+function lostText(ms: number | null): string {
+  if (ms === null) return '-';
+  return ms === 0 ? 'none, by the logs of the database servers' : printDuration(ms);
 }
 
 /** One line a control and tenant, the first to be found first. */

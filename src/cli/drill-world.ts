@@ -6,11 +6,13 @@ import { parseCheckpoint } from '../ledger/tlog/checkpoint.ts';
 import type { ChildStatus, SignalCommand } from '../drivers/process/protocol.ts';
 import { type AccessTally, tallyAccess } from './access-tally.ts';
 import type { IncidentSummary, InstanceStatus, Status } from './answers.ts';
-import type { DrillResult } from './drill-fault.ts';
+import type { DrillResult, Participants, RecordedDrill } from './drill-fault.ts';
 import type { Invocation } from './invocation.ts';
 import type { PostureAnswer, TenantResult } from './posture.ts';
 
 const ANSWER_MS = 2_000;
+/** Before a drill is on record, the database servers are looked at once more. */
+const RECORD_MS = 15_000;
 const INCIDENTS_SEEN = 50;
 /** Entries of one read from the ledger. */
 const ENTRIES = 1_000;
@@ -138,10 +140,10 @@ export class DrillWorld {
   }
 
   /** Puts the drill on record. Undefined when control does not answer. */
-  record(result: DrillResult, by: string): Promise<{ readonly id: string } | undefined> {
+  record(result: DrillResult, participants: Participants): Promise<RecordedDrill | undefined> {
     const { fault, target, startedAt, endedAt } = result;
-    const body = { fault, target, by, startedAt, endedAt, result };
-    return tolerant(() => this.#invocation.ask<{ id: string }>('POST', '/v1/drills', body, ANSWER_MS));
+    const body = { fault, target, ...participants, startedAt, endedAt, result };
+    return tolerant(() => this.#invocation.ask<RecordedDrill>('POST', '/v1/drills', body, RECORD_MS));
   }
 
   async close(): Promise<void> {

@@ -3,7 +3,7 @@ import { toIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
 import { performControlDrill, takeBackLeftover } from './drill-control.ts';
 import { CONTROL_FAULTS } from './drill-control-faults.ts';
-import type { DrillOptions, DrillResult, Fault } from './drill-fault.ts';
+import type { DrillOptions, DrillResult, Fault, Participants, RecordedDrill } from './drill-fault.ts';
 import { isGood } from './drill-fault.ts';
 import { FAULTS, type Preparation } from './drill-faults.ts';
 import { renderDrill } from './drill-report.ts';
@@ -63,6 +63,7 @@ export function declareDrill(program: Command, binder: Binder): void {
       15,
     )
     .option('--by <name>', 'who drills, for the record')
+    .option('--with <name...>', 'who else takes part, for the record')
     .addHelpText(
       'after',
       `\nFaults:\n${list(FAULTS)}\n\nViolations of controls:\n${list(CONTROL_FAULTS)}\n  ${REGION_LOST.padEnd(22)} ${REGION_LOST_ABOUT}`,
@@ -84,8 +85,10 @@ async function runDrill(invocation: Invocation, options: DrillOptions, name: str
     await takeBackLeftover(invocation, world);
     const preparation = { invocation, world, status: await readStatus(invocation), target, options };
     const result = await (name in FAULTS ? hurt(preparation, name) : violate(preparation, name));
-    const recorded = await record(invocation, world, result, invocation.actor(options.by));
-    invocation.print({ ...result, drill: recorded ?? null }, () => renderDrill(result, recorded, invocation.paint));
+    const participants = { by: invocation.actor(options.by), with: options.with ?? [] };
+    const recorded = await record(invocation, world, result, participants);
+    const told = { ...result, drill: recorded?.id ?? null, dataLostMs: recorded?.dataLostMs ?? null };
+    invocation.print(told, () => renderDrill(result, recorded, invocation.paint));
     if (isGood(result)) return;
     throw new KinError('drill.failed', `${name} on ${result.target} ended as ${result.outcome}`, {
       details: { outcome: result.outcome, incident: result.incident },
@@ -204,13 +207,13 @@ async function record(
   invocation: Invocation,
   world: DrillWorld,
   result: DrillResult,
-  by: string,
-): Promise<string | undefined> {
+  participants: Participants,
+): Promise<RecordedDrill | undefined> {
   const { clock } = invocation.context;
   const untilMs = clock.monotonicMs() + RECORD_WITHIN_MS;
   while (clock.monotonicMs() < untilMs) {
-    const recorded = await world.record(result, by);
-    if (recorded) return recorded.id;
+    const recorded = await world.record(result, participants);
+    if (recorded) return recorded;
     await clock.sleep(RECORD_AGAIN_MS);
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { type Fact, factKey } from '../observe/fact.ts';
 import { FACT_KINDS, type FactName } from '../resources/fact-kinds.ts';
+import { FACT_NEEDS } from '../resources/fact-needs.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 
 const NONE: readonly Fact[] = [];
@@ -70,7 +71,7 @@ export class FactBook {
   }
 
   whyMissing(name: FactName): string {
-    return this.#blind.get(name) ?? 'no collector has measured it';
+    return this.#blind.get(name) ?? FACT_NEEDS[name] ?? 'no collector has measured it';
   }
 
   get(key: string): Fact | undefined {

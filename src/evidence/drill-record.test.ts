@@ -10,6 +10,7 @@ const REPORT = {
   fault: 'rls-dropped',
   target: 'store records/eu',
   by: 'anna',
+  with: ['bert', 'anna'],
   startedAt: '2026-11-21T08:00:00.000Z',
   endedAt: '2026-11-21T08:01:00.000Z',
   result: { outcome: 'healed', detectedMs: 900, closedMs: 20_000, incident: 'inc_1', takenBack: false, tenants: null },
@@ -29,12 +30,17 @@ test('a drill is kept with what turned while it ran, and not with what turned be
   ]);
   expect(evidence).toMatchObject({
     scenario: 'rls-dropped',
-    participants: ['anna'],
+    participants: ['anna', 'bert'],
     detectedAfterMs: 900,
     recoveredAfterMs: 20_000,
     dataLostMs: null,
     controls: [{ control: 'gdpr-art32.1.b' }],
   });
+});
+
+test('a drill tells the recovery point beside the recovery time', () => {
+  const result = { ...REPORT.result, dataLostMs: 4_000 };
+  expect(drillEvidence({ ...REPORT, result }, [])).toMatchObject({ recoveredAfterMs: 20_000, dataLostMs: 4_000 });
 });
 
 test('what was not told is null, and no number is made up', () => {

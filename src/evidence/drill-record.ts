@@ -16,7 +16,7 @@ export interface DrillEvidence {
   readonly detectedAfterMs: number | null;
   /** From the fault until it was healed and verified, or measured to be good again: the recovery time that was shown. */
   readonly recoveredAfterMs: number | null;
-  /** The span of data that was lost; no drill of ours loses any, so only a restore measures it. */
+  /** The longest span of data that a database server lost while it ran, as its own log tells. */
   readonly dataLostMs: number | null;
   readonly incident: string | null;
   /** Requests of tenants meanwhile, as gateways recorded them; null when the ledger could not be read. */
@@ -39,23 +39,30 @@ export interface DrillReport {
   readonly fault: string;
   readonly target: string;
   readonly by: string;
+  /** Who else took part. */
+  readonly with: readonly string[];
   readonly startedAt: string;
   readonly endedAt: string;
   readonly result: JsonObject;
+}
+
+/** Everybody who took part, each once, and first who did it. */
+export function participantsOf({ by, with: others }: Pick<DrillReport, 'by' | 'with'>): readonly string[] {
+  return [...new Set([by, ...others])];
 }
 
 const DRILL_TYPE = 'application/vnd.kintsugi.drill+json';
 
 /** The record of a drill, from what was told of it and what turned on record meanwhile. */
 export function drillEvidence(report: DrillReport, turned: readonly ControlDuring[]): DrillEvidence {
-  const { id, fault, target, by, startedAt, endedAt, result } = report;
+  const { id, fault, target, startedAt, endedAt, result } = report;
   const ms = (name: string) => (typeof result[name] === 'number' ? result[name] : null);
   const text = (name: string) => (typeof result[name] === 'string' ? result[name] : null);
   return {
     id,
     scenario: fault,
     target,
-    participants: [by],
+    participants: participantsOf(report),
     startedAt,
     endedAt,
     outcome: text('outcome') ?? 'not told',

@@ -91,7 +91,7 @@ async function measured() {
 test('a sound API shows nobody what another left, and keeps nothing of it', async () => {
   expect(await measured()).toEqual({
     'clinic-de': 0,
-    'hospital-us': 'no instance that serves it declares how its isolation is tried',
+    'hospital-us': 'no workload that serves it declares `isolationTrial`',
   });
   expect(notes.size).toBe(0);
 });

@@ -53,7 +53,7 @@ export function apiIsolation({ instances, tenants, clock, random }: ApiIsolation
 
 /** What leaks at one instance leaks for every tenant that it serves. */
 function worst(trials: readonly Trial[]): Measured {
-  if (trials.length === 0) return unknown('no instance that serves it declares how its isolation is tried');
+  if (trials.length === 0) return unknown('no workload that serves it declares `isolationTrial`');
   const leaks = trials.reduce((sum, { measured }) => sum + (measured.kind === 'value' ? Number(measured.value) : 0), 0);
   const blind = trials.find(({ measured }) => measured.kind === 'unknown');
   return leaks === 0 && blind ? blind.measured : value(leaks);
