@@ -1,9 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import { drillOf, isClosed, isSettled } from '../comply/breach/breach.ts';
-import { clocksOf, isOverdue } from '../comply/breach/clocks.ts';
+import { clocksOf, isOverdue, isRunning } from '../comply/breach/clocks.ts';
 import type { Control } from './control.ts';
-
-const RUNNING = new Set(['running', 'due-soon', 'overdue']);
 
 /** Losses that people have to judge, and how long is left, in `/metrics`. Left out while the database is away. */
 export function registerBreachMetrics(registry: Registry, { breaches, options }: Control): void {
@@ -22,8 +20,8 @@ export function registerBreachMetrics(registry: Registry, { breaches, options }:
         this.reset();
         const left = new Map<string, { labels: Record<string, string>; seconds: number }>();
         for (const assessment of await standing()) {
-          for (const { duty, dueAt, state } of clocksOf(assessment, now())) {
-            if (dueAt === null || !RUNNING.has(state)) continue;
+          for (const { duty, dueAt } of clocksOf(assessment, now()).filter(isRunning)) {
+            if (dueAt === null) continue;
             const labels = {
               tenant: duty?.tenant ?? '',
               regulation: duty?.framework ?? '',

@@ -10,7 +10,7 @@ import {
   type Step,
   tenantsOf,
 } from '../comply/breach/breach.ts';
-import { type BreachClock, clocksOf } from '../comply/breach/clocks.ts';
+import { type BreachClock, clocksOf, isRunning } from '../comply/breach/clocks.ts';
 import { readIncidents } from '../heal/incident-store.ts';
 import type { Incident } from '../heal/memory.ts';
 import type { Plan } from '../heal/plan.ts';
@@ -26,8 +26,7 @@ const INCIDENTS_LOOKED_AT = 500;
 /** One line of the list. */
 export function breachSummary(assessment: Assessment, now: number) {
   const clocks = clocksOf(assessment, now);
-  const running = clocks.filter(({ state }) => state === 'running' || state === 'due-soon' || state === 'overdue');
-  const next = running.toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0))[0];
+  const next = clocks.filter(isRunning).toSorted((a, b) => (a.dueAt ?? 0) - (b.dueAt ?? 0))[0];
   const { id, loss, what, detectedAt } = assessment;
   return {
     id,

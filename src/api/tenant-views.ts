@@ -2,6 +2,7 @@ import { clausesIn } from '../diagnose/clauses.ts';
 import { OwnWords } from '../evidence/own-words.ts';
 import type { Incident } from '../heal/memory.ts';
 import { NOTHING_TOUCHED, type Plan } from '../heal/plan.ts';
+import { runningClocks } from './breach-clocks.ts';
 import type { Control } from './control.ts';
 import { incidentSummary, type incidentView, statusView } from './views.ts';
 
@@ -19,6 +20,7 @@ export async function tenantStatus(control: Control, tenant: string): Promise<Aw
     repairs: [],
     system: [],
     duties: [],
+    breachClocks: await runningClocks(control, tenant),
   };
 }
 

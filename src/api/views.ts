@@ -14,6 +14,7 @@ import type { Database } from '../store/database.ts';
 import { levelOf, trustFrom } from '../heal/trust.ts';
 import { readTrackRecord } from '../heal/trust-store.ts';
 import type { Control } from './control.ts';
+import { runningClocks } from './breach-clocks.ts';
 import { reasonToHold } from './hold.ts';
 import { policyOf } from './policy.ts';
 
@@ -72,6 +73,7 @@ export async function statusView(control: Control, addresses: Record<string, str
       .filter((child) => child.role === 'system')
       .map(({ id, pid, state, restarts, startedAt }) => ({ id, pid, state, restarts, startedAt })),
     duties: await control.duties.readOpen(),
+    breachClocks: await runningClocks(control),
     addresses,
   };
 }

@@ -2,13 +2,20 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { toIso } from '../base/clock.ts';
+import { digestOfJson } from '../base/digest.ts';
 import { makeFolderDurably, writeDurably } from '../base/durable-file.ts';
 import { KinError } from '../base/errors.ts';
+import { newId } from '../base/ids.ts';
+import type { JsonObject } from '../base/json.ts';
+import { ledgerClient } from '../ledger/client.ts';
+import { type LedgerEvent, OCSF } from '../ledger/entry.ts';
 import { type Advisory, advisorySchema, severityOf } from '../resources/advisory.ts';
 import type { Binder, Invocation } from './invocation.ts';
 
 /** A file is one advisory or a list of them; the largest ones of OSV have some hundred kilobytes. */
 const FILE_BYTES_MAX = 256 * 1024 * 1024;
+const LEDGER_MS = 10_000;
 
 export function declareAdvisories(program: Command, binder: Binder): void {
   const advisories = program
@@ -17,20 +24,24 @@ export function declareAdvisories(program: Command, binder: Binder): void {
   const bring = advisories
     .command('import')
     .description('take in advisories in OSV form (https://osv.dev), as GitHub and others give them away')
-    .argument('<path...>', 'JSON files of one advisory or a list, or folders of them');
-  binder.bind(bring, (invocation, _options, ...paths) =>
+    .argument('<path...>', 'JSON files of one advisory or a list, or folders of them')
+    .option('--by <name>', 'who imports, for the record');
+  binder.bind<{ by?: string }>(bring, (invocation, { by }, ...paths) =>
     runImport(
       invocation,
       paths.flatMap((each) => each ?? []),
+      invocation.actor(by),
     ),
   );
 }
 
-async function runImport(invocation: Invocation, paths: readonly string[]): Promise<void> {
+async function runImport(invocation: Invocation, paths: readonly string[], by: string): Promise<void> {
   const files = (await Promise.all(paths.map(filesOf))).flat();
   const advisories = (await Promise.all(files.map(readAdvisories))).flat();
   if (!existsSync(invocation.state.root)) throw invocation.absent();
-  // Nothing is taken in unless all of it can be.
+  // Nothing is taken in unless all of it can be, and nothing without an entry that says so.
+  const digest = digestOfAdvisories(advisories);
+  const entry = await record(invocation, by, { digest, advisories: advisories.length });
   const folder = invocation.state.advisories;
   makeFolderDurably(folder);
   let added = 0;
@@ -43,9 +54,35 @@ async function runImport(invocation: Invocation, paths: readonly string[]): Prom
   }
   const critical = advisories.filter((each) => severityOf(each) === 'critical').length;
   const npm = advisories.filter(({ affected }) => affected.some((each) => each.package?.ecosystem === 'npm')).length;
-  invocation.print({ read: advisories.length, new: added, critical, npm }, () => {
-    return `${advisories.length} advisories, ${added} of them new or changed; ${critical} critical, ${npm} about npm packages\n`;
+  invocation.print({ read: advisories.length, new: added, critical, npm, digest, entry }, () => {
+    return `${advisories.length} advisories, ${added} of them new or changed; ${critical} critical, ${npm} about npm packages\non record as entry ${entry} of the ledger\n`;
   });
+}
+
+/** The same advisories have the same digest, in whatever order and files they came. */
+function digestOfAdvisories(advisories: readonly Advisory[]): string {
+  const byId = advisories.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+  return digestOfJson(byId);
+}
+
+/** Resolves with the number of the entry. Rejects with `ledger.unreachable`, and then nothing was done. */
+async function record({ state, context }: Invocation, by: string, data: JsonObject): Promise<number> {
+  const ledger = ledgerClient(state.socket('ledger'));
+  const event: LedgerEvent = {
+    id: newId('evt', context.random),
+    at: toIso(context.clock.now()),
+    type: 'advisories.imported',
+    class: OCSF.configurationChange,
+    actor: { kind: 'operator', name: by },
+    subject: 'advisories',
+    data,
+  };
+  try {
+    const { indices } = await ledger.append([event], context.clock.deadline(LEDGER_MS));
+    return indices[0]!;
+  } finally {
+    await ledger.close();
+  }
 }
 
 async function filesOf(path: string): Promise<readonly string[]> {

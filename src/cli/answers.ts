@@ -20,7 +20,22 @@ export interface Status {
   readonly system: readonly SystemStatus[];
   /** Open duties; not told by an earlier control. */
   readonly duties?: readonly DutyAnswer[];
+  /** Clocks of losses that run, the one that is due first at the top; not told by an earlier control. */
+  readonly breachClocks?: readonly RunningClock[];
   readonly addresses: { readonly api?: string | null; readonly gateway?: string | null };
+}
+
+/** A clock that the law, or our policy, lets run for a loss. */
+export interface RunningClock {
+  readonly breach: string;
+  /** `gdpr-art33.1`, or `assess`: people here say what it is. */
+  readonly clock: string;
+  /** Whose data were lost. */
+  readonly tenants: readonly string[];
+  readonly state: 'running' | 'due-soon' | 'overdue';
+  /** Negative when it is overdue. */
+  readonly leftMs: number;
+  readonly dueAt: string;
 }
 
 export interface StandingStop {

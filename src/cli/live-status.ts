@@ -1,4 +1,5 @@
 import type { Status, WorkloadStatus } from './answers.ts';
+import { clockLines } from './breach-clocks.ts';
 import { type Paint, paintWord } from './paint.ts';
 import { clip, renderRows } from './table.ts';
 
@@ -66,6 +67,7 @@ export function renderBlock(status: Status, paint: Paint): readonly string[] {
         return [name, `${requestsPerSecond.toFixed(0)} req/s`, failedShare > 0 ? paint('red', failed) : failed, limits];
       }),
     ),
+    ...clockLines(status.breachClocks ?? [], paint),
     troubleOf(status, paint),
   ];
 }

@@ -3,6 +3,7 @@ import { isFault } from '../base/errors.ts';
 import type { ChildStatus } from '../drivers/process/protocol.ts';
 import type { Status } from './answers.ts';
 import type { LedgerStatus } from '../ledger/ledger-status.ts';
+import { renderClocks } from './breach-clocks.ts';
 import { renderOwed } from './duties.ts';
 import type { Binder, Invocation } from './invocation.ts';
 import { readLedgerStatus, renderLedgerLine } from './ledger-status.ts';
@@ -56,6 +57,7 @@ export function renderStatus(status: Status, ledger: LedgerStatus | null | undef
       ? `${board.paint('bold', 'Open incidents')}\n${renderIncidents(status.incidents, board)}`
       : '',
     renderApprovals(status),
+    renderClocks(status.breachClocks ?? [], board.paint),
     renderOwed(status.duties ?? []),
   ];
   return sections.filter((section) => section !== '').join('\n');

@@ -191,6 +191,22 @@ test('the clocks of losses are in the metrics', async () => {
   expect(text).toContain('kintsugi_breach_assessments{state="open"} 2');
 });
 
+test('the clocks of losses that run are in the status, and of one tenant only its own', async () => {
+  interface Clocks {
+    breachClocks: { breach: string; clock: string; tenants: string[]; leftMs: number }[];
+  }
+  const clocksFor = async (token: string) =>
+    (JSON.parse((await api.ask('GET /v1/status', token)).text) as Clocks).breachClocks;
+  const all = await clocksFor(tokenOf('auditor'));
+  expect(all.map(({ breach, clock }) => [breach, clock])).toEqual([
+    [ids.breach, 'assess'],
+    [ids.otherBreach, 'assess'],
+  ]);
+  expect(all[0]?.leftMs).toBeLessThanOrEqual(60_000);
+  const own = await clocksFor(tokenOf('tenant', OWN));
+  expect(own.map(({ breach, tenants }) => [breach, tenants])).toEqual([[ids.breach, [OWN]]]);
+});
+
 test('only digests of tokens are kept', async () => {
   const rows = JSON.stringify(await api.database.kysely.selectFrom('api_token').selectAll().execute());
   for (const secret of tokens.values()) expect(rows).not.toContain(secret);

@@ -41,6 +41,11 @@ export function clocksOf(assessment: Assessment, now: number): readonly BreachCl
   return [own, ...dutiesOf(assessment).map((duty) => clockOf(assessment, duty, now))];
 }
 
+/** Whether its time runs, or has run out: somebody still has to do something. */
+export function isRunning({ state }: BreachClock): boolean {
+  return state === 'running' || state === 'due-soon' || state === 'overdue';
+}
+
 /** Whether a deadline has passed and neither a notice went out nor a person decided against one. */
 export function isOverdue({ state, duty }: BreachClock): boolean {
   return state === 'overdue' && duty !== null;
