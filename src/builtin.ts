@@ -85,6 +85,7 @@ import { loggedCardNumbers, storedCardNumbers } from './observe/facts/card-numbe
 import { cardTrials } from './observe/facts/card-trials.ts';
 import { columnKeys } from './observe/facts/column-keys.ts';
 import { dataLosses } from './observe/facts/data-losses.ts';
+import { declaredTiers } from './observe/facts/declared-tiers.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { expiredRows } from './observe/facts/expired-rows.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
@@ -267,6 +268,10 @@ function ownCollectors(
   return [
     recordExports({ tenants, command, folder: state.ledger, clock }),
     ledgerCopies({ ledger, folder: state.ledger, copies: () => policy()?.ledgerCopies ?? [], clock }),
+    declaredTiers({
+      tenants: () => world.declared.tenants.map(({ metadata, spec }) => ({ name: metadata.name, tier: spec.tier })),
+      clock,
+    }),
     ownPlaces({ tenants, place: () => policy()?.place, logs, keys, elsewhere, clock }),
     secretAges({ secrets, clock }),
     readableSecrets({ secrets, logs: state.logs, clock }),

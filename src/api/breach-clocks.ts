@@ -1,7 +1,7 @@
 import { toIso } from '../base/clock.ts';
 import { drillOf, isClosed, tenantsOf } from '../comply/breach/breach.ts';
 import { ASSESS, clocksOf, isRunning } from '../comply/breach/clocks.ts';
-import { partOf } from './breach-views.ts';
+import { partOf } from '../comply/breach/part.ts';
 import type { Control } from './control.ts';
 
 /** Every clock of a loss that runs, or has run out, the one that is due first at the top; of one tenant when it is named. */

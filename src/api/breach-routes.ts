@@ -3,12 +3,13 @@ import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { fromIso } from '../base/clock.ts';
 import { KinError } from '../base/errors.ts';
+import { partOf } from '../comply/breach/part.ts';
 import { stepOf, type Word } from '../comply/breach/words.ts';
 import { openEvidenceKey } from '../evidence/dsse.ts';
 import { DECISION_TYPE, openStatement, signersOf } from '../evidence/signed-statement.ts';
 import { scopeOf } from './access/door.ts';
 import { unknownAssessment } from './breach-desk.ts';
-import { breachSummary, breachView, partOf } from './breach-views.ts';
+import { breachSummary, breachView } from './breach-views.ts';
 import type { Control } from './control.ts';
 
 const idParams = z.object({ id: z.string().max(100) });

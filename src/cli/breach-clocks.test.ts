@@ -6,7 +6,15 @@ import { plain } from './paint.ts';
 const HOUR_MS = 3_600_000;
 const clock = (of: Partial<RunningClock>): RunningClock => {
   const dueAt = '2026-11-21T12:00:00.000Z';
-  return { breach: 'brc_1', clock: 'gdpr-art33.1', tenants: ['clinic'], state: 'running', leftMs: HOUR_MS, dueAt, ...of };
+  return {
+    breach: 'brc_1',
+    clock: 'gdpr-art33.1',
+    tenants: ['clinic'],
+    state: 'running',
+    leftMs: HOUR_MS,
+    dueAt,
+    ...of,
+  };
 };
 
 test('each clock is one line that says what is left and of whom', () => {

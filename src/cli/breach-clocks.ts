@@ -11,7 +11,13 @@ const TENANTS_MAX = 3;
 export function clockLines(clocks: readonly RunningClock[], paint: Paint): readonly string[] {
   const rows = clocks
     .slice(0, SHOWN_MAX)
-    .map((each) => ['breach', each.clock, tenantsIn(each), painted(each, paint), `kintsugi breach show ${each.breach}`]);
+    .map((each) => [
+      'breach',
+      each.clock,
+      tenantsIn(each),
+      painted(each, paint),
+      `kintsugi breach show ${each.breach}`,
+    ]);
   const rest = clocks.length - SHOWN_MAX;
   const lines = rows.length === 0 ? [] : renderRows(rows).trimEnd().split('\n');
   return rest > 0 ? [...lines, `and ${rest} more clocks: kintsugi breach`] : lines;

@@ -42,7 +42,9 @@ export const tenantSchema = resourceSchema(
     processors: z.array(z.string()).default([]).describe('Third parties that may touch its data'),
     dataClasses: z.array(z.enum(['personal', 'health', 'payment', 'none'])).default(['personal']),
     isolation: z.enum(['pooled', 'siloed']).default('pooled'),
-    tier: nameSchema.default('standard'),
+    tier: nameSchema
+      .optional()
+      .describe('How critical it is, in words of yours: critical, standard (45 CFR 164.308(a)(7)(ii)(E))'),
     objectives: objectivesSchema.prefault({}),
     limits: limitsSchema.prefault({}),
     identify: identifySchema.prefault({}),

@@ -161,7 +161,8 @@ test('a server that is away has lost nothing yet, and one that never answered is
   await server.start();
   expect(await look(15_000)).toMatchObject({ value: 0 });
   await server.stop('SIGINT');
-  const [fact] = await ((now = START + 30_000), collector()).collect(signal);
+  now = START + 30_000;
+  const [fact] = await collector().collect(signal);
   expect(fact).toMatchObject({ measured: { value: 0 }, measuredAt: START + 15_000 });
   await server.start();
 });
