@@ -14,6 +14,7 @@ import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts'
 import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { rankingOf } from './diagnose/ranking.ts';
+import { isRunningOut, spentContainments } from './heal/containment.ts';
 import { createExecutor } from './heal/executor.ts';
 import { Experience } from './heal/experience.ts';
 import { approversOf } from './heal/journal.ts';
@@ -41,8 +42,11 @@ import type { MoveName } from './resources/playbook.ts';
 
 /** After a refusal the same incident is decided again at this rhythm: what stood against it may have gone. */
 const DECIDE_AGAIN_MS = 500;
-/** An incident for which a person was called is not planned for again. */
+/** An incident for which a person was called is not planned for again, unless what holds it is about to end. */
 const CALLED = new Set(['escalated', 'stuck']);
+
+/** How long it may take to lift a limit. */
+const LIFT_MS = 10_000;
 
 /** What a decision looks at besides the fault, the fleet and the past. */
 export type Surroundings = Pick<Situation, 'vantages' | 'healer'>;
@@ -183,11 +187,14 @@ export function createHealer(options: HealerOptions): Healer {
     },
     async track(diagnoses) {
       await desk.expire();
-      return tracker.track(ranked(diagnoses), (incident) => desk.isRepairing(incident));
+      const incidents = await tracker.track(ranked(diagnoses), (incident) => desk.isRepairing(incident));
+      await letIn(options, tracker);
+      return incidents;
     },
     async situate(incident) {
       // A repair of it may have ended since it was read: the next turn knows how.
-      if (tracker.isStale || desk.isRepairing(incident.id) || CALLED.has(incident.outcome ?? '')) return undefined;
+      if (tracker.isStale || desk.isRepairing(incident.id)) return undefined;
+      if (CALLED.has(incident.outcome ?? '') && !isRunningOut(incident, options.view())) return undefined;
       if (refusals.isRecent(incident)) return undefined;
       const { workload } = incident.body.diagnosis;
       if (workload !== null && options.isBusy(workload)) return undefined;
@@ -203,6 +210,18 @@ export function createHealer(options: HealerOptions): Healer {
     },
   };
   return { stages, desk, tracker, symptoms: () => symptoms, accounts: () => accountsOf(options), ranking };
+}
+
+/** Who was kept out is let in again once what they were kept out of is over. What cannot be lifted is tried again, and ends by itself. */
+async function letIn({ fleet, view, epoch, leadership, clock, log }: HealerOptions, tracker: IncidentTracker) {
+  const leads = epoch();
+  if (tracker.isStale || leads === undefined) return;
+  for (const { id, incident } of spentContainments(view(), tracker.open)) {
+    const signal = clock.deadline(LIFT_MS, leadership());
+    await fleet
+      .liftMitigation(id, { key: `${incident}:let-in`, epoch: leads, signal, fleet })
+      .catch((error: unknown) => log.warn({ id, incident, reason: describeError(error) }, 'a limit was not lifted'));
+  }
 }
 
 function accountsOf({ detectors, clock }: HealerOptions): readonly Account[] {

@@ -101,7 +101,9 @@ export class ViolationWatch {
     const { name, subject, collector: vantage } = fact;
     if (isBad || due > 0) {
       const reason = tellFact(fact);
-      this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, violated, reason });
+      const { where } = fact.measured;
+      const found = where === undefined ? {} : { where };
+      this.#onSample({ kind: 'violation', at, vantage, fact: name, subject, violated, reason, ...found });
     }
     return { value, isBad, due: isBad ? due : Math.max(0, due - 1) };
   }

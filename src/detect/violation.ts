@@ -76,13 +76,13 @@ function startWatching(): Watched {
 }
 
 function claim(watched: Watched, sample: ViolationSample): readonly Change[] {
-  const { fact, subject, at, vantage, reason, violated } = sample;
+  const { fact, subject, at, vantage, reason, violated, where } = sample;
   if (!watched.wasGood && !isLeak(fact)) return NO_CHANGES;
   if (at - watched.clearedAt > LATELY_MS) watched.relapses = 0;
   const inRow = (LOOKED_TWICE.has(fact) ? 1 : IN_ROW) * 2 ** watched.relapses;
   if (!watched.isClaimed && watched.inRow < Math.min(IN_ROW_MAX, inRow)) return NO_CHANGES;
   watched.isClaimed = true;
-  const evidence = { fact, subject, violated };
+  const evidence = { fact, subject, violated, ...(where ? { where } : {}) };
   const raise = { name: nameOf(fact), subject: subjectOfFact(fact, subject), since: watched.since, at };
   return [{ raise: { ...raise, vantages: [vantage], reason, evidence } }];
 }

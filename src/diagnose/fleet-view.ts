@@ -13,6 +13,8 @@ export interface FleetView {
   readonly settings: readonly SettingView[];
   readonly assets: readonly AssetView[];
   readonly actors: readonly ActorView[];
+  /** Limits that hold what leaks, or what is where it may not be; each with the incident that it is for, and its end. */
+  readonly containments?: readonly { readonly id: string; readonly incident: string; readonly until: number }[];
   /** Instances that can still be placed, per region; a region that is not in it is not known, which is not enough. */
   readonly room: Readonly<Record<string, number>>;
 }
@@ -180,7 +182,17 @@ export interface TenantView {
   /** Whether it has a way in that a quarantine leaves open. */
   readonly hasEmergencyAccess: boolean;
   readonly limits: { readonly requestsPerSecond: number; readonly concurrency: number };
-  readonly mitigations: readonly { readonly id: string; readonly kind: 'throttle' | 'quarantine' | 'shed' }[];
+  readonly mitigations: readonly LimitView[];
+}
+
+/** A limit on a tenant that stands. What is named narrows it. */
+export interface LimitView {
+  readonly id: string;
+  readonly kind: 'throttle' | 'quarantine' | 'shed';
+  readonly workload?: string | null;
+  readonly route?: string | null;
+  readonly fingerprint?: string | null;
+  readonly actor?: string | null;
 }
 
 const settingsOf = oncePer((fleet: FleetView) => firstBy(fleet.settings, ({ id }) => id));

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
-import type { TrialInstance } from '../observe/facts/canary-calls.ts';
+import type { IsolationInstance } from '../observe/facts/api-isolation.ts';
 import type { CardInstance } from '../observe/facts/card-trials.ts';
 import type { BackedStore } from '../observe/facts/backups.ts';
 import type { KeyedStore } from '../observe/facts/column-keys.ts';
@@ -40,19 +40,24 @@ function readyInstances(world: World): readonly ReadyInstance[] {
   });
 }
 
+function slotOf({ workload, region, ordinal }: InstanceView): string {
+  return `${workload}/${region}/${ordinal}`;
+}
+
 /** Those that answer HTTP, by slot: `records/eu/0` stays when its instance goes. */
 export function httpInstances(world: World): readonly HttpInstance[] {
   return readyInstances(world).flatMap(({ view, host, port, spec }): readonly HttpInstance[] => {
     if (spec.readiness.type !== 'http' || view.role !== 'occupant') return [];
-    const subject = `${view.workload}/${view.region}/${view.ordinal}`;
-    return [{ subject, tenants: tenantsIn(world, view.region), host, port, path: spec.readiness.path }];
+    return [{ subject: slotOf(view), tenants: tenantsIn(world, view.region), host, port, path: spec.readiness.path }];
   });
 }
 
 /** Those that say how the isolation of their API is tried; also one that is on its way into a slot, since it may serve. */
-export function trialInstances(world: World): readonly TrialInstance[] {
+export function trialInstances(world: World): readonly IsolationInstance[] {
   return readyInstances(world).flatMap(({ view, host, port, spec }) =>
-    spec.isolationTrial ? [{ id: view.id, region: view.region, host, port, recipe: spec.isolationTrial }] : [],
+    spec.isolationTrial
+      ? [{ id: view.id, slot: slotOf(view), region: view.region, host, port, recipe: spec.isolationTrial }]
+      : [],
   );
 }
 

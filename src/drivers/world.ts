@@ -138,6 +138,9 @@ export class World {
         limits: tenant.spec.limits,
         mitigations: this.declared.mitigations.filter((each) => each.tenant === tenant.metadata.name),
       })),
+      containments: this.declared.mitigations.flatMap(({ id, incident, until }) =>
+        incident ? [{ id, incident, until }] : [],
+      ),
       ...this.parts,
       room: this.room,
     };

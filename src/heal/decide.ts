@@ -210,7 +210,11 @@ function toPlan(chosen: Candidate, rungs: readonly Rung[], desk: Desk): Plan {
  * left stays broken, and so do the instances on it. Then what the tenants feel is all that counts.
  */
 function answersOf({ evidence }: Diagnosis, steps: readonly Step[]): readonly string[] {
-  const evades = steps.every(({ move, input }) => MOVE_TRAITS[move].evades || Array.isArray(input['avoidHosts']));
+  // What holds a leak does not end it: only that nothing is measured to leak any more does.
+  const evades = steps.every(
+    ({ move, input }) =>
+      (MOVE_TRAITS[move].evades && input['incident'] === undefined) || Array.isArray(input['avoidHosts']),
+  );
   return evades ? [] : evidence.map(({ name, subject }) => symptomKey(name, subject));
 }
 

@@ -199,22 +199,31 @@ test('of two replacements that run together, a failed one is not undone before t
   expect(firstOfUndo).toBeGreaterThan(lastOfApply);
 });
 
-test('who was kept out of a leak is let in once it was measured to be closed, and not while nobody measured', async () => {
-  const letIn = async (answers: readonly string[]) => {
-    const lifted: string[] = [];
-    const quarantine: Move = {
-      name: 'quarantine',
-      deadlineMs: 1_000,
-      apply: async () => ({}),
-      undo: async ({ id }, { key }) => void lifted.push(`${String(id)} ${key}`),
-    };
-    const steps = [stepOf({ move: 'quarantine', input: { id: 'limit-1' } })];
-    const bench = new Bench([quarantine], { cause: 'isolation', steps, answers });
-    const { run } = await bench.begin();
-    expect(await bench.clock.drive(run)).toBe('healed');
-    return lifted;
+/** Whether the tenant of the first step is kept out, at each effect of a repair and at its end. */
+async function keptOut(course: Omit<Course, 'of' | 'what' | 'ladder' | 'leak'>) {
+  const trial = new Trial({ of: 'test', what: '', ladder: [['quarantine', 'reenable']], leak: true, ...course });
+  const isHeld = () => trial.fleet.picture().facts['limit pln_1-quarantine-0 at the gateways'] === 'in force';
+  const seen: boolean[] = [];
+  const noted = trial.fleet.onEffect;
+  trial.fleet.onEffect = (key, name, epoch) => {
+    seen.push(isHeld());
+    noted(key, name, epoch);
   };
-  const fact = 'fact-isolation.sql.foreignRows asset store postgresql/records/eu';
-  expect(await letIn([fact])).toEqual(['limit-1 rep_1:0:let-in']);
-  expect(await letIn(['asset-leaking asset data records'])).toEqual([]);
+  await trial.toItsEnd();
+  return { seen: [...seen, isHeld()], trial, reason: trial.journal.at(-1)?.data['reason'] };
+}
+
+test('what holds a leak stands when its rung goes back, and what else the rung did is undone', async () => {
+  const { seen, trial, reason } = await keptOut({ readings: ['bad'], ends: 'unwound' });
+  // The first effect is the limit itself, and no later one takes it away.
+  expect(seen.length).toBeGreaterThan(4);
+  expect(seen.lastIndexOf(false)).toBe(0);
+  expect(trial.fleet.picture().settings['records/PROTECTION1']).toBe('off');
+  expect(reason).toBe('no rung of the ladder held; quarantine stands until it is measured that nothing leaks');
+});
+
+test('what holds a leak stands when a guard denies the step after it, and goes when a person cancels', async () => {
+  expect((await keptOut({ denied: [1], ends: 'unwound' })).seen.at(-1)).toBe(true);
+  const cancel = { say: 'cancelled', by: 'anna', when: 'applied', moveIndex: 1 } as const;
+  expect((await keptOut({ people: [cancel], ends: 'unwound' })).seen.at(-1)).toBe(false);
 });

@@ -2,12 +2,10 @@ import { InvariantError } from '../base/assert.ts';
 import type { Clock } from '../base/clock.ts';
 import { describeError, isFault } from '../base/errors.ts';
 import type { JsonObject } from '../base/json.ts';
-import { factKeyOf } from '../detect/symptom.ts';
 import type { MoveName } from '../resources/playbook.ts';
 import type { Fleet } from './fleet.ts';
 import { type JournalEntry, type JournalEvent, type ResumePoint, resumePoint } from './journal.ts';
 import type { Move } from './move.ts';
-import { keepsOut } from './move-traits.ts';
 import type { Outcome, Plan, Step, Verdict } from './plan.ts';
 import { type Signal, soak, timesOf } from './verification.ts';
 
@@ -198,27 +196,8 @@ class RepairRun {
 
   async #end(outcome: Outcome, reason: string): Promise<Outcome> {
     this.#signal.throwIfAborted();
-    if (outcome === 'healed') await this.#letIn();
     await this.#options.store.end(this.#repair, this.#plan, outcome, reason);
     return outcome;
-  }
-
-  /**
-   * Who was kept out of a leak is let in again once it was measured to be closed: the limit has done what it was for. One
-   * that cannot be lifted ends by itself.
-   */
-  async #letIn(): Promise<void> {
-    const isMeasured = this.#plan.answers.some((key) => factKeyOf(key) !== undefined);
-    if (this.#plan.cause !== 'isolation' || !isMeasured) return;
-    for (const [moveIndex, step] of this.#plan.steps.entries()) {
-      if (!keepsOut(step.move)) continue;
-      const move = this.#moveOf(step);
-      try {
-        await move.undo(step.input, this.#context(`${moveIndex}:let-in`, move.deadlineMs));
-      } catch (error) {
-        this.#rethrowInterruption(error);
-      }
-    }
   }
 
   /** The signal is looked at here and not only between steps: it aborts before this process can lead once more. */

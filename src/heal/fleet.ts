@@ -38,6 +38,8 @@ export interface Mitigation {
   readonly route?: string | null;
   readonly fingerprint?: string | null;
   readonly actor?: string | null;
+  /** It holds what leaks, or what is where it may not be: lifted once this incident is over, and not by an undo. */
+  readonly incident?: string;
   readonly requestsPerSecond: number;
   readonly concurrency: number;
   /** Share of the requests that is refused while it sheds, 0 to 1. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import { keepsOut } from './move-traits.ts';
 import type { Outcome, Plan } from './plan.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { Outcome, Plan } from './plan.ts';
  * between the two leaves an intent, which is applied again or undone: both are safe, because moves are.
  *
  * `approved`, `rejected` and `cancelled` are what people say, and may stand anywhere. `denied` is what a guard said before
- * a step. `kept` stands in the place of `undone` for what cannot be taken back. `called` says that a person was called
+ * a step. `kept` stands in the place of `undone` for what cannot be taken back, and for what holds a leak. `called` says that a person was called
  * because an undo failed.
  */
 export type JournalEvent =
@@ -50,7 +51,7 @@ export type ResumePoint =
   /** The step is to be taken back, and its undo has no intent yet. */
   | { readonly at: 'begin-undo'; readonly moveIndex: number }
   | { readonly at: 'undo'; readonly moveIndex: number }
-  /** The step cannot be taken back: that is written down, and nothing done. */
+  /** The step cannot be taken back, or holds what leaks: that is written down, and nothing done. */
   | { readonly at: 'keep'; readonly moveIndex: number }
   /** An undo failed and nobody was called yet. */
   | { readonly at: 'call'; readonly moveIndex: number }
@@ -123,8 +124,21 @@ function withinRung(journal: readonly JournalEntry[], plan: Plan, rung: number):
   // A process that was started anew to see a setting is started once more after the setting is as before.
   const moveIndex = left.findLast((i) => plan.steps[i]?.input['rereads'] === undefined) ?? left.at(-1);
   if (moveIndex === undefined) return afterRung(journal, plan, rung);
-  if (plan.steps[moveIndex]?.touch.reversible === false) return { at: 'keep', moveIndex };
+  const isKept =
+    plan.steps[moveIndex]?.touch.reversible === false || (contains(plan, moveIndex) && !hasDecided(journal));
+  if (isKept) return { at: 'keep', moveIndex };
   return { at: states.get(moveIndex) === 'undoing' ? 'undo' : 'begin-undo', moveIndex };
+}
+
+/** Whether a step holds what leaks: it stands, whatever of its rung goes back, until it is measured that nothing does. */
+function contains({ steps }: Plan, moveIndex: number): boolean {
+  const step = steps[moveIndex];
+  return step !== undefined && keepsOut(step.move) && typeof step.input['incident'] === 'string';
+}
+
+/** A person ended the repair: what it held is let go by their word. */
+function hasDecided(journal: readonly JournalEntry[]): boolean {
+  return journal.some(({ event }) => event === 'rejected' || event === 'cancelled');
 }
 
 /** One of these shows that the rung goes back; one of those is still to be taken back. */
@@ -167,6 +181,11 @@ function text({ data }: JournalEntry, name: string): string {
 }
 
 function leftBehind(journal: readonly JournalEntry[], plan: Plan): string {
-  const kept = journal.filter((entry) => entry.event === 'kept').map((entry) => plan.steps[entry.moveIndex]?.move);
-  return kept.length === 0 ? '' : `; ${kept.join(' and ')} cannot be taken back and stayed`;
+  const kept = journal.filter((entry) => entry.event === 'kept').map((entry) => entry.moveIndex);
+  const movesOf = (indices: readonly number[]) => [...new Set(indices.map((i) => plan.steps[i]?.move))].join(' and ');
+  const holding = kept.filter((i) => contains(plan, i));
+  const stayed = kept.filter((i) => !contains(plan, i));
+  const said = stayed.length === 0 ? '' : `; ${movesOf(stayed)} cannot be taken back and stayed`;
+  const held = `; ${movesOf(holding)} stands until it is measured that nothing leaks`;
+  return holding.length === 0 ? said : `${said}${held}`;
 }

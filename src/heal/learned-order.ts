@@ -45,7 +45,8 @@ export function inLearnedOrder<R extends { readonly move: MoveName }>(
 }
 
 function isBetter(cause: Cause, a: { move: MoveName }, b: { move: MoveName }, learned: Learned): boolean {
-  if (a.move === 'page' || b.move === 'page') return false;
+  // A leak is contained before anything else, however well something else has healed.
+  if (a.move === 'page' || b.move === 'page' || cause === 'isolation') return false;
   const [mine, other] = [learned[recordKey(cause, a.move)], learned[recordKey(cause, b.move)]];
   if (!mine || !other || mine.tried < TRIES_MIN || other.tried < TRIES_MIN) return false;
   if (mine.harm / mine.tried > other.harm / other.tried) return false;

@@ -112,14 +112,21 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       PAGE,
     ],
   ),
-  // Who sees another's data is cut off first; going back comes after. What nothing could mend stays cut off, and a person
-  // is called for it.
+  // Who sees another's data is cut off first; going back comes after, also where cutting off is not lawful. What nothing
+  // could mend stays cut off, and a person is called for it.
   playbook(
     'contain-leak',
     ['isolation'],
     [
-      { move: 'quarantine', also: [{ move: 'rollback' }, { move: 'reenable' }, { move: 'revert' }], ...STEADY },
+      {
+        move: 'quarantine',
+        also: [{ move: 'rollback' }, { move: 'reenable' }, { move: 'revert' }, { move: 'replace' }],
+        ...STEADY,
+      },
       { move: 'rollback', ...STEADY },
+      { move: 'reenable', also: [{ move: 'revert' }], ...STEADY },
+      { move: 'revert', ...STEADY },
+      { move: 'replace', ...STEADY },
       { move: 'quarantine', also: [{ move: 'page' }], ...STEADY },
       PAGE,
     ],

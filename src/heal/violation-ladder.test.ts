@@ -112,3 +112,36 @@ test('a leak is contained first, for those whose data are there, then what came 
   expect(new Set(plan.steps.map(({ rung }) => rung)).size).toBe(1);
   expect(plan.answers).not.toEqual([]);
 });
+
+test('an API that leaks at one instance: its tenants are kept out and it is replaced, and nobody elsewhere is touched', () => {
+  const subject = { kind: 'asset', name: 'instance records/eu/1' } as const;
+  const claim = symptomOf(
+    'fact-isolation.api.foreignRows',
+    { kind: 'asset', name: 'tenant shop' },
+    {
+      violated: [violatedControl(['shop'])] as unknown as JsonObject[],
+      where: ['records/eu/1'],
+    },
+  );
+  const diagnosis = diagnosisOf('isolation', subject, { evidence: [claim], workload: 'records', summary: 'leaks' });
+  const policy = policyOf({ rules: builtinProfiles().map(rulesOf) });
+  const fleet = fleetWith();
+  const made = (given: typeof fleet) => {
+    const decision = decide(situationOf(diagnosis), given, BUDGETS, policy, AT);
+    if (decision.kind !== 'plan') expect.fail(JSON.stringify(decision.verdicts.filter(({ kind }) => kind === 'deny')));
+    return decision;
+  };
+  const plan = made(fleet);
+  expect(plan.steps.map(({ move, rung }) => `${rung} ${move}`)).toEqual(['0 quarantine', '0 replace']);
+  expect(plan.steps[0]?.input).toMatchObject({ tenant: 'shop', workload: 'records', incident: 'inc_1' });
+  expect(plan.answers).toEqual(['fact-isolation.api.foreignRows asset tenant shop']);
+  // What cannot be replaced is held, and a person called at once.
+  const kept = fleet.workloads.map((each) => ({ ...each, keepsData: true }));
+  expect(made({ ...fleet, workloads: kept }).steps.map(({ move }) => move)).toEqual(['quarantine', 'page']);
+  // A limit on one kind of request does not stand in the place of one on all of them.
+  const limit = { id: 'm', kind: 'quarantine' as const, workload: 'records' };
+  const limited = (fingerprint: string | null) =>
+    fleet.tenants.map((each) => (each.name === 'shop' ? { ...each, mitigations: [{ ...limit, fingerprint }] } : each));
+  expect(made({ ...fleet, tenants: limited('f1') }).steps[0]?.move).toBe('quarantine');
+  expect(made({ ...fleet, tenants: limited(null) }).steps.map(({ move }) => move)).toEqual(['replace']);
+});

@@ -25,10 +25,11 @@ export interface Fact {
 
 /**
  * There is no third: a value that is missing is never a value. `reason` is one sentence for people. `detail` says of a value
- * what was found where, so that nobody has to look for it: names and numbers, no personal data and no secret.
+ * what was found where, so that nobody has to look for it: names and numbers, no personal data and no secret. `where` names
+ * the places for whoever has to act there: slots (`records/eu/0`) or stores (`postgresql/records/us`).
  */
 export type Measured =
-  | { readonly kind: 'value'; readonly value: FactValue; readonly detail?: string }
+  | { readonly kind: 'value'; readonly value: FactValue; readonly detail?: string; readonly where?: readonly string[] }
   | { readonly kind: 'unknown'; readonly reason: string };
 
 /** What identifies a fact: a later one of the same key takes its place. */

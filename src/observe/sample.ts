@@ -127,6 +127,8 @@ export interface ViolationSample extends Reading {
   readonly violated: readonly ViolatedControl[];
   /** One sentence for people: what was measured. */
   readonly reason: string;
+  /** Places in which it was found, where the collector says so: slots or stores. */
+  readonly where?: readonly string[];
   /** The subject is no more: whatever was said of it is forgotten. */
   readonly gone?: true;
 }

@@ -28,6 +28,8 @@ export interface Course {
   readonly denied?: readonly number[];
   readonly people?: readonly Saying[];
   readonly needsApproval?: boolean;
+  /** A leak, which its limits hold whatever of their rung goes back. */
+  readonly leak?: true;
   /** Moves that cannot be taken back here. */
   readonly irreversible?: readonly MoveName[];
   /** The last step of the rung starts an instance anew because of the setting that the first one writes. */
@@ -131,7 +133,7 @@ export function planOf(course: Course): Plan {
     kind: 'plan',
     id: 'pln_1',
     incident: 'inc_1',
-    cause: 'instance-died',
+    cause: course.leak ? 'isolation' : 'instance-died',
     playbook: course.of,
     summary: '',
     answers: [],
@@ -146,14 +148,14 @@ export function planOf(course: Course): Plan {
   };
 }
 
-function stepOf({ irreversible, old, rereads }: Course, move: MoveName, rung: number, at: number): Step {
+function stepOf({ irreversible, old, rereads, leak }: Course, move: MoveName, rung: number, at: number): Step {
   const reread = rereads && at > 0 ? { rereads: READ_AT_START } : {};
   const touch = { ...NOTHING_TOUCHED, reversible: !irreversible?.includes(move) };
   const said = { effect: move, undo: `no ${move}` };
   return {
     move,
     rung,
-    input: { ...inputOf(move, at, old), ...reread },
+    input: { ...inputOf(move, at, old), ...reread, ...(leak && move === 'quarantine' ? { incident: 'inc_1' } : {}) },
     touch,
     ...said,
     soakMs: 100,
@@ -197,6 +199,7 @@ function coursesOfMove(move: MoveName): readonly Course[] {
     { of, what: 'in a rung after a limit', ladder: [['throttle', move]], readings: bad, ends: 'unwound' },
     { of, what: 'in a rung before a limit that is denied', ladder: [[move, 'shed']], denied: [1], ends: 'unwound' },
     { of, what: 'cannot be taken back', ladder, readings: bad, irreversible: [move], ends: 'unwound' },
+    ...(move === 'quarantine' ? coursesOfLeaks() : []),
     ...(REPLACING.includes(move) ? coursesOfReplacing(move) : []),
     ...(move === 'scale' ? [neverReady(move, ['records-eu-4-pln_0'], 'ready', 'unwound')] : []),
   ];
@@ -213,6 +216,18 @@ function coursesOfReplacing(move: MoveName): readonly Course[] {
     // What served cannot be had again: only here may an undo fail without a fault of its own.
     ...(one ? states.flatMap((old) => rereading(move, old)) : []),
     ...(takesAway ? [neverReady(move, [`${last}:new`, `${last}:new-back`], 'ready', 'stuck')] : []),
+  ];
+}
+
+/** What holds a leak stands when the rest of its rung goes back, and is let go when a person says so. */
+function coursesOfLeaks(): readonly Course[] {
+  const [of, leak] = ['quarantine', true] as const;
+  const ladder = [['quarantine', 'reenable']] as const;
+  const cancelled: Saying = { say: 'cancelled', by: 'anna', when: 'applied', moveIndex: 1 };
+  return [
+    { of, what: 'of a leak does not heal', ladder, leak, readings: ['bad'], ends: 'unwound' },
+    { of, what: 'of a leak, denied after it', ladder, leak, denied: [1], ends: 'unwound' },
+    { of, what: 'of a leak, cancelled', ladder, leak, people: [cancelled], ends: 'unwound' },
   ];
 }
 
@@ -241,13 +256,14 @@ function coursesOfPlaybooks(): readonly Course[] {
     const callsAt = ladder.findIndex((moves) => moves.includes('page'));
     const held = ladder.slice(0, callsAt < 0 ? undefined : callsAt);
     const failing = ladder.map(() => 'bad' as const);
+    const leak = spec.answers.includes('isolation') ? { leak: true as const } : {};
     return [
       ...held.map((_, rung): Course => {
         const readings = failing.map((reading, i) => (i === rung ? 'good' : reading));
-        return { of, what: `rung ${rung + 1} heals`, ladder, readings, ends: 'healed' };
+        return { of, what: `rung ${rung + 1} heals`, ladder, readings, ...leak, ends: 'healed' };
       }),
-      { of, what: 'nothing heals', ladder, readings: failing, ends: callsAt < 0 ? 'unwound' : 'escalated' },
-      { of, what: 'the first step is denied', ladder, denied: [0], ends: 'refused' },
+      { of, what: 'nothing heals', ladder, readings: failing, ...leak, ends: callsAt < 0 ? 'unwound' : 'escalated' },
+      { of, what: 'the first step is denied', ladder, denied: [0], ...leak, ends: 'refused' },
     ] satisfies readonly Course[];
   });
 }

@@ -2,7 +2,7 @@ import { violatedControlsIn } from '../../diagnose/clauses.ts';
 import { settingOf } from '../../diagnose/fleet-view.ts';
 import type { MoveName, Playbook } from '../../resources/playbook.ts';
 import { inLearnedOrder, type Learned } from '../learned-order.ts';
-import { MOVE_TRAITS } from '../move-traits.ts';
+import { keepsOut, MOVE_TRAITS } from '../move-traits.ts';
 import type { Step } from '../plan.ts';
 import { SLOWEST_FAILURE_MS } from '../slowest-failure.ts';
 import type { Draft, Scene } from './scene.ts';
@@ -26,6 +26,9 @@ export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, lear
     if (own.length === 0) return [];
     const also = rung.also.filter(({ move }) => isRemedy(move, scene));
     const rest = also.flatMap((each) => DRAFTS[each.move](here, each.parameters));
+    // A leak that nothing here could mend is held for a person, who is called at once.
+    const onlyHolds = scene.cause === 'isolation' && [...own, ...rest].every(({ move }) => keepsOut(move));
+    if (onlyHolds && callsAPerson(playbook)) return [];
     const slowestMs = SLOWEST_FAILURE_MS[scene.cause];
     const soakMs = Math.max(rung.soakMs, slowestMs, ...own.map((draft) => livedUnderMs(draft, here)));
     const verifyWithinMs = Math.max(rung.verifyWithinMs, 2 * soakMs);

@@ -1,6 +1,7 @@
 /** Moves that keep something out for a while: a kind of request, a tenant, a share of everybody, an actor. */
 import type { JsonObject } from '../../base/json.ts';
-import type { ActorView, TenantView } from '../../diagnose/fleet-view.ts';
+import type { ActorView, LimitView, TenantView } from '../../diagnose/fleet-view.ts';
+import type { Cause } from '../../resources/playbook.ts';
 import type { Mitigation } from '../fleet.ts';
 import { NOTHING_TOUCHED, type Touch } from '../plan.ts';
 import {
@@ -44,7 +45,7 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
   const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
   const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
   const minutes = Number(parameters['minutes'] ?? MINUTES[kind]);
-  const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind);
+  const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind && isAsWide(each, scope));
   if (stands && !isRunningOut(scene, kind, tenant?.name ?? '', minutes)) return [];
   if (parameters['collapsed'] === true && !hasCollapsed(scene)) return [];
   const rampMinutes = Math.round(minutes * RAMP_SHARE[kind] * 100) / 100;
@@ -59,6 +60,7 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
       ...narrowed,
       ...rates,
       ...(kind === 'shed' ? { share } : {}),
+      ...(HOLDING.has(scene.cause) ? { incident: scene.incident } : {}),
       minutes,
       rampMinutes,
     },
@@ -69,22 +71,37 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
   return [draft];
 }
 
+/** A limit on less than the scope does not stand in its place. */
+function isAsWide(limit: LimitView, scope: Scope): boolean {
+  const names = ['workload', 'route', 'fingerprint', 'actor'] as const;
+  return names.every((name) => (limit[name] ?? null) === null || limit[name] === scope[name]);
+}
+
+/** What holds until it is measured that nothing is wrong any more: containment comes before availability. */
+const HOLDING: ReadonlySet<Cause> = new Set(['isolation', 'compliance']);
+
 /**
- * A store that is in one region leaks what is of the tenants there: these are kept out of the workload that reads it, and
+ * What leaks in some regions leaks what is of the tenants there: these are kept out of the workload that reads it, and
  * those whose data are elsewhere are served. Undefined where a leak has no such place.
  */
 function leakingScopes(scene: Scene, kind: Kind): readonly Scope[] | undefined {
-  const asset = subjectAsset(scene);
   const workload = subjectWorkload(scene) ?? firstNeeding(scene);
-  const region = asset?.region ?? null;
-  if (kind !== 'quarantine' || scene.cause !== 'isolation' || asset?.kind !== 'store' || region === null || !workload) {
-    return undefined;
-  }
-  const there = scene.fleet.tenants.filter((each) => each.regions.includes(region));
+  const regions = leakingRegions(scene);
+  if (kind !== 'quarantine' || scene.cause !== 'isolation' || regions.size === 0 || !workload) return undefined;
+  const there = scene.fleet.tenants.filter((each) => each.regions.some((region) => regions.has(region)));
   return there.map((each) => {
     const who = `${each.name} at ${workload.name}`;
     return { ...ALL, tenant: each.name, workload: workload.name, touch: touchTenants([each]), who };
   });
+}
+
+/** Of the store that leaks, and of the slots in which it was measured. */
+function leakingRegions(scene: Scene): ReadonlySet<string> {
+  const asset = subjectAsset(scene);
+  const own = asset?.kind === 'store' && asset.region !== null ? [asset.region] : [];
+  const places = scene.evidence.flatMap(({ evidence: { where } }) => (Array.isArray(where) ? where : []));
+  const measured = places.flatMap((place) => /^[^/]+\/([^/]+)\/\d+$/.exec(String(place))?.[1] ?? []);
+  return new Set([...own, ...measured]);
 }
 
 /** What has to go for the rest to be about one and a half times the usual; nearly all of it where nothing is answered. */

@@ -78,7 +78,7 @@ function successorId({ planId, rung }: Scene, { workload, region, ordinal }: Ins
 /** Whom the trouble is in: the accused instance, those that hold what is stale, or those on what failed. */
 function affectedInstances(scene: Scene, parameters: JsonObject): readonly InstanceView[] {
   const own = subjectInstance(scene);
-  if (own) return scene.cause === 'compliance' ? successible(scene, own) : [own];
+  if (own) return scene.cause === 'compliance' || scene.cause === 'isolation' ? successible(scene, own) : [own];
   const asset = subjectAsset(scene);
   const named = factOf(scene, 'instances');
   const { subject, fleet } = scene;

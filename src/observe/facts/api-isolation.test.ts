@@ -72,9 +72,9 @@ function place() {
   return { host: '127.0.0.1', port: (server.address() as AddressInfo).port };
 }
 
-async function measured() {
+async function collected() {
   const collector = apiIsolation({
-    instances: () => [{ id: 'notes-eu-0-a', region: 'eu', ...place(), recipe }],
+    instances: () => [{ id: 'notes-eu-0-a', slot: 'notes/eu/0', region: 'eu', ...place(), recipe }],
     tenants: () => [
       { name: 'clinic-de', regions: ['eu'] },
       { name: 'hospital-us', regions: ['us'] },
@@ -82,9 +82,15 @@ async function measured() {
     clock,
     random: seededRandom(5),
   });
-  const facts = await collector.collect(signal);
+  return collector.collect(signal);
+}
+
+async function measured() {
   return Object.fromEntries(
-    facts.map(({ subject, measured }) => [subject, measured.kind === 'value' ? measured.value : measured.reason]),
+    (await collected()).map(({ subject, measured }) => [
+      subject,
+      measured.kind === 'value' ? measured.value : measured.reason,
+    ]),
   );
 }
 
@@ -104,6 +110,11 @@ test.each([
   fault = kind;
   expect((await measured())['clinic-de']).toBe(answers);
   expect(notes.size).toBe(0);
+});
+
+test('a leak says in which slots it was found, for people and for whoever heals it', async () => {
+  fault = 'list of all';
+  expect((await collected())[0]?.measured).toMatchObject({ detail: 'at notes/eu/0', where: ['notes/eu/0'] });
 });
 
 test('a cache that forgets the tenant leaks in every round, also what it kept of an earlier one', async () => {

@@ -5,8 +5,13 @@ import type { Fact, Measured } from '../fact.ts';
 import { CANARY_OWNER, CanaryCalls, type TrialInstance } from './canary-calls.ts';
 import { reasonOf, unknown, Unmeasured, value } from './place-collector.ts';
 
+/** An instance that is tried, with the slot that it has: `records/eu/0` stays when its instance goes. */
+export interface IsolationInstance extends TrialInstance {
+  readonly slot: string;
+}
+
 export interface ApiIsolationOptions {
-  readonly instances: () => readonly TrialInstance[];
+  readonly instances: () => readonly IsolationInstance[];
   readonly tenants: () => readonly { readonly name: string; readonly regions: readonly string[] }[];
   readonly clock: Clock;
   readonly random: Random;
@@ -20,6 +25,7 @@ const MARK = 'kintsugi-marker-';
 
 /** What the trial of one instance brought. */
 interface Trial {
+  readonly slot: string;
   readonly region: string;
   readonly measured: Measured;
 }
@@ -54,22 +60,26 @@ export function apiIsolation({ instances, tenants, clock, random }: ApiIsolation
 /** What leaks at one instance leaks for every tenant that it serves. */
 function worst(trials: readonly Trial[]): Measured {
   if (trials.length === 0) return unknown('no workload that serves it declares `isolationTrial`');
-  const leaks = trials.reduce((sum, { measured }) => sum + (measured.kind === 'value' ? Number(measured.value) : 0), 0);
+  const foundBy = ({ measured }: Trial) => (measured.kind === 'value' ? Number(measured.value) : 0);
+  const leaks = trials.reduce((sum, trial) => sum + foundBy(trial), 0);
   const blind = trials.find(({ measured }) => measured.kind === 'unknown');
-  return leaks === 0 && blind ? blind.measured : value(leaks);
+  if (leaks === 0) return blind ? blind.measured : value(0);
+  const where = [...new Set(trials.filter((trial) => foundBy(trial) > 0).map(({ slot }) => slot))].toSorted();
+  return { kind: 'value', value: leaks, detail: `at ${where.join(', ')}`, where };
 }
 
-async function tried(instance: TrialInstance, random: Random, signal: AbortSignal): Promise<Trial> {
-  const { region } = instance;
+async function tried(instance: IsolationInstance, random: Random, signal: AbortSignal): Promise<Trial> {
+  const { slot, region } = instance;
   try {
     return {
+      slot,
       region,
       measured: value(
         await leaksOf(new CanaryCalls(instance, { marker: `${MARK}${random.token(24)}` }, random, signal)),
       ),
     };
   } catch (error) {
-    return { region, measured: unknown(`${instance.id} could not be tried: ${reasonOf(error)}`) };
+    return { slot, region, measured: unknown(`${instance.id} could not be tried: ${reasonOf(error)}`) };
   }
 }
 

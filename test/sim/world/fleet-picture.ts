@@ -32,6 +32,7 @@ export function pictureOf(world: PicturedWorld): FleetView {
     tenants: Object.entries(scenario.fleet.tenants).map(([name, words]) => tenantView(name, words, world)),
     settings: world.settings.views(),
     assets: world.assets().views(),
+    containments: world.mitigations.holding(),
     actors: world.actors.views(usedOf, (workload) => world.loadOf(workload)),
     room: Object.fromEntries(
       Object.keys(scenario.fleet.regions).map((region) => [region, Math.max(0, population.roomIn(region))]),

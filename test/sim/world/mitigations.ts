@@ -44,9 +44,14 @@ export class Mitigations {
     return this.#standing.length < before;
   }
 
-  ofTenant(tenant: string): readonly Pick<Mitigation, 'id' | 'kind'>[] {
-    return this.#standing.flatMap(({ mitigation: { id, kind, tenant: whose } }) =>
-      whose === tenant ? [{ id, kind }] : [],
+  ofTenant(tenant: string): readonly Mitigation[] {
+    return this.#standing.flatMap(({ mitigation }) => (mitigation.tenant === tenant ? [mitigation] : []));
+  }
+
+  /** Those that hold something for an incident. */
+  holding(): readonly { readonly id: string; readonly incident: string; readonly until: number }[] {
+    return this.#standing.flatMap(({ mitigation: { id, incident }, until }) =>
+      incident === undefined ? [] : [{ id, incident, until }],
     );
   }
 

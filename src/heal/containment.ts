@@ -1,0 +1,23 @@
+import type { FleetView } from '../diagnose/fleet-view.ts';
+import type { Incident } from './memory.ts';
+
+type Containment = NonNullable<FleetView['containments']>[number];
+
+/** A limit that holds a leak is put on anew when no more than this is left of it: it lets through more and more by then. */
+const RENEW_MS = 12 * 60_000;
+
+/**
+ * Limits that have done what they were for: the incident that they held something for is over, and nothing else is known
+ * to leak. A leak that goes on as another incident is held by what held it before.
+ */
+export function spentContainments(fleet: FleetView, open: readonly Incident[]): readonly Containment[] {
+  const { containments = [] } = fleet;
+  if (open.some(({ body }) => body.diagnosis.cause === 'isolation')) return [];
+  return containments.filter(({ incident }) => open.every(({ id }) => id !== incident));
+}
+
+/** Whether what holds an incident will end soon, although the incident stands: it is decided on again before that. */
+export function isRunningOut({ id }: Incident, { containments = [], at }: FleetView): boolean {
+  const own = containments.filter(({ incident }) => incident === id);
+  return own.length > 0 && own.every(({ until }) => until - at < RENEW_MS);
+}
