@@ -212,14 +212,15 @@ export function createHealer(options: HealerOptions): Healer {
   return { stages, desk, tracker, symptoms: () => symptoms, accounts: () => accountsOf(options), ranking };
 }
 
-/** Who was kept out is let in again once what they were kept out of is over. What cannot be lifted is tried again, and ends by itself. */
-async function letIn({ fleet, view, epoch, leadership, clock, log }: HealerOptions, tracker: IncidentTracker) {
-  const leads = epoch();
-  if (tracker.isStale || leads === undefined) return;
-  for (const { id, incident } of spentContainments(view(), tracker.open)) {
-    const signal = clock.deadline(LIFT_MS, leadership());
+/** Who was kept out is let in once what they were kept out of is over. What cannot be lifted is tried again, and ends by itself. */
+async function letIn(options: HealerOptions, tracker: IncidentTracker): Promise<void> {
+  const { fleet, clock, log } = options;
+  const epoch = options.epoch();
+  if (tracker.isStale || epoch === undefined) return;
+  for (const { id, incident } of spentContainments(options.view(), tracker.open)) {
+    const signal = clock.deadline(LIFT_MS, options.leadership());
     await fleet
-      .liftMitigation(id, { key: `${incident}:let-in`, epoch: leads, signal, fleet })
+      .liftMitigation(id, { key: `${incident}:let-in`, epoch, signal, fleet })
       .catch((error: unknown) => log.warn({ id, incident, reason: describeError(error) }, 'a limit was not lifted'));
   }
 }
