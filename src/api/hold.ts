@@ -1,6 +1,7 @@
 import { fromIso } from '../base/clock.ts';
 import { printDuration } from '../base/duration.ts';
-import type { BudgetAccount } from '../detect/account.ts';
+import type { Account, BudgetAccount } from '../detect/account.ts';
+import type { DeclaredWorkload } from '../drivers/declared.ts';
 import type { Policy } from '../resources/policy.ts';
 import type { Control } from './control.ts';
 
@@ -20,9 +21,27 @@ export function reasonToHold(control: Control, workload: string): string | undef
   if (freeze) return `freeze ${freeze.metadata.name}: ${freeze.spec.reason}`;
   const incident = tracker.open.find((each) => each.body.diagnosis.workload === workload);
   if (incident) return `incident ${incident.id} is open`;
+  const declared = world.workload(workload);
+  const doubt = declared && doubtedRelease(() => control.accountsOf('version'), declared);
+  if (doubt) return doubt;
   const rules = policy?.spec.errorBudget;
   if (rules === undefined || Object.values(rules).every((rule) => rule === 'tell')) return undefined;
   return spentBudget(control.accountsOf('objective'), workload, rules);
+}
+
+/**
+ * Why a version that is on its way is given to nobody else yet, and not trusted: its first requests fail, and those of
+ * the version before do not. They may be too few to go back from it; a canary that gateways keep requests from, because it
+ * fails, has only few, and time alone says nothing for it.
+ */
+export function doubtedRelease(
+  accounts: () => readonly Account[],
+  { name, phase, targetVersion }: Pick<DeclaredWorkload, 'name' | 'phase' | 'targetVersion'>,
+): string | undefined {
+  if (phase === 'steady' || phase === 'initial') return undefined;
+  const releases = accounts().flatMap(({ release }) => release ?? []);
+  const own = releases.find(({ workload, version }) => workload === name && version === targetVersion);
+  return own?.isDoubted ? own.summary : undefined;
 }
 
 type BudgetRules = Policy['spec']['errorBudget'];

@@ -101,7 +101,7 @@ function renderRanking({ verdict, reason, causes }: Ranking): string {
 /** One series: its last values, what was expected, and what is said of it. */
 function renderAccount(account: Account, drawing: Drawing): string {
   const { paint, time, ascii } = drawing;
-  const { series, unit, points, expected, unusual, outlook, budgets, numbers } = account;
+  const { series, unit, points, expected, unusual, outlook, budgets, release, numbers } = account;
   const values = points.map(({ value }) => value);
   const lines = [paint('bold', series)];
   if (points.length > 0) {
@@ -115,6 +115,8 @@ function renderAccount(account: Account, drawing: Drawing): string {
   if (unusual !== null) lines.push(...renderUnusual(unusual, drawing));
   if (outlook !== null) lines.push(renderOutlook(outlook, unit, drawing));
   lines.push(...budgets.flatMap((budget) => renderBudget(budget, drawing)));
+  if (release?.isDoubted) lines.push(paint('yellow', `${release.summary}: no other instance gets it`));
+  else if (release !== null) lines.push(release.summary);
   const set = Object.entries(numbers).map(([name, value]) => `${name} ${printNumber(name, value)}`);
   if (set.length > 0) lines.push(paint('dim', `judged by ${set.join(', ')}`));
   return `${lines.join('\n  ')}\n`;

@@ -54,6 +54,16 @@ export interface BudgetAccount {
   }[];
 }
 
+/** How the requests to the newest version of a workload go, beside the version that served when it came. */
+export interface ReleaseAccount {
+  readonly workload: string;
+  readonly version: number;
+  /** What part of its requests fails, and of those of the version before. */
+  readonly summary: string;
+  /** So much worse that it may be no chance: not enough to go back from it, and too much to give it to more tenants. */
+  readonly isDoubted: boolean;
+}
+
 /** What a detector knows of one series, for people: plain data. What is not known is null. */
 export interface Account {
   /** `instance records-eu-0 memory`: kind and name of the subject, and what is measured. */
@@ -66,6 +76,7 @@ export interface Account {
   readonly unusual: Unusual | null;
   readonly outlook: Outlook | null;
   readonly budgets: readonly BudgetAccount[];
+  readonly release: ReleaseAccount | null;
   /** The numbers it is judged by, by their name in a Policy. */
   readonly numbers: Readonly<Record<string, number>>;
 }
@@ -73,6 +84,6 @@ export interface Account {
 /** An account with nothing known yet. */
 export function emptyAccount(subject: Account['subject'], measure: string, unit: string): Account {
   const { kind, name } = subject;
-  const nothing = { points: [], expected: null, unusual: null, outlook: null, budgets: [], numbers: {} };
+  const nothing = { points: [], expected: null, unusual: null, outlook: null, budgets: [], release: null, numbers: {} };
   return { series: `${kind} ${name} ${measure}`, subject: { kind, name }, unit, ...nothing };
 }

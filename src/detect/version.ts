@@ -1,11 +1,12 @@
 import type { Sample, TriesSample } from '../observe/sample.ts';
 import type { DetectionNumbers } from '../resources/detection-number.ts';
+import { type Account, emptyAccount, type ReleaseAccount } from './account.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { quantileMsOf } from './histogram.ts';
 import { addBatch, type ProportionTest, resultOf, startTest } from './sequential/proportion-test.ts';
 import { addAgainstPast, addServed, isWorse, startWorsening, type Worsening } from './sequential/worsening.ts';
-import { type Change, type Symptom, staysMsOf, versionSubject } from './symptom.ts';
+import { type Change, type Subject, type Symptom, staysMsOf, versionSubject } from './symptom.ts';
 import { errorsOf, latencyOf, latestOf, onsetOf, type Total, totalOf, vantagesOf } from './tally.ts';
 import { followSpan, startTrack, type Track, usualFailedShare, usualQuantileMs } from './usual.ts';
 
@@ -16,6 +17,8 @@ const PROVEN_SHARE_MIN = 0.01;
 const STILL = { ms: 15_000, count: 50 };
 const LATENCIES_MIN = 20;
 const LATENCY_EVERY_MS = 250;
+/** Failures of a version that may be chance, however few its requests are. */
+const DOUBTED_MIN = 3;
 /** Versions of one workload that are remembered; who was not heard for longest goes first. */
 const VERSIONS_KEPT = 6;
 
@@ -44,7 +47,52 @@ type Versions = Record<number, Watched>;
  * by what it does now, where it still serves, since what hurts both is not the change; else by what is remembered.
  */
 export function versionDetector(numbers: () => DetectionNumbers): Detector<Record<string, Versions>> {
-  return { name: 'version', start: () => ({}), step: (state, sample) => step(state, sample, numbers()) };
+  return {
+    name: 'version',
+    start: () => ({}),
+    step: (state, sample) => step(state, sample, numbers()),
+    *tell(state, now) {
+      for (const workload in state) {
+        const release = releaseOf(workload, state[workload]!, now, numbers());
+        if (release !== undefined) yield accountOf(release, numbers());
+      }
+    },
+  };
+}
+
+/** What is known of the newest version from all its requests; the first of them already raise doubts. */
+function releaseOf(
+  workload: string,
+  versions: Versions,
+  at: number,
+  numbers: DetectionNumbers,
+): ReleaseAccount | undefined {
+  const version = Math.max(...Object.keys(versions).map(Number));
+  const { comparison, track } = versions[version]!;
+  const { of: previous } = comparison;
+  if (previous === null || !(previous in versions)) return undefined;
+  const recent = totalOf(track.recent, at - GRAIN.keepMs, at);
+  const requests = recent.count + track.usual.ok + track.usual.failed;
+  const failed = recent.failed + track.usual.failed;
+  const failedShare = requests === 0 ? 0 : failed / requests;
+  const previousFailedShare = shareOf(versions[previous]!, { at, spanMs: 0 }, numbers);
+  const isDoubted = failed >= DOUBTED_MIN && isMuchWorse(failedShare, previousFailedShare, numbers);
+  const of = `${Math.round(requests)} requests`;
+  const summary = failuresOf(versionSubject(workload, version), of, failedShare, previous, previousFailedShare);
+  return { workload, version, summary, isDoubted };
+}
+
+function accountOf(release: ReleaseAccount, numbers: DetectionNumbers): Account {
+  const { 'version.failedShareMin': failedShareMin, 'version.timesWorseAtOnce': timesWorseAtOnce } = numbers;
+  return {
+    ...emptyAccount(versionSubject(release.workload, release.version), 'requests', ''),
+    release,
+    numbers: { 'version.failedShareMin': failedShareMin, 'version.timesWorseAtOnce': timesWorseAtOnce },
+  };
+}
+
+function isMuchWorse(share: number, beforeShare: number, numbers: DetectionNumbers): boolean {
+  return share >= numbers['version.failedShareMin'] && share >= numbers['version.timesWorseAtOnce'] * beforeShare;
 }
 
 function step(state: Record<string, Versions>, sample: Sample, numbers: DetectionNumbers): readonly Change[] {
@@ -176,10 +224,9 @@ function judgeErrors(
   const beforeShare = shareOf(before, sample, numbers);
   const subject = versionSubject(sample.workload, sample.version);
   const shareMin = numbers['version.failedShareMin'];
-  const isMuchWorse =
-    recent.failedShare >= shareMin && recent.failedShare >= numbers['version.timesWorseAtOnce'] * beforeShare;
+  const isWorseNow = isMuchWorse(recent.failedShare, beforeShare, numbers);
   const proven = concurrent ? provenShare(own, sample.at, numbers) : undefined;
-  if (!isMuchWorse && proven === undefined) {
+  if (!isWorseNow && proven === undefined) {
     if (!own.hasErrors || recent.failedShare >= shareMin / 2) return NO_CHANGES;
     own.hasErrors = false;
     own.evidence = startWorsening();
@@ -188,8 +235,8 @@ function judgeErrors(
   // Much worse in the last seconds may be chance, and who looks at all seconds finds it.
   if (!own.hasErrors && proven === undefined && !isWorse(own.evidence)) return NO_CHANGES;
   own.hasErrors = true;
-  const failedShare = isMuchWorse ? recent.failedShare : proven!;
-  const reason = `${percent(failedShare)} of requests to ${subject.name} fail, ${percent(beforeShare)} did at version ${previous}`;
+  const failedShare = isWorseNow ? recent.failedShare : proven!;
+  const reason = failuresOf(subject, 'requests', failedShare, previous, beforeShare);
   const { p, timesWorse } = resultOf(own.comparison.test, numbers['version.alpha']);
   const evidence = {
     failedShare,
@@ -209,21 +256,28 @@ function leastOf(numbers: DetectionNumbers) {
   return { ms: numbers['version.windowMs'], count: numbers['version.requestsMin'] };
 }
 
+function failuresOf({ name }: Subject, of: string, share: number, previous: number, previousShare: number): string {
+  return `${percent(share)} of ${of} to ${name} fail, ${percent(previousShare)} did at version ${previous}`;
+}
+
 function percent(share: number): string {
   return `${Number((share * 100).toPrecision(2))} %`;
 }
 
+/** When a report was made, and of how long a time. */
+type Moment = Pick<TriesSample, 'at' | 'spanMs'>;
+
 /** Now, where it serves; else as it was. */
-function shareOf(watched: Watched, sample: TriesSample, numbers: DetectionNumbers): number {
-  const { at } = sample;
-  const until = at - sample.spanMs;
+function shareOf(watched: Watched, moment: Moment, numbers: DetectionNumbers): number {
+  const { at } = moment;
+  const until = at - moment.spanMs;
   const usual = usualFailedShare(watched.track);
   const now: Total | undefined = latestOf(watched.track.recent, at, leastOf(numbers), until);
   if (now === undefined) return usual;
-  return servesNow(watched, sample, numbers) ? now.failedShare : Math.max(usual, now.failedShare);
+  return servesNow(watched, moment, numbers) ? now.failedShare : Math.max(usual, now.failedShare);
 }
 
-function servesNow({ track }: Watched, { at, spanMs }: TriesSample, numbers: DetectionNumbers): boolean {
+function servesNow({ track }: Watched, { at, spanMs }: Moment, numbers: DetectionNumbers): boolean {
   const last = track.recent.buckets.at(-1);
   const isHeard = last !== undefined && last.to > at - spanMs - numbers['version.windowMs'];
   return isHeard && latestOf(track.recent, at, leastOf(numbers), at - spanMs) !== undefined;

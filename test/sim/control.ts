@@ -1,8 +1,10 @@
 import { KinError, describeError, isFault } from '../../src/base/errors.ts';
 import type { Log } from '../../src/base/log.ts';
 import { seededRandom } from '../../src/base/random.ts';
+import { doubtedRelease } from '../../src/api/hold.ts';
 import { createDetectors, MOVES } from '../../src/builtin.ts';
 import { PERIOD_MS } from '../../src/detect/burn-rate/burn-rate.ts';
+import type { RunningDetector } from '../../src/detect/detector.ts';
 import { GUARDS } from '../../src/heal/guards/table.ts';
 import { DetectionKeeper } from '../../src/heal/detection-memory.ts';
 import type { Incident, Memory } from '../../src/heal/memory.ts';
@@ -46,6 +48,7 @@ export class SimulatedControl {
   readonly #userSignal = new UserSignal();
   readonly #converger: SimulatedConverger;
   readonly #detection: DetectionKeeper;
+  readonly #versions: RunningDetector | undefined;
   #keptAt = 0;
   readonly #running = new AbortController();
   #samples: Sample[] = [];
@@ -83,6 +86,7 @@ export class SimulatedControl {
       },
       numbers: () => NUMBERS,
     });
+    this.#versions = detectors.find(({ name }) => name === 'version');
     this.#detection = new DetectionKeeper(detectors, given.detection);
     this.healer = createHealer({
       memory: this.#memoryPort(),
@@ -234,6 +238,12 @@ export class SimulatedControl {
     return { takeovers, overdue: 0, canWrite: !this.#memory.isAway && !this.process.isCut(), standsOn };
   }
 
+  #isDoubted(workload: string): boolean {
+    const declared = this.#world.workloads.get(workload)?.declared();
+    const accounts = () => [...(this.#versions?.tell(this.#world.now()) ?? [])];
+    return declared !== undefined && doubtedRelease(accounts, declared) !== undefined;
+  }
+
   #isHeld(workload: string): boolean {
     const policy = policyIn(this.#world);
     const now = this.#world.now();
@@ -243,7 +253,8 @@ export class SimulatedControl {
         (each) =>
           each.from <= now && now < each.until && (each.workloads.length === 0 || each.workloads.includes(workload)),
       ) ||
-      this.healer.tracker.open.some((each) => each.body.diagnosis.workload === workload)
+      this.healer.tracker.open.some((each) => each.body.diagnosis.workload === workload) ||
+      this.#isDoubted(workload)
     );
   }
 
