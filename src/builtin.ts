@@ -33,12 +33,14 @@ import {
   tlsListenersOf,
 } from './drivers/collector-places.ts';
 import type { Driver } from './drivers/driver.ts';
+import { emergencyDoors, heldDoor, heldKeys } from './drivers/held-canary.ts';
 import {
   backedStores,
   cardInstances,
   certificatePlaces,
   backupPrograms,
   declaredStores,
+  erasureInstances,
   httpInstances,
   runningArtefacts,
   sessionInstances,
@@ -86,7 +88,9 @@ import { cardTrials } from './observe/facts/card-trials.ts';
 import { columnKeys } from './observe/facts/column-keys.ts';
 import { dataLosses } from './observe/facts/data-losses.ts';
 import { declaredTiers } from './observe/facts/declared-tiers.ts';
+import { emergencyAccess } from './observe/facts/emergency-access.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
+import { erasureTrials } from './observe/facts/erasure-trials.ts';
 import { expiredRows } from './observe/facts/expired-rows.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { hardcodedSecrets } from './observe/facts/hardcoded-secrets.ts';
@@ -203,6 +207,7 @@ function dataCollectors(situation: CollectorSituation, { keys: kekFolder }: OwnK
   return [
     sessionTrials({ instances: sessions, tenants, demanded, file: state.sessionTrials, clock, random }),
     cardTrials({ instances: () => cardInstances(world, places()), clock, random }),
+    erasureTrials({ instances: () => erasureInstances(world, places()), logs: state.logs, clock, random }),
     encryptedColumns({ stores, clock }),
     columnKeys({ stores, clock, random }),
     vaultKeys({ folder: state.vault, kekFolder, uid, clock }),
@@ -238,6 +243,15 @@ export function createCollectors(
     apiIsolation({ instances: () => trialInstances(world), tenants, clock, random }),
     auditCanary({ doors, canaryToken: canary.token, ledger, clock, random }),
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
+    emergencyAccess({
+      tenants: () => emergencyDoors(world, state.snapshotFile),
+      held: () => heldDoor(ports),
+      keys: () => heldKeys(canary.key()),
+      canaryToken: canary.token,
+      ledger,
+      clock,
+      random,
+    }),
     gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),

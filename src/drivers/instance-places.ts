@@ -9,6 +9,7 @@ import type { KeyedStore } from '../observe/facts/column-keys.ts';
 import type { EncryptedStore } from '../observe/facts/encrypted-columns.ts';
 import type { KeptStore } from '../observe/facts/expired-rows.ts';
 import type { DescribedStore } from '../observe/facts/stored-data.ts';
+import type { ErasureInstance } from '../observe/facts/erasure-trials.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
 import type { SessionPlace } from '../observe/facts/session-calls.ts';
 import type { RunningArtefact } from '../observe/facts/software.ts';
@@ -68,6 +69,18 @@ export function cardInstances(world: World, stores: readonly RegionalStore[]): r
     const names = spec.stores.map(({ name }) => `postgresql/${name}/${region}`);
     const own = stores.filter(({ subject }) => names.includes(subject));
     return [{ id, region, host, port, recipe: spec.cardTrial, tenants: tenantsIn(world, region), stores: own }];
+  });
+}
+
+/** Those that say how a person is erased, with the stores of their workload in their region. */
+export function erasureInstances(world: World, stores: readonly RegionalStore[]): readonly ErasureInstance[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly ErasureInstance[] => {
+    if (!spec.erasureTrial || view.role !== 'occupant') return [];
+    const { id, workload, region } = view;
+    const names = spec.stores.map(({ name }) => `postgresql/${name}/${region}`);
+    const own = stores.filter(({ subject }) => names.includes(subject));
+    const place = { id, workload, region, host, port, tenants: tenantsIn(world, region) };
+    return [{ ...place, recipe: spec.erasureTrial, stores: own }];
   });
 }
 

@@ -4,14 +4,17 @@ import type { Redacted } from '../base/redacted.ts';
 import { regionAddress } from '../base/region-address.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import type { StandingMitigation } from './declared.ts';
+import { HELD_CANARY, HELD_CANARY_QUARANTINE, heldKeys } from './held-canary.ts';
 import type { World } from './world.ts';
 
 /**
  * The gateways' routing as it follows from the world: only what is ready gets requests. `canaryKey` belongs to a tenant
- * that has no region, so that nothing ever serves it: a real key that is foreign at the address of everybody else.
+ * that has no region, so that nothing ever serves it: a real key that is foreign at the address of everybody else. Another one is
+ * kept out by a quarantine at all times, so that the way in for emergencies can be tried.
  */
 export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotContent {
   const { tenants, workloads, mitigations } = world.declared;
+  const held = heldKeys(canaryKey);
   return {
     tenants: [
       ...tenants.map(({ metadata, spec }) => {
@@ -35,7 +38,8 @@ export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotCo
             : null,
         };
       }),
-      canaryTenant(canaryKey),
+      canaryTenant('kintsugi-canary', [canaryKey]),
+      canaryTenant(HELD_CANARY, [held.ordinary, held.emergency], [held.emergency]),
     ],
     routes: workloads.map(({ name, spec }) => ({
       workload: name,
@@ -44,7 +48,10 @@ export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotCo
       tryTimeoutMs: spec.route?.tryTimeoutMs ?? 2_000,
       safeMethods: spec.route?.safeMethods ?? ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'],
     })),
-    mitigations: mitigations.filter((each) => !isThrottle(each)).map((each) => entryOf(each, tenants)),
+    mitigations: [
+      ...mitigations.filter((each) => !isThrottle(each)).map((each) => entryOf(each, tenants)),
+      HELD_CANARY_QUARANTINE,
+    ],
     instances: world
       .instances()
       .filter((each) => each.role === 'occupant' && (each.ready || world.draining.has(each.id)))
@@ -60,16 +67,21 @@ export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotCo
   };
 }
 
-function canaryTenant(key: Redacted<string>): SnapshotContent['tenants'][number] {
+function canaryTenant(
+  name: string,
+  keys: readonly Redacted<string>[],
+  emergency: readonly Redacted<string>[] = [],
+): SnapshotContent['tenants'][number] {
+  const digestOf = (key: Redacted<string>) => hash('sha256', key.reveal());
   return {
-    name: 'kintsugi-canary',
+    name,
     regions: [],
     hosts: [],
     pathPrefixes: [],
     headers: [],
-    apiKeySha256: [hash('sha256', key.reveal())],
-    emergencyKeySha256: [],
-    apiKeyNames: ['canary'],
+    apiKeySha256: keys.map(digestOf),
+    emergencyKeySha256: emergency.map(digestOf),
+    apiKeyNames: keys.map(() => 'canary'),
     requireKey: true,
     limits: { requestsPerSecond: 10, burst: 10, concurrency: 1 },
     audit: 'best-effort',

@@ -27,7 +27,7 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'erasure.canary.hits': 'it takes a workload that serves the tenant and declares `erasureTrial`',
   'restriction.honoured':
     'no workload can say how it restricts processing: restrict a person of your own, use it, and keep the answer',
-  'emergency.access.works': 'it takes `emergency.apiKeys` of the tenant',
+  'emergency.access.works': 'it takes a key of the tenant that `emergency.apiKeys` names',
   'encryption.columns.plaintext': 'it takes a store with `encrypted` columns',
   'encryption.layer': 'it takes a store with `encrypted` columns',
   'encryption.keys.managed': 'it takes a store with `encrypted` columns and `keys`',

@@ -147,6 +147,9 @@ export const workloadSchema = resourceSchema(
       .describe(
         'How a canary tenant stores a card at each instance: whether it is shown whole, or kept by a hash without a key',
       ),
+    erasureTrial: canaryTrialSchema
+      .optional()
+      .describe('How a canary person is stored and erased at an instance: whether anything of it is found afterwards'),
     sessionTrial: sessionTrialSchema
       .optional()
       .describe('How canary accounts try when sessions end, when accounts are locked and which passwords are taken'),

@@ -1,15 +1,22 @@
+import { once } from 'node:events';
 import { chmodSync, mkdirSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock as clock, toIso } from '../../src/base/clock.ts';
 import { createLog } from '../../src/base/log.ts';
 import { systemRandom as random } from '../../src/base/random.ts';
 import { Redacted } from '../../src/base/redacted.ts';
-import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry } from '../../src/gateway/test-world.ts';
+import { HELD_CANARY, heldDoor, heldKeys } from '../../src/drivers/held-canary.ts';
+import { routingOf } from '../../src/drivers/routing.ts';
+import type { World } from '../../src/drivers/world.ts';
+import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry, until } from '../../src/gateway/test-world.ts';
 import { type IndexedEvent, type LedgerClient, ledgerClient } from '../../src/ledger/client.ts';
 import { startLedger } from '../../src/ledger/server.ts';
 import type { Collector } from '../../src/observe/collector.ts';
 import { auditCanary } from '../../src/observe/facts/audit-canary.ts';
+import { type EmergencyDoor, emergencyAccess } from '../../src/observe/facts/emergency-access.ts';
 import { gatewayCredentials } from '../../src/observe/facts/gateway-credentials.ts';
 import type { TenantDoor } from '../../src/observe/facts/gateway-request.ts';
 import { ledgerKeeping } from '../../src/observe/facts/ledger-keeping.ts';
@@ -28,6 +35,7 @@ const FILLER = {
 const FOREIGN = 'key-of-nobody';
 const world = new TestWorld();
 const folder = join(world.folder, 'led');
+const adminSocket = join(world.folder, 'admin.sock');
 let ledger: LedgerClient;
 let port = 0;
 
@@ -56,10 +64,17 @@ beforeAll(async () => {
   world.routes.push(routeEntry('web'));
   await world.upstream((_, response) => void response.end('served'));
   world.publish();
-  port = (await world.gateway({ ledger, letterBoxFile: join(vaultFolder, LETTER_BOX_FILE) })).port;
+  port = (await world.gateway({ ledger, adminSocket, letterBoxFile: join(vaultFolder, LETTER_BOX_FILE) })).port;
 });
 
 afterAll(() => world.close());
+
+/** What the gateway says of itself. */
+async function metrics(): Promise<string> {
+  const asked = request({ socketPath: adminSocket, path: '/metrics' }).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return text(answer);
+}
 
 const door = (name: string, over: Partial<TenantDoor> = {}): TenantDoor => {
   const place = { subject: name, tenants: [name], scheme: 'http' as const, host: '127.0.0.1', port };
@@ -109,6 +124,70 @@ describe('credentials at the gateway', () => {
     expect(await credentials(door('clinic', { port: 1 }))).toMatchObject({
       'auth.probe.accepted': 'it was refused with ECONNREFUSED',
     });
+  });
+});
+
+describe('the way in for emergencies', () => {
+  const snapshot = routingOf(
+    { declared: { tenants: [], workloads: [], mitigations: [] }, instances: () => [] } as unknown as World,
+    new Redacted('secret of probes'),
+  );
+  const tried = (doors: readonly Partial<EmergencyDoor>[] = [{}], tail: Tail = (from, signal) => ledger.tail(from, signal)) =>
+    emergencyAccess({
+      tenants: () => doors.map((each) => ({ tenant: 'clinic', isDeclared: true, isRouted: true, ...each })),
+      held: () => heldDoor({ gateway: port, api: 0, scheme: 'http', internal: 0, regions: [] }),
+      keys: () => heldKeys(new Redacted('secret of probes')),
+      canaryToken: () => new Redacted(CANARY_TOKEN),
+      ledger: { checkpoint: () => ledger.checkpoint(), tail },
+      clock,
+      random,
+    }).collect(new AbortController().signal);
+  /** What control writes, with the canary's tenant as it is given; resolves once the gateway goes by it. */
+  const publish = async (held: Partial<ReturnType<typeof tenantEntry>> = {}, mitigations = snapshot.mitigations) => {
+    const canaries = snapshot.tenants.filter(({ name }) => name === HELD_CANARY).map((each) => ({ ...each, ...held }));
+    world.tenants.splice(3, Number.POSITIVE_INFINITY, ...canaries);
+    world.mitigations = mitigations;
+    world.publish();
+    await until(async () => (await metrics()).includes(`kintsugi_gateway_snapshot_revision ${world.revision}\n`));
+  };
+
+  test('lets a key for emergencies past a quarantine that keeps others out, and both are on record', async () => {
+    await publish();
+    const from = (await ledger.entries(0, 1_000)).length;
+    expect(await tried()).toMatchObject([{ subject: 'clinic', measured: { kind: 'value', value: true } }]);
+    const since = (await ledger.entries(from, 1_000)).map(({ event }) => event);
+    const left = since.filter(({ tenant }) => tenant === HELD_CANARY);
+    // Here every path is one of a workload; there is no region in which anybody would serve the canary.
+    expect(left.map(({ type, tenant, data }) => [type, tenant, data['reason'], data['instance']])).toEqual([
+      ['request.refused', HELD_CANARY, 'gateway.quarantined', undefined],
+      ['request.served', HELD_CANARY, undefined, null],
+    ]);
+    world.routes[0] = routeEntry('web', { pathPrefix: '/web' });
+    await publish();
+    expect(await tried()).toMatchObject([{ measured: { value: true } }]);
+    world.routes[0] = routeEntry('web');
+  });
+
+  test('that is shut is found, and so is a tenant whose keys the gateways were not told', async () => {
+    await publish();
+    expect(await tried([{ isRouted: false }])).toMatchObject([{ measured: { value: false } }]);
+    await publish({ emergencyKeySha256: [] });
+    expect(await tried()).toMatchObject([
+      { measured: { value: false, detail: 'a key for emergencies was kept out' } },
+    ]);
+  });
+
+  test('proves nothing where no quarantine holds, or nothing is recorded', async () => {
+    await publish({}, []);
+    const [open] = await tried();
+    expect(open?.measured).toMatchObject({ reason: 'the canary that is kept out was answered carried' });
+    await publish();
+    const [silent] = await tried([{}], async function* () {});
+    expect(silent?.measured).toMatchObject({ reason: 'its entry did not appear in the ledger' });
+  });
+
+  test('is not known of a tenant that declares none', async () => {
+    expect(await tried([{ isDeclared: false }])).toEqual([]);
   });
 });
 

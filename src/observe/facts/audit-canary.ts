@@ -7,6 +7,7 @@ import type { IndexedEvent, LedgerClient } from '../../ledger/client.ts';
 import type { LedgerEvent } from '../../ledger/entry.ts';
 import type { Collector } from '../collector.ts';
 import { knock, type TenantDoor } from './gateway-request.ts';
+import { CHECKPOINT_MS, FOUND_MS, LedgerSearch } from './ledger-search.ts';
 import { type Look, placeCollector, unknown, Unmeasured, value } from './place-collector.ts';
 
 export interface AuditCanaryOptions {
@@ -16,10 +17,6 @@ export interface AuditCanaryOptions {
   readonly clock: Clock;
   readonly random: Random;
 }
-
-/** A canary that has not arrived by then is missing. */
-const FOUND_MS = 20_000;
-const CHECKPOINT_MS = 2_000;
 
 /** Who, what, when, with which result, from which door, at what: an entry without one of them is no evidence. */
 const FIELDS: Readonly<Record<string, (event: LedgerEvent) => unknown>> = {
@@ -38,15 +35,7 @@ const FIELDS: Readonly<Record<string, (event: LedgerEvent) => unknown>> = {
  * gateway's own journal guards for tenants with `audit: required`.
  */
 export function auditCanary({ doors, canaryToken, ledger, clock, random }: AuditCanaryOptions): Collector {
-  let known: number | undefined;
-  // A ledger that stands still must not hide that nothing is recorded: then it is searched from where it was last.
-  const sizeNow = async (signal: AbortSignal) => {
-    const asked = ledger.checkpoint().then(sizeOf);
-    const late = rejectedBy(clock.deadline(CHECKPOINT_MS, signal));
-    known = (await Promise.race([asked, late]).catch(() => undefined)) ?? known;
-    if (known === undefined) throw new Unmeasured('the ledger does not answer');
-    return known;
-  };
+  const search = new LedgerSearch(ledger, clock);
   return placeCollector({
     name: 'audit-canary',
     facts: ['audit.canary.missing', 'audit.canary.seconds', 'audit.canary.fieldsMissing'],
@@ -56,13 +45,13 @@ export function auditCanary({ doors, canaryToken, ledger, clock, random }: Audit
     places: doors,
     clock,
     look: async (door, signal) => {
-      const from = await sizeNow(signal);
+      const from = await search.sizeNow(signal);
       const requestId = newId('req', random);
       const startedMs = clock.monotonicMs();
       const credentials = { 'x-api-key': `kintsugi-canary-${random.token(24)}` };
       const status = await knock(door, { token: canaryToken(), requestId }, credentials, signal);
       if (status >= 500) throw new Unmeasured(`the gateway answered ${status}`);
-      const found = await search(ledger.tail(from, clock.deadline(FOUND_MS, signal)), requestId);
+      const found = await search.entryOf(from, requestId, signal);
       return found ? foundAfter(found, (clock.monotonicMs() - startedMs) / 1_000) : NOT_FOUND;
     },
   });
@@ -89,28 +78,4 @@ function foundAfter({ index, event }: IndexedEvent, seconds: number): Look {
     },
     transcript: { index, id: event.id, missing },
   };
-}
-
-async function search(entries: AsyncIterable<IndexedEvent>, requestId: string): Promise<IndexedEvent | undefined> {
-  try {
-    for await (const entry of entries) {
-      if (entry.event.type === 'request.refused' && entry.event.data['requestId'] === requestId) return entry;
-    }
-  } catch {
-    // The time is over, or the ledger went away: either way the entry was not seen.
-  }
-  return undefined;
-}
-
-function rejectedBy(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-}
-
-/** The second line of a C2SP checkpoint. */
-function sizeOf(note: string): number {
-  const size = Number(note.split('\n')[1]);
-  if (!Number.isSafeInteger(size)) throw new Unmeasured('the checkpoint of the ledger has no size');
-  return size;
 }
