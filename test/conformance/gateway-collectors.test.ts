@@ -132,7 +132,10 @@ describe('the way in for emergencies', () => {
     { declared: { tenants: [], workloads: [], mitigations: [] }, instances: () => [] } as unknown as World,
     new Redacted('secret of probes'),
   );
-  const tried = (doors: readonly Partial<EmergencyDoor>[] = [{}], tail: Tail = (from, signal) => ledger.tail(from, signal)) =>
+  const tried = (
+    doors: readonly Partial<EmergencyDoor>[] = [{}],
+    tail: Tail = (from, signal) => ledger.tail(from, signal),
+  ) =>
     emergencyAccess({
       tenants: () => doors.map((each) => ({ tenant: 'clinic', isDeclared: true, isRouted: true, ...each })),
       held: () => heldDoor({ gateway: port, api: 0, scheme: 'http', internal: 0, regions: [] }),
@@ -172,9 +175,7 @@ describe('the way in for emergencies', () => {
     await publish();
     expect(await tried([{ isRouted: false }])).toMatchObject([{ measured: { value: false } }]);
     await publish({ emergencyKeySha256: [] });
-    expect(await tried()).toMatchObject([
-      { measured: { value: false, detail: 'a key for emergencies was kept out' } },
-    ]);
+    expect(await tried()).toMatchObject([{ measured: { value: false, detail: 'a key for emergencies was kept out' } }]);
   });
 
   test('proves nothing where no quarantine holds, or nothing is recorded', async () => {

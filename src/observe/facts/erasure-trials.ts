@@ -65,7 +65,12 @@ export function erasureTrials({ instances, logs, clock, random }: ErasureTrialsO
       for (const tenant of tenants) {
         const own = places.filter(([, here]) => here.some((each) => each.tenants.includes(tenant)));
         const worst = worstOf(own.map(([place]) => measured.get(place)!));
-        const evidence = keep({ collector: NAME, subject: tenant, places: own.map(([place]) => place), measured: worst });
+        const evidence = keep({
+          collector: NAME,
+          subject: tenant,
+          places: own.map(([place]) => place),
+          measured: worst,
+        });
         const about = { subject: tenant, tenants: [tenant], measuredAt: clock.now(), collector: NAME, evidence };
         facts.push({ name: 'erasure.canary.hits', ...about, measured: worst });
       }
@@ -148,7 +153,9 @@ class Trial {
   }
 
   async #inStores(): Promise<readonly string[]> {
-    const stores = new Map(this.#instances.flatMap(({ stores }) => stores.map((each) => [each.subject, each] as const)));
+    const stores = new Map(
+      this.#instances.flatMap(({ stores }) => stores.map((each) => [each.subject, each] as const)),
+    );
     const found: string[] = [];
     for (const store of stores.values()) {
       await inSession(store, store.admin, this.#signal, async (client) => {
