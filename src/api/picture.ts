@@ -20,7 +20,7 @@ const ROUTINE: ReadonlySet<Sample['kind']> = new Set([
   'tries',
   'route',
   'requests',
-  'edge',
+  'calls',
   'memory',
   'level',
   'violation',

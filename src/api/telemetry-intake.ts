@@ -1,7 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
-import type { TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
+import type { CallCounts, TelemetryReport, TryCounts } from '../gateway/telemetry.ts';
 import type { ErrorClass, ErrorCounts } from '../observe/condition.ts';
-import type { EdgeSample, RequestsSample, RouteSample, TriesSample } from '../observe/sample.ts';
+import type { CallsSample, RequestsSample, RouteSample, TriesSample } from '../observe/sample.ts';
 
 /** Between two clocks of one machine or one network; a report is sent at once or not at all. */
 const AHEAD_MS_MAX = 2_000;
@@ -43,7 +43,7 @@ export class ReportIntake {
 export function samplesOf(
   report: TelemetryReport,
   regionOf: (instance: string) => string,
-): readonly (TriesSample | RequestsSample | EdgeSample | RouteSample)[] {
+): readonly (TriesSample | RequestsSample | CallsSample | RouteSample)[] {
   const vantage = `gateway-${report.gateway}`;
   const at = fromIso(report.to);
   const spanMs = Math.max(1, at - fromIso(report.from));
@@ -59,7 +59,7 @@ export function samplesOf(
       region: regionOf(row.instance),
       spanMs,
       ok: row.ok,
-      failed: row.serverErrors + row.connectErrors + row.timeouts,
+      failed: failedOf(row),
       errors: errorsOf(row),
       latency: row.latency,
     }),
@@ -79,16 +79,26 @@ export function samplesOf(
       latency: row.latency,
     }),
   );
-  // A gateway of before may still run for a moment, and says nothing of calls.
-  const edges = (report.calls ?? []).map(({ instance, workload, version, callee, count }): EdgeSample => {
-    const caller = { instance, workload, version, region: regionOf(instance) };
-    return { kind: 'edge', at, vantage, ...caller, callee, count };
-  });
+  // A gateway of before may still run for a moment, and does not say how calls ended.
+  const calls = report.calls
+    .filter(({ ok }) => ok !== undefined)
+    .map((row): CallsSample => {
+      const { instance, workload, version, callee, ok, latency } = row;
+      const caller = { instance, workload, version, region: regionOf(instance) };
+      const ended = { ok, failed: failedOf(row), errors: errorsOf(row), latency };
+      return { kind: 'calls', at, vantage, ...caller, callee, spanMs, ...ended, byGateway: true };
+    });
   const routes = (report.routes ?? []).map((row): RouteSample => ({ kind: 'route', at, vantage, spanMs, ...row }));
-  return [...tries, ...requests, ...edges, ...routes];
+  return [...tries, ...requests, ...calls, ...routes];
 }
 
-function errorsOf({ serverErrors, connectErrors, timeouts }: TryCounts): ErrorCounts {
+type Failures = Pick<TryCounts & CallCounts, 'serverErrors' | 'connectErrors' | 'timeouts'>;
+
+function failedOf({ serverErrors, connectErrors, timeouts }: Failures): number {
+  return serverErrors + connectErrors + timeouts;
+}
+
+function errorsOf({ serverErrors, connectErrors, timeouts }: Failures): ErrorCounts {
   const counts: readonly (readonly [ErrorClass, number])[] = [
     ['server-error', serverErrors],
     ['refused', connectErrors],

@@ -1,19 +1,30 @@
-import type { Sample } from '../observe/sample.ts';
+import type { CallsSample, Sample } from '../observe/sample.ts';
+import { type Account, emptyAccount } from './account.ts';
 import { addRoute, addTries, type CallParts, type PartReadings, partsAt, startParts } from './call-parts.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import type { Reading } from './forecast/order-statistics.ts';
-import { addSketch, emptyHistogram, type Histogram, meanMsOf, quantileMsOf } from './histogram.ts';
+import { addSketch, emptyHistogram, type Histogram, meanMsOf, quantileMsOf, sumMsOf } from './histogram.ts';
+import { addCounts, areOver, type Counts, type Minutes, minutesOf, splitAt } from './minute-counts.ts';
 
 /** What was seen of the calls to one workload or thing, by interval; what is missing is null. */
 export interface NodeReadings {
   readonly name: string;
   /** Whom it was seen to call. */
   readonly calls: readonly string[];
+  /** How its calls went, by whom it called. */
+  readonly edges: readonly EdgeReadings[];
   readonly baseline: WindowReadings;
   readonly present: WindowReadings;
   /** The same traffic by instance, version, route, tenant and zone, as gateways saw it. */
   readonly parts: readonly PartReadings[];
+}
+
+/** How the calls of one to another went: the last three minutes, and the quarter of an hour before them. */
+export interface EdgeReadings {
+  readonly callee: string;
+  readonly present: Counts;
+  readonly baseline: Counts;
 }
 
 export interface WindowReadings {
@@ -44,8 +55,8 @@ interface Node {
   /** Oldest first. */
   readonly past: Interval[];
   open: { at: number; requests: number; failed: number; latency: Histogram };
-  /** When each was called last. */
-  readonly calls: Record<string, number>;
+  /** How its calls to each went. */
+  readonly calls: Record<string, Minutes>;
   readonly parts: CallParts;
   /** Samples in a row that were older than what is open. */
   late: number;
@@ -61,8 +72,8 @@ const KEPT = 180;
 const PRESENT = 36;
 const TAILS = [0.9, 0.99];
 const NODES_MAX = 500;
-const CALLEES_MAX = 100;
-const CALLED_MS = 900_000;
+/** Pairs of who calls and who is called, in all. */
+const EDGES_MAX = 2_000;
 const LATE_MAX = 64;
 
 /**
@@ -87,25 +98,47 @@ export const callGraphDetector: Detector<State> = {
       case 'requests':
       case 'calls': {
         const node = nodeOf(state, sample.kind === 'calls' ? sample.callee : sample.workload, sample.at);
-        if (node) take(node, sample);
+        const isToldTwice = sample.kind === 'calls' && sample.byGateway === true;
+        if (node && !isToldTwice) take(node, sample);
         if (sample.kind === 'calls') connect(state, sample);
         return NO_CHANGES;
       }
-      case 'edge':
-        connect(state, sample);
-        return NO_CHANGES;
       default:
         return NO_CHANGES;
     }
   },
   entries: ({ nodes }) => nodes,
   readings: (state, now) => readingsOf(state, now),
+  *tell({ nodes }, now) {
+    for (const name in nodes) {
+      for (const [callee, minutes] of Object.entries(nodes[name]!.calls)) {
+        if (!areOver(minutes, now)) yield accountOf(name, callee, minutes);
+      }
+    }
+  },
 };
 
-function connect(state: State, { workload, callee, at }: Extract<Sample, { kind: 'calls' | 'edge' }>): void {
+function connect(state: State, { workload, callee, at, ok, failed, latency }: CallsSample): void {
   const caller = nodeOf(state, workload, at);
-  const isKnown = caller?.calls[callee] !== undefined;
-  if (caller && (isKnown || Object.keys(caller.calls).length < CALLEES_MAX)) caller.calls[callee] = at;
+  if (!caller) return;
+  if (caller.calls[callee] === undefined && !hasRoom(state, at)) return;
+  const minutes = entryOf(caller.calls, callee, (): Minutes => []);
+  addCounts(minutes, at, { requests: ok + failed, failed, latencyMs: sumMsOf(latency) });
+}
+
+/** Who has not called for a while makes room. */
+function hasRoom({ nodes }: State, at: number): boolean {
+  const count = () => Object.values(nodes).reduce((sum, { calls }) => sum + Object.keys(calls).length, 0);
+  if (count() < EDGES_MAX) return true;
+  for (const { calls } of Object.values(nodes)) {
+    for (const callee in calls) if (areOver(calls[callee]!, at)) delete calls[callee];
+  }
+  return count() < EDGES_MAX;
+}
+
+function accountOf(caller: string, callee: string, minutes: Minutes): Account {
+  const points = minutesOf(minutes).map(({ atMs, requests }) => ({ at: atMs, value: requests / 60 }));
+  return { ...emptyAccount({ kind: 'workload', name: caller }, `calls to ${callee}`, 'calls/s'), points };
 }
 
 /** Undefined for a node beyond those that are kept: who makes up names makes nobody else's go. */
@@ -155,8 +188,10 @@ function readingsOf({ nodes }: State, now: number): CallReadings {
   const found = Object.entries(nodes).map(([name, node]): NodeReadings => {
     const byTime = new Map([...node.past, closed(node.open)].map((interval) => [interval.at, interval]));
     const window = (times: readonly number[]) => windowOf(times.map((time) => byTime.get(time)));
-    const calls = Object.keys(node.calls).filter((callee) => now - node.calls[callee]! < CALLED_MS);
-    return { name, calls, baseline: window(before), present: window(present), parts: partsAt(node.parts, now) };
+    const called = Object.entries(node.calls).filter(([, minutes]) => !areOver(minutes, now));
+    const edges = called.map(([callee, minutes]) => ({ callee, ...splitAt(minutes, now) }));
+    const calls = edges.map(({ callee }) => callee);
+    return { name, calls, edges, baseline: window(before), present: window(present), parts: partsAt(node.parts, now) };
   });
   return { times: present.map((at) => at * INTERVAL_MS), nodes: found };
 }

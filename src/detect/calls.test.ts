@@ -1,7 +1,7 @@
 import { detectionNumbers } from '../resources/detection-number.ts';
 import { expect, test } from 'vitest';
 import { claimsAfter, every, standingAfter } from '../../test/sim/claims.ts';
-import { callsAt, refOf, requestsAt } from '../../test/sim/readings.ts';
+import { callsAt, carriedAt, refOf, requestsAt } from '../../test/sim/readings.ts';
 import type { Sample } from '../observe/sample.ts';
 import { callsDetector as callsBy } from './calls.ts';
 
@@ -69,6 +69,21 @@ test('far more calls while tenants send as ever are a surge; when tenants send m
       then((at) => [requestsAt(at, 'shop', 40), ...calls(at)]),
     ),
   ).toEqual([]);
+});
+
+test('calls that gateways carry are no demand of tenants, and slow ones are told of as requests', () => {
+  const carried =
+    (count: number, ms = 10) =>
+    (at: number) => [
+      carriedAt(at, 'store', count, 0, records, ms),
+      requestsAt(at, 'shop', count, 0, { workload: 'store' }),
+      requestsAt(at, 'shop', 10),
+    ];
+  const calm = every(500, 0, 60_000, carried(10));
+  const surge = every(500, 60_000, 70_000, carried(40));
+  expect(standingAfter(callsDetector, [...calm, ...surge])).toEqual(['calls-surging store']);
+  const slow = every(500, 60_000, 70_000, carried(10, 400));
+  expect(standingAfter(callsDetector, [...calm, ...slow])).toEqual([]);
 });
 
 test('all of it clears when the calls are what they were', () => {

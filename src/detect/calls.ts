@@ -21,6 +21,8 @@ const CALM_FOR_MS = 6_000;
 
 interface Watched {
   readonly track: Track;
+  /** Gateways carry the calls, and tell of them as requests too: these are no demand of tenants. */
+  isCarried: boolean;
   /** Workloads that call it, and their instances. */
   readonly callers: Parts;
   readonly instances: Parts;
@@ -50,6 +52,7 @@ export function callsDetector(numbers: () => DetectionNumbers): Detector<State> 
     start: () => ({ callees: {}, demand: startTrack() }),
     step(state, sample) {
       if (sample.kind === 'requests') {
+        if (state.callees[sample.workload]?.isCarried === true) return NO_CHANGES;
         const { at, spanMs, vantage, ok, failed, limited } = sample;
         const isOdd = Object.values(state.callees).some(({ claimed }) => claimed.surging);
         followSpan(state.demand, GRAIN, { at, spanMs, vantage, ok: ok + limited, failed }, isOdd);
@@ -61,6 +64,7 @@ export function callsDetector(numbers: () => DetectionNumbers): Detector<State> 
       }
       if (sample.kind !== 'calls') return NO_CHANGES;
       const watched = entryOf(state.callees, sample.callee, start);
+      watched.isCarried ||= sample.byGateway === true;
       const { at, spanMs, vantage, ok, failed } = sample;
       addToPart(watched.callers, sample.workload, sample);
       addToPart(watched.instances, sample.instance, { at, spanMs, vantage, ok, failed });
@@ -69,11 +73,10 @@ export function callsDetector(numbers: () => DetectionNumbers): Detector<State> 
       const changes = judgeErrors(watched, sample, numbers());
       if (Math.abs(at - watched.latencyAt) < LATENCY_EVERY_MS) return changes;
       watched.latencyAt = at;
-      return [
-        ...changes,
-        ...judgeLatency(watched, sample, numbers()),
-        ...judgeSurge(state, watched, sample, numbers()),
-      ];
+      const surge = judgeSurge(state, watched, sample, numbers());
+      // Who looks twice at the same requests is wrong twice as often: those that are carried are judged as requests.
+      if (watched.isCarried) return [...changes, ...surge];
+      return [...changes, ...judgeLatency(watched, sample, numbers()), ...surge];
     },
   };
 }
@@ -83,6 +86,7 @@ function start(): Watched {
   const seenAt = { failing: 0, slow: 0, surging: 0 };
   return {
     track: startTrack(),
+    isCarried: false,
     callers: {},
     instances: {},
     claimed,

@@ -5,6 +5,8 @@ import { addSpan, emptyTally, latestOf, type Span, type Tally } from './tally.ts
 export interface Part {
   readonly tally: Tally;
   isFailing: boolean;
+  /** Some failed, of too few to say anything: it is neither among those that fail nor among those that do not. */
+  isUnsure: boolean;
   seenAt: number;
 }
 
@@ -18,7 +20,7 @@ const WELL_SHARE = 0.02;
 const NAMED_MAX = 20;
 
 function startPart(): Part {
-  return { tally: emptyTally(), isFailing: false, seenAt: 0 };
+  return { tally: emptyTally(), isFailing: false, isUnsure: false, seenAt: 0 };
 }
 
 /** Adds a span to one part and notes whether it fails now. */
@@ -27,8 +29,9 @@ export function addToPart(parts: Parts, name: string, span: Span): Part {
   part.seenAt = span.at;
   const { at, spanMs, vantage, ok, failed, errors } = span;
   addSpan(part.tally, GRAIN, { at, spanMs, vantage, ok, failed, ...(errors ? { errors } : {}) });
-  if (failed === 0 && !part.isFailing) return part;
+  if (failed === 0 && !part.isFailing && !part.isUnsure) return part;
   const share = latestOf(part.tally, at, LEAST)?.failedShare;
+  part.isUnsure = share === undefined && (failed > 0 || part.isUnsure);
   if (share !== undefined) part.isFailing = share >= (part.isFailing ? WELL_SHARE : FAILING_SHARE);
   return part;
 }
@@ -40,7 +43,7 @@ export function failingOf(parts: Parts, from: number): { readonly names: string[
   let seen = 0;
   for (const name in parts) {
     const part = parts[name]!;
-    if (part.seenAt <= from) continue;
+    if (part.seenAt <= from || (part.isUnsure && !part.isFailing)) continue;
     seen++;
     if (!part.isFailing) continue;
     failing++;

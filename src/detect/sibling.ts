@@ -3,7 +3,7 @@ import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
 import { countOf, quantileMsOf } from './histogram.ts';
-import { type Change, instanceSubject, staysMsOf } from './symptom.ts';
+import { type Change, instanceSubject, staysMsOf, type Subject } from './symptom.ts';
 import { addServed, isWorse, startWorsening, type Worsening } from './sequential/worsening.ts';
 import {
   addSpan,
@@ -30,6 +30,7 @@ const LATENCY_EVERY_MS = 250;
 /** Standing claims go when the instance is this close to normal again. */
 const FAILED_SHARE_CLEAR = 0.05;
 const COMPARE_EVERY_MS = 1_000;
+const STRAYS_MS = 5_000;
 
 interface Watched {
   readonly workload: string;
@@ -44,6 +45,8 @@ interface Watched {
   failedBefore: number;
   hasErrors: boolean;
   isSlow: boolean;
+  /** When it was slower last and not for long enough to be called slow; null when that is not claimed. */
+  strayedAt: number | null;
   /** Median of its latest requests, or null while there are too few. */
   medianMs: number | null;
   medianAt: number;
@@ -82,6 +85,7 @@ function step(state: State, sample: Sample, numbers: DetectionNumbers): readonly
     return [
       { clear: 'instance-errors', subject },
       { clear: 'instance-slow', subject },
+      { clear: 'instance-outlier', subject },
     ];
   }
   if (sample.kind === 'calls') return addCalls(state, sample, numbers);
@@ -164,7 +168,7 @@ function whole({ total, failed }: { total: number; failed: number }) {
 function join({ groups }: State, { instance, workload, version, region, at: firstAt }: Seen): Watched {
   const regions = entryOf(groups, workload, (): Record<string, string[]> => ({}));
   entryOf(regions, region, (): string[] => []).push(instance);
-  const nothing = { hasErrors: false, isSlow: false, medianMs: null, medianAt: 0, slowSince: null };
+  const nothing = { hasErrors: false, isSlow: false, strayedAt: null, medianMs: null, medianAt: 0, slowSince: null };
   const unseen = { evidence: startWorsening(), comparedTo: 0, failedThen: 0, failedBefore: 0 };
   return { workload, version, region, tally: emptyTally(), firstAt, ...unseen, ...nothing };
 }
@@ -255,10 +259,23 @@ function judgeLatency(state: State, watched: Watched, sample: Seen, numbers: Det
     watched.isSlow = false;
     return [{ clear: 'instance-slow', subject }];
   }
-  if (watched.slowSince === null || sample.at - watched.slowSince < numbers['sibling.slowForMs']) return NO_CHANGES;
-  watched.isSlow = true;
+  if (watched.slowSince === null) return noOutlier(watched, subject, sample.at - STRAYS_MS);
   const seenBy = vantagesOf(watched.tally, sample.at - numbers['sibling.windowMs']);
-  return [{ raise: slowClaim(watched, sample, { medianMs, usualMs: usualMs!, seenBy }) }];
+  const claim = slowClaim(watched, sample, { medianMs, usualMs: usualMs!, seenBy });
+  if (sample.at - watched.slowSince < numbers['sibling.slowForMs']) {
+    if (watched.isSlow) return NO_CHANGES;
+    watched.strayedAt = sample.at;
+    return [{ raise: { ...claim, name: 'instance-outlier' } }];
+  }
+  watched.isSlow = true;
+  return [{ raise: claim }, ...noOutlier(watched, subject, sample.at)];
+}
+
+/** One slow request less does not make it like the others at once: it is told of until it last strayed before `until`. */
+function noOutlier(watched: Watched, subject: Subject, until: number): readonly Change[] {
+  if (watched.strayedAt === null || watched.strayedAt > until) return NO_CHANGES;
+  watched.strayedAt = null;
+  return [{ clear: 'instance-outlier', subject }];
 }
 
 function slowClaim(

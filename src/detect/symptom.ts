@@ -35,6 +35,8 @@ export const SYMPTOMS = [
   'deaths-recurring',
   'instance-errors',
   'instance-slow',
+  /** It does worse than its siblings, for too short a time to be called sick: it counts beside others, and never alone. */
+  'instance-outlier',
   'version-errors',
   'leak',
   /** Something with a limit, other than memory, comes to its end. */

@@ -17,6 +17,7 @@ import { overloads } from './overloads.ts';
 import { poisons } from './poisons.ts';
 import type { Rule, Scene } from './scene.ts';
 import { gather, inShort, STORM_SIZE } from './storm.ts';
+import { sharedTraits } from './shared-traits.ts';
 import { unknowns } from './unknowns.ts';
 import { versions } from './versions.ts';
 import { violations } from './violations.ts';
@@ -35,10 +36,11 @@ import { violations } from './violations.ts';
  *  8. what fails together, and began after something was changed, suspects the change, or who uses most of it;
  *  9. what others run for us and fails explains who calls it;
  * 10. what shares a machine and fails together suspects the machine;
- * 11. an instance explains itself and who calls it;
- * 12. load explains slowness that is left;
- * 13. what has not failed yet and will is dealt with in time;
- * 14. what is left is unknown, and said so.
+ * 11. what shares a region or a store and is worse than its siblings is one incident that names that;
+ * 12. an instance explains itself and who calls it;
+ * 13. load explains slowness that is left;
+ * 14. what has not failed yet and will is dealt with in time;
+ * 15. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [
   observers,
@@ -51,6 +53,7 @@ const RULES: readonly Rule[] = [
   changes,
   dependencies,
   hosts,
+  sharedTraits,
   instances,
   overloads,
   foreseen,

@@ -5,7 +5,9 @@ import type { AssetView, FleetView, InstanceView } from './fleet-view.ts';
 import { named, placeOf } from './claims.ts';
 import { accuse, burning, occupants, type Rule, type Scene, victimsOf } from './scene.ts';
 
-const OF_INSTANCES: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow'];
+const CERTAIN: readonly SymptomName[] = ['exited', 'hung', 'probe-failed', 'instance-errors', 'instance-slow'];
+/** Beside one that is sick for certain, those that only begin to stand out count as well. */
+const OF_INSTANCES: readonly SymptomName[] = [...CERTAIN, 'instance-outlier'];
 const INSTANCES_MIN = 2;
 const SICK_SHARE_MIN = 0.8;
 /** Elsewhere only few may be sick, or it is nothing that a place explains. */
@@ -14,7 +16,7 @@ const ELSEWHERE_MAX = 0.15;
 /** What is gone: a process that ended, and one that answers nobody. */
 const GONE: readonly SymptomName[] = ['hung', 'exited'];
 /** What stands apart from its siblings, which do the same elsewhere. */
-const WORSE: readonly SymptomName[] = ['instance-errors', 'instance-slow'];
+const WORSE: readonly SymptomName[] = ['instance-errors', 'instance-slow', 'instance-outlier'];
 const WORKLOADS_MIN = 2;
 /** A place that is lost takes all with it at once. */
 const TOGETHER_MS = 30_000;
@@ -29,7 +31,7 @@ const RIPE_AFTER_MS = 1_500;
 export const hosts: Rule = (scene) => {
   const symptoms = named(scene.left, OF_INSTANCES);
   const sick = new Set(symptoms.map(({ subject }) => subject.name));
-  if (sick.size < INSTANCES_MIN) return undefined;
+  if (sick.size < INSTANCES_MIN || named(scene.left, CERTAIN).length === 0) return undefined;
   const all = occupants(scene.fleet);
   const sickAnywhere = all.filter(({ id }) => sick.has(id)).length;
   for (const domain of failureDomains(scene.fleet)) {
@@ -82,7 +84,7 @@ function workloadsIn(symptoms: readonly Symptom[]): ReadonlySet<string> {
 }
 
 /** The instances that stand in a place. */
-function at({ host, region }: AssetView, fleet: FleetView): readonly InstanceView[] {
+export function at({ host, region }: AssetView, fleet: FleetView): readonly InstanceView[] {
   const { hosts, regions } = byPlace(fleet);
   return (host === null ? regions.get(region ?? '') : hosts.get(host)) ?? [];
 }
@@ -93,7 +95,7 @@ const byPlace = oncePer((fleet: FleetView) => ({
 }));
 
 /** What the instances of a place do, and what is felt of it. */
-function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {
+export function effectsOf(instances: readonly InstanceView[], scene: Scene): readonly Symptom[] {
   const ids = new Set(instances.map(({ id }) => id));
   const workloads = new Set(instances.map(({ workload }) => workload));
   const own = [...scene.left.values()].filter((symptom) => {

@@ -1,12 +1,14 @@
 import { oncePer } from '../base/once-per.ts';
 import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
+import type { Symptoms } from '../detect/symptoms.ts';
 import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
 import { conditionsIn } from './condition-effects.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { instanceOf, workloadOf } from './fleet-view.ts';
-import { placed } from './claims.ts';
+import { type InstanceView, instanceOf, workloadOf } from './fleet-view.ts';
+import { named, placed } from './claims.ts';
 import { accuse, burning, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
+import { sharesTrait } from './shared-traits.ts';
 import { isSettling } from './setting-suspects.ts';
 import { startedInto } from './started-into.ts';
 import { failsAllOver, isOfFewCallers, textsOf } from './trouble.ts';
@@ -60,10 +62,10 @@ export const instances: Rule = (scene) => {
   return undefined;
 };
 
-const byInstance = oncePer(({ left }: Scene): ReadonlyMap<string, readonly Symptom[]> => {
+const byInstance = oncePer(({ left, all }: Scene): ReadonlyMap<string, readonly Symptom[]> => {
   const found = new Map<string, Symptom[]>();
   for (const symptom of left.values()) {
-    for (const id of instancesIn(symptom))
+    for (const id of instancesIn(symptom, all))
       found
         .set(id, found.get(id) ?? [])
         .get(id)!
@@ -73,8 +75,11 @@ const byInstance = oncePer(({ left }: Scene): ReadonlyMap<string, readonly Sympt
 });
 
 /** The instance that it is about, or the few whose calls fail where those of others do not. */
-function instancesIn(symptom: Symptom): readonly string[] {
+function instancesIn(symptom: Symptom, all: Symptoms): readonly string[] {
+  if (symptom.name === 'instance-outlier') return [];
   if (symptom.subject.kind === 'instance') return [symptom.subject.name];
+  // What fails wherever it is asked fails for whoever asks: that it is seen at few of these is chance.
+  if (failsAllOver(symptom.subject.name, { left: all })) return [];
   return isOfFewCallers(symptom) && failedIn(symptom) >= FAILED_MIN ? textsOf(symptom.evidence['instances']) : [];
 }
 
@@ -98,6 +103,7 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
   if (!name || !cause) return undefined;
   const main = symptoms.filter((each) => each.name === name);
   if (!CERTAIN.includes(name) && (isUndecided(symptoms, ripe) || isExcused(workload, main, scene))) return undefined;
+  if (WORSE.includes(name) && mayBeShared(instance, main, scene)) return undefined;
   const victims = [...symptoms, ...whole(workload, scene), ...victimsOf(scene, [workload]), ...burning(scene)];
   const changed = startedInto(instance, main, new Set(byInstance(scene).keys()), scene.fleet);
   if (changed[0]) {
@@ -116,6 +122,22 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
     return accuse(accused, main, victims, [{ cause, subject, score: 0.3, why: main[0]!.reason }]);
   }
   return accuse({ cause, subject, workload, summary: main[0]!.reason }, main, victims);
+}
+
+/** What stands out from its siblings, and when others in its place began to as well, the place may be what is wrong. */
+const WORSE: readonly SymptomName[] = ['instance-errors', 'instance-slow'];
+const SHARED_WITHIN_MS = 12_000;
+
+/** Others in the same region began to stand out too: whether they have something in common shows soon. */
+function mayBeShared(instance: InstanceView, main: readonly Symptom[], scene: Scene): boolean {
+  const { left, fleet } = scene;
+  const { id, region } = instance;
+  if (fleet.at - Math.min(...main.map(({ since }) => since)) >= SHARED_WITHIN_MS) return false;
+  if (sharesTrait(instance, scene)) return true;
+  return named(left, ['instance-outlier', ...WORSE]).some(
+    ({ subject: { name }, since }) =>
+      name !== id && fleet.at - since < SHARED_WITHIN_MS && instanceOf(fleet, name)?.region === region,
+  );
 }
 
 /** Probes have begun to fail: whether it only fails or hangs shows a moment later, and they ask for different remedies. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { AT, fleetView, instanceView, versionView, workloadView } from '../../test/sim/fleet-views.ts';
-import { refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
+import { carriedAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
 import { settingView } from '../../test/sim/scenes.ts';
 import { seen, standing, workloadNamed } from '../../test/sim/symptoms.ts';
 import { callGraphDetector, NO_READINGS } from '../detect/call-graph.ts';
@@ -21,10 +21,7 @@ function readingsUntil(now: number) {
     for (const workload of [...CALLERS, 'stock'])
       detector.feed(requestsAt(at, 'shop', 20 - failed, failed, { workload }));
     detector.feed(triesAt(at, 20 - failed, failed, refOf('stock-0', 'stock')));
-    for (const name of CALLERS) {
-      const edge = { kind: 'edge', vantage: 'gateway-1', callee: 'stock', count: 20 } as const;
-      detector.feed({ ...edge, at, ...refOf(`${name}-0`, name) });
-    }
+    for (const name of CALLERS) detector.feed(carriedAt(at, 'stock', 20, 0, refOf(`${name}-0`, name)));
   }
   return detector.readings(now)!;
 }

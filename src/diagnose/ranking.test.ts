@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { callsAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
+import { callsAt, carriedAt, refOf, requestsAt, triesAt } from '../../test/sim/readings.ts';
 import { callGraphDetector } from '../detect/call-graph.ts';
 import { run } from '../detect/detector.ts';
 import type { Symptom } from '../detect/symptom.ts';
@@ -56,7 +56,7 @@ test('a call graph that only traces show is ranked along as well, and the one in
     for (const workload of ['records', 'stock'])
       detector.feed(requestsAt(at, 'shop', 20 - failed, failed, { workload }));
     const caller = refOf('records-1', 'records');
-    detector.feed({ kind: 'edge', at, vantage: 'gateway-1', ...caller, callee: 'stock', count: 20 });
+    detector.feed(carriedAt(at, 'stock', 20 - failed, failed, caller));
     detector.feed(triesAt(at, 20 - failed, failed, caller));
     for (const i of [1, 2, 3]) {
       const bad = i === 2 ? failed : 0;
@@ -67,4 +67,26 @@ test('a call graph that only traces show is ranked along as well, and the one in
   expect(verdict).toBe('cause');
   expect(causes[0]?.node).toBe('stock');
   expect(causes[0]!.evidence.join('; ')).toContain('instance stock-2 has 100 % of the harm and 33 % of the requests');
+});
+
+test('how calls went is kept by who calls whom, of as many pairs as there is room for', () => {
+  const detector = run(callGraphDetector);
+  for (let at = 1_000; at < NOW; at += 1_000) {
+    const failed = at >= FAULT_AT ? 5 : 0;
+    detector.feed(carriedAt(at, 'stock', 20 - failed, failed, refOf('records-1', 'records')));
+    detector.feed(requestsAt(at, 'shop', 20 - failed, failed, { workload: 'stock' }));
+  }
+  const [edge] = detector.readings(NOW)!.nodes.find(({ name }) => name === 'records')!.edges;
+  expect(edge).toMatchObject({ callee: 'stock', present: { requests: 2_400, failed: 600 }, baseline: { failed: 0 } });
+  // What a gateway tells of as requests as well is counted once.
+  const stock = detector.readings(NOW)!.nodes.find(({ name }) => name === 'stock')!;
+  expect(stock.present.requests.at(-2)).toBe(100);
+  expect([...detector.tell(NOW)].map(({ series }) => series)).toEqual(['workload records calls to stock']);
+  for (let i = 0; i < 3_000; i++)
+    detector.feed(carriedAt(NOW, `w-${i % 60}`, 1, 0, refOf('x', `c-${Math.floor(i / 60)}`)));
+  const edges = detector.readings(NOW)!.nodes.reduce((sum, node) => sum + node.edges.length, 0);
+  expect(edges).toBe(2_000);
+  // Who has not called for a quarter of an hour makes room.
+  detector.feed(carriedAt(NOW + 3_600_000, 'new', 1, 0, refOf('y', 'late')));
+  expect(detector.readings(NOW + 3_600_000)!.nodes.flatMap(({ calls }) => calls)).toEqual(['new']);
 });

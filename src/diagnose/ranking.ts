@@ -1,5 +1,6 @@
 import type { CallReadings } from '../detect/call-graph.ts';
-import type { PartCounts, PartReadings } from '../detect/call-parts.ts';
+import type { PartReadings } from '../detect/call-parts.ts';
+import type { Counts } from '../detect/minute-counts.ts';
 import type { SymptomName } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { Ranking } from './diagnosis.ts';
@@ -67,7 +68,7 @@ function nodesOf(fleet: FleetView, { nodes }: CallReadings, metric: Metric): rea
 }
 
 function partOf({ dimension, name, present, baseline }: PartReadings, metric: Metric): Part {
-  const bad = ({ failed, latencyMs }: PartCounts) => (metric === 'failures' ? failed : latencyMs);
+  const bad = ({ failed, latencyMs }: Counts) => (metric === 'failures' ? failed : latencyMs);
   const before = { baselineRequests: baseline.requests, baselineBad: bad(baseline) };
   return { dimension, name, requests: present.requests, bad: bad(present), ...before };
 }

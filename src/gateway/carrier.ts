@@ -67,7 +67,6 @@ export class Carrier {
   /** Carries one request. Never rejects; the end of the answer is left to the caller. */
   async carry(exchange: Exchange): Promise<Ending> {
     this.#budget.request(this.#clock.monotonicMs());
-    if (exchange.caller) this.#telemetry.called(exchange.caller, exchange.route.workload);
     const body = await readRequestBody(exchange.request);
     if (body.kind === 'broken') return { kind: 'gone' };
     if (body.kind === 'too-large') return { kind: 'failed', code: 'gateway.too-large' };

@@ -7,7 +7,11 @@ import type { CallCounts, RequestCounts, RouteCounts, TryCounts } from './teleme
 /** A death breaks all its connections at once; more than this tells nothing more. */
 const LOST_MAX = 512;
 
-type TryKind = 'ok' | 'serverErrors' | 'connectErrors' | 'timeouts';
+/** In one span; who calls more is told apart no further. */
+const CALLS_MAX = 1_000;
+
+/** How a try, or a call with its retries, ended. */
+export type TryKind = 'ok' | 'serverErrors' | 'connectErrors' | 'timeouts';
 
 interface Sketch {
   count: number;
@@ -16,6 +20,7 @@ interface Sketch {
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type OpenTries = Writable<TryCounts> & { latency: Sketch };
+type OpenCalls = Writable<CallCounts> & { latency: Sketch };
 type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: number };
 
 /** What was counted in a span. */
@@ -40,7 +45,7 @@ export class TelemetryRecorder {
   readonly #tries = new Map<Instance, Map<string, OpenTries>>();
   readonly #requests = new Map<string, Map<string, OpenRequests>>();
   readonly #routes = new RouteTally();
-  #calls = new Map<string, Writable<CallCounts>>();
+  readonly #calls = new Map<string, OpenCalls>();
   #lost: LostRequest[] = [];
   readonly #totals = new Map<string, Writable<Totals>>();
 
@@ -56,13 +61,15 @@ export class TelemetryRecorder {
     if (kind === 'ok') note(counts.latency, latencyMs);
   }
 
-  /** An instance calls a workload. */
-  called({ entry }: Instance, callee: string): void {
-    const { workload, version, id: instance } = entry;
-    const key = `${instance} ${callee}`;
-    const counts = this.#calls.get(key) ?? { workload, version, instance, callee, count: 0 };
-    counts.count += 1;
+  /** A call of an instance to a workload ended. */
+  called(caller: Instance, callee: string, kind: TryKind, latencyMs: number): void {
+    const key = `${caller.entry.id} ${callee}`;
+    const known = this.#calls.get(key);
+    if (known === undefined && this.#calls.size >= CALLS_MAX) return;
+    const counts = known ?? openCalls(caller, callee);
     this.#calls.set(key, counts);
+    counts[kind] += 1;
+    if (kind === 'ok') note(counts.latency, latencyMs);
   }
 
   /** A request was let in. */
@@ -166,6 +173,12 @@ function openTries(tenant: string, { entry }: Instance): OpenTries {
   const { workload, version, id } = entry;
   const latency = { count: 0, buckets: {} };
   return { tenant, workload, version, instance: id, ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency };
+}
+
+function openCalls({ entry }: Instance, callee: string): OpenCalls {
+  const { workload, version, id: instance } = entry;
+  const latency = { count: 0, buckets: {} };
+  return { workload, version, instance, callee, ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency };
 }
 
 function openRequests(tenant: string, workload: string, inflight: number): OpenRequests {

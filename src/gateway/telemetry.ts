@@ -35,13 +35,20 @@ export interface RequestCounts {
   readonly latency: LatencySketch;
 }
 
-/** An instance was seen to call another workload, by the trace that its calls carry. */
+/** How the calls of one instance to a workload ended, by the trace that they carry: what the caller got, after retries. */
 export interface CallCounts {
   readonly workload: string;
   readonly version: number;
   readonly instance: string;
   readonly callee: string;
-  readonly count: number;
+  /** Answers below 500. */
+  readonly ok: number;
+  readonly serverErrors: number;
+  /** There was no instance, or the connection to it broke. */
+  readonly connectErrors: number;
+  readonly timeouts: number;
+  /** Of answers below 500, as the caller waited for them. */
+  readonly latency: LatencySketch;
 }
 
 /** How tries at one version of a workload went on one route: `GET /patients/:id`, or `other routes`. */
@@ -66,7 +73,7 @@ export interface TelemetryReport {
   readonly snapshotRevision: number;
   readonly tries: readonly TryCounts[];
   readonly requests: readonly RequestCounts[];
-  /** Who called whom. */
+  /** Who called whom, and how that ended. */
   readonly calls: readonly CallCounts[];
   /** Tries by route; a gateway of before says nothing of them. */
   readonly routes?: readonly RouteCounts[];

@@ -17,7 +17,7 @@ import type { Fleet } from './fleet.ts';
 import { RefusalSampler } from './refusal-sampler.ts';
 import { faultOfShape, type Target, targetOf } from './request-shape.ts';
 import type { RouteEntry, RoutingTable, TenantEntry } from './routing-table.ts';
-import type { TelemetryRecorder } from './telemetry-recorder.ts';
+import type { TelemetryRecorder, TryKind } from './telemetry-recorder.ts';
 import type { Mitigations } from './mitigations.ts';
 import type { Held, TenantLimits } from './tenant-limits.ts';
 import { recogniseTenant } from './tenant-recognition.ts';
@@ -249,13 +249,16 @@ export class Traffic {
     };
   }
 
-  #count({ tenant, route, startedMs, isPublic }: Exchange, ending: Ending): void {
+  #count({ tenant, route, startedMs, isPublic, caller }: Exchange, ending: Ending): void {
     const { telemetry, limits, clock } = this.#options;
     if (isPublic) limits.leave(tenant);
     if (ending.kind === 'gone') return telemetry.abandoned(tenant.name, route.workload);
     const refused = ending.kind === 'failed' && REFUSALS.has(ending.code);
     const status = ending.kind === 'cut' ? CATALOGUE['gateway.broken'].status : statusOf(ending);
-    telemetry.ended(tenant.name, route.workload, status, clock.monotonicMs() - startedMs, refused);
+    const tookMs = clock.monotonicMs() - startedMs;
+    telemetry.ended(tenant.name, route.workload, status, tookMs, refused);
+    const asCall = caller && callKindOf(ending);
+    if (asCall) telemetry.called(caller, route.workload, asCall, tookMs);
   }
 
   /** For a tenant that requires it, the answer ends only when a kill can no longer lose its record. */
@@ -299,6 +302,19 @@ function statusOf(ending: Ending): number {
   if (ending.kind === 'gone') return CLIENT_GONE_STATUS;
   return ending.kind === 'failed' ? CATALOGUE[ending.code].status : ending.status;
 }
+
+/** How it went for an instance that called. Undefined for what a repair holds back, and for what it should not have sent. */
+function callKindOf(ending: Ending): TryKind | undefined {
+  if (ending.kind === 'answered') return ending.status >= 500 ? 'serverErrors' : 'ok';
+  if (ending.kind === 'cut') return 'connectErrors';
+  return ending.kind === 'failed' ? FAILED_CALLS[ending.code] : undefined;
+}
+
+const FAILED_CALLS: Readonly<Partial<Record<ErrorCode, TryKind>>> = {
+  'gateway.late': 'timeouts',
+  'gateway.broken': 'connectErrors',
+  'gateway.unavailable': 'connectErrors',
+};
 
 /** Tells the client how it ended. */
 function tell({ client, requestId }: Exchange, ending: Ending): void {

@@ -58,7 +58,7 @@ export class IncidentTracker {
       const known = this.#open.find((each) => each.key === diagnosis.key);
       if (known && isFirmer(diagnosis, known) && !isRepairing(known.id)) await this.#rediagnose(known, diagnosis);
       else if (known && violatesMore(diagnosis, known)) await this.#widen(known, diagnosis);
-      if (known || this.#isEcho(diagnosis, now)) continue;
+      if (known || this.#isEcho(diagnosis, now) || this.#isInHand(diagnosis, isRepairing)) continue;
       if (hasEnded(diagnosis) && this.#mayBeHealed(isRepairing)) continue;
       const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
       if (!same) await this.#openNew(diagnosis, now);
@@ -79,6 +79,19 @@ export class IncidentTracker {
     return this.#healed.some(({ at, keys }) =>
       evidence.every((each) => each.since <= at && keys.has(symptomKey(each.name, each.subject))),
     );
+  }
+
+  /** A repair is at work on what explains it, and nothing better than that is said of it. */
+  #isInHand({ cause, evidence }: Diagnosis, isRepairing: (incident: string) => boolean): boolean {
+    if (!WEAK.has(cause) || evidence.length === 0) return false;
+    return this.#open.some(({ id, body }) => {
+      if (WEAK.has(body.diagnosis.cause) || !isRepairing(id)) return false;
+      const explained = keysOf(body.diagnosis);
+      // Who only stood out when it was opened is sick a moment later.
+      return evidence.every(({ name, subject }) =>
+        [name, 'instance-outlier' as const].some((each) => explained.has(symptomKey(each, subject))),
+      );
+    });
   }
 
   /** A repair is at work or has healed a moment ago: what has ended meanwhile, of whomever, is spent. */

@@ -121,7 +121,8 @@ function groundOf(name: string, fleet: FleetView): readonly string[] {
 /** A claim that the plan answers, or one about its workload, that was seen again since the move by who is believed. */
 function speaksAgainst(plan: Plan, since: number, standing: Symptoms, liars: readonly string[]): boolean {
   return [...standing].some(([key, { name, subject, at, vantages }]) => {
-    if (at <= since || name === 'objective-burning') return false;
+    // A budget is of the past, and who only stands out for a moment is not sick.
+    if (at <= since || name === 'objective-burning' || name === 'instance-outlier') return false;
     if (vantages.length > 0 && vantages.every((each) => liars.includes(each))) return false;
     if (plan.answers.includes(key)) return true;
     return plan.cause !== 'tenant' && 'workload' in subject && subject.workload === plan.workload;

@@ -57,7 +57,10 @@ export interface TriesSample extends Reading, InstanceRef {
   readonly latency: LatencySketch;
 }
 
-/** What an instance saw of something that it calls, in a span: a workload, a store, a service of others. */
+/**
+ * How the calls of an instance to something went in a span, as it saw it or as a gateway did that carried them: to a
+ * workload, a store, a service of others.
+ */
 export interface CallsSample extends Reading, InstanceRef {
   readonly kind: 'calls';
   readonly callee: string;
@@ -68,6 +71,8 @@ export interface CallsSample extends Reading, InstanceRef {
   readonly latency: LatencySketch;
   /** The same calls by the instance of the callee that was asked; left out when the caller does not know. */
   readonly peers?: readonly PeerCounts[];
+  /** A gateway carried them: what it tells of requests and tries holds the same once more. */
+  readonly byGateway?: true;
 }
 
 /** What one gateway saw of one version of a workload on one route in a span; the same tries that `TriesSample` tells of. */
@@ -82,13 +87,6 @@ export interface RouteSample extends Reading {
   readonly failed: number;
   /** Sum over those that were answered. */
   readonly latencyMs: number;
-}
-
-/** An instance was seen by a gateway to call a workload, by the trace of its calls. How they went is told by tries. */
-export interface EdgeSample extends Reading, InstanceRef {
-  readonly kind: 'edge';
-  readonly callee: string;
-  readonly count: number;
 }
 
 export interface PeerCounts extends Omit<InstanceRef, 'workload'> {
@@ -207,7 +205,6 @@ export type Sample =
   | ProbeSample
   | TriesSample
   | CallsSample
-  | EdgeSample
   | RouteSample
   | ConditionSample
   | ViolationSample

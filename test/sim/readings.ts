@@ -100,6 +100,11 @@ export function callsAt(
   return { kind: 'calls', at, vantage: ref.instance, ...ref, callee, spanMs: 250, ok, failed, errors, latency };
 }
 
+/** The same as a gateway counts it that carries the calls. */
+export function carriedAt(...of: Parameters<typeof callsAt>): CallsSample {
+  return { ...callsAt(...of), vantage: 'gateway-1', byGateway: true };
+}
+
 export function conditionAt(
   at: number,
   asset: string,

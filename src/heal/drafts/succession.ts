@@ -8,6 +8,7 @@ import {
   type WorkloadView,
   workloadOf,
 } from '../../diagnose/fleet-view.ts';
+import { instancesIn } from '../../diagnose/shared-traits.ts';
 import { isGoodVersion } from '../onset.ts';
 import {
   conditionsOf,
@@ -91,6 +92,8 @@ function affectedInstances(scene: Scene, parameters: JsonObject): readonly Insta
       setting.needsRestart ? holdersOf(scene, setting.workloads, setting.history.at(-1)?.at ?? 0) : [],
     );
   }
+  // What they have in common is named and not understood: those that are sick are what there is to give up.
+  if (asset && scene.cause === 'unknown') return instancesIn(scene.evidence, fleet);
   if (asset && isPlace(asset.kind)) return onPlace(scene);
   if (asset && parameters['of'] === 'holders') return isRestorable(asset) ? [] : holdersOfAsset(fleet, asset);
   if (!asset || !conditionsOf(scene, asset.id).includes('stale')) return [];

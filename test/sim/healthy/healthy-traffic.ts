@@ -32,7 +32,7 @@ export class HealthyTraffic {
   fault: Fault | undefined;
   #tries = new Map<string, Open<TryCounts>>();
   #requests = new Map<string, Open<RequestCounts>>();
-  #calls = new Map<string, { -readonly [Name in keyof CallCounts]: CallCounts[Name] }>();
+  #calls = new Map<string, Open<CallCounts>>();
 
   constructor(workloads: ReadonlyMap<string, HealthyWorkload>, tenants: readonly TenantPlan[], noise: Noise) {
     this.#workloads = workloads;
@@ -97,10 +97,16 @@ export class HealthyTraffic {
   /** Through the gateway again, which knows by the trace who calls. */
   #call(tenant: TenantPlan, { instance, workload, version }: Process, callee: string, at: number) {
     const key = `${instance} ${callee}`;
-    const counts = this.#calls.get(key) ?? { instance, workload, version, callee, count: 0 };
-    counts.count++;
+    const nothing = { ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency: { count: 0, buckets: {} } };
+    const counts = this.#calls.get(key) ?? { instance, workload, version, callee, ...nothing };
     this.#calls.set(key, counts);
-    return this.#carry(tenant, this.#workloads.get(callee)!, at);
+    const answer = this.#carry(tenant, this.#workloads.get(callee)!, at);
+    if (answer.failed) counts.serverErrors++;
+    else {
+      counts.ok++;
+      note(counts.latency, answer.ms);
+    }
+    return answer;
   }
 
   #try(_tenant: TenantPlan, { plan }: HealthyWorkload, process: Process, at: number): number {
