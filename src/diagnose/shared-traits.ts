@@ -46,7 +46,7 @@ export const sharedTraits: Rule = (scene) => {
 };
 
 /** What the sick have in common, the narrowest that explains most of them; undefined when it may be chance. */
-export const sharedTraitOf = oncePer((scene: Scene): Shared | undefined => {
+const sharedTraitOf = oncePer((scene: Scene): Shared | undefined => {
   const claims = named(scene.left, WORSE);
   if (claims.length < SICK_MIN) return undefined;
   const all = occupants(scene.fleet);
