@@ -36,6 +36,7 @@ export async function standingView(control: Control, question: StandingQuestion)
   return {
     tenant: { name, displayName: tenant.spec.displayName ?? null },
     framework: { name: framework, title: profile.spec.title, source: profile.spec.source ?? null },
+    operator: world.declared.policy?.spec.processor?.office.name ?? null,
     tenants: names,
     profile: profile as unknown as Json,
     controls: posture.results(name, framework, options.clock.now()).map(controlOf),

@@ -1,4 +1,4 @@
-import type { Fact, Measured } from '../observe/fact.ts';
+import type { Fact, FactValue, Measured } from '../observe/fact.ts';
 import type { Check, Control } from '../resources/control.ts';
 import { FACT_KINDS, type FactType } from '../resources/fact-kinds.ts';
 import { type FactBook, staleAt } from './fact-book.ts';
@@ -134,13 +134,20 @@ function textOf(
   const { of, unit } = FACT_KINDS[name];
   const what = `${name} of ${of} ${subject}`;
   if (measured.kind === 'unknown') return `${what} is not known: ${measured.reason}`;
-  const value = Array.isArray(measured.value) ? measured.value.join(', ') || 'none' : String(measured.value);
+  const value = tellValue(measured.value);
   if (staleAt(fact) <= now) return `${what} was ${value} and is too old to count`;
   const asked = Object.keys(control.parameters).filter((each) => new RegExp(`\\b${each}\\b`).test(check.holds));
   const given = asked.map((each) => `${each} = ${String(context[each])} ${control.parameters[each]?.unit}`).join(', ');
   const rule = `${wanted(check.holds)}${given === '' ? '' : ` with ${given}`}`;
   if (status === 'unknown') return `${what} is ${value}, and the check fails to judge it: ${rule}`;
   return `${what} is ${value} (${unit})${detailOf(measured)}; asked for: ${rule}`;
+}
+
+/** As people read it: numbers that are not whole to six digits, which is finer than any threshold. */
+export function tellValue(value: FactValue): string {
+  if (Array.isArray(value)) return value.join(', ') || 'none';
+  const isRough = typeof value === 'number' && !Number.isInteger(value);
+  return String(isRough ? Number(value.toPrecision(6)) : value);
 }
 
 /** What was found where, to stand behind a value: `: node (pid 12) listens on 0.0.0.0:9999`. */

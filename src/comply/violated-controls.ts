@@ -2,7 +2,7 @@ import { VIOLATED_TENANTS_MAX, type ViolatedControl } from '../observe/violated-
 import type { Fact } from '../observe/fact.ts';
 import type { Control } from '../resources/control.ts';
 import { FACT_KINDS } from '../resources/fact-kinds.ts';
-import { detailOf } from './assess.ts';
+import { detailOf, tellValue } from './assess.ts';
 import type { Posture } from './posture.ts';
 
 /**
@@ -46,6 +46,5 @@ function violatedControl(
 export function tellFact({ name, subject, measured }: Fact): string {
   const what = `${name} of ${FACT_KINDS[name].of} ${subject}`;
   if (measured.kind === 'unknown') return `${what} is not known: ${measured.reason}`;
-  const value = Array.isArray(measured.value) ? measured.value.join(', ') || 'none' : String(measured.value);
-  return `${what} is ${value}${detailOf(measured)}`;
+  return `${what} is ${tellValue(measured.value)}${detailOf(measured)}`;
 }

@@ -1,7 +1,7 @@
 import { fromIso, toIso } from '../base/clock.ts';
 import type { Json } from '../base/json.ts';
 import type { ControlRecord, Dossier, ExceptionRecord } from './dossier.ts';
-import type { OwnWords } from './own-words.ts';
+import { OwnWords } from './own-words.ts';
 import type { Story, StoryScope } from './story.ts';
 import { spansOf } from './timeline.ts';
 import { type MeasuredViolation, violationsOf } from './violation-story.ts';
@@ -10,6 +10,7 @@ import { type MeasuredViolation, violationsOf } from './violation-story.ts';
 export interface Standing {
   readonly tenant: Dossier['tenant'];
   readonly framework: Dossier['framework'];
+  readonly operator: string | null;
   /** Names of all tenants: none but its own is in a report. */
   readonly tenants: readonly string[];
   /** The framework as it is judged by. */
@@ -32,20 +33,21 @@ export interface Making {
  */
 export function dossierOf(standing: Standing, story: Story, scope: StoryScope, making: Making): Dossier {
   const { from, to } = scope;
+  const words = new OwnWords(standing.tenant.name, standing.tenants);
   const controls = standing.controls.map((control): ControlRecord => {
     const told = story.turns.get(control.id);
     const spans = spansOf(told?.turns ?? [], from, to);
-    const observations = control.observations.filter(
-      ({ measuredAt }) => measuredAt === null || (fromIso(measuredAt) >= from && fromIso(measuredAt) <= to),
-    );
+    const observations = control.observations
+      .filter(({ measuredAt }) => measuredAt === null || (fromIso(measuredAt) >= from && fromIso(measuredAt) <= to))
+      .map((each) => ({ ...each, text: words.without(each.text) }));
     return { ...control, status: spans.at(-1)?.status ?? 'unknown', spans, observations, entries: told?.entries ?? [] };
   });
-  const { tenant, framework, exceptions } = standing;
+  const { tenant, framework, operator, exceptions } = standing;
   const { incidents, refusals, losses, drills } = story;
   const period = { from: toIso(from), to: toIso(to) };
   const violations = violationsOf(controls, standing.violations, incidents, period);
   const told = { controls, violations, incidents, refusals, losses, drills, exceptions };
-  return { version: 2, tenant, framework, ...period, ...making, ...told };
+  return { version: 3, tenant, framework, operator, ...period, ...making, ...told };
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Json, JsonObject } from '../base/json.ts';
+import { transcriptPath } from './bundle-paths.ts';
 import type { ControlRecord, Dossier, ObservationRecord } from './dossier.ts';
 import { isAddressed } from './dossier-tally.ts';
 import { list, originOf, Paper, prop } from './oscal-paper.ts';
@@ -119,11 +120,6 @@ function transcriptOf({ transcript }: ObservationRecord): readonly JsonObject[] 
   if (transcript === null) return [];
   const href = transcriptPath(transcript);
   return [{ href, description: `Transcript of the measurement, ${transcript}` }];
-}
-
-/** Where the bundle keeps a transcript. */
-export function transcriptPath(transcript: string): string {
-  return `evidence/${transcript.replace(':', '-')}.json`;
 }
 
 function findingOf(paper: Paper, control: ControlRecord): JsonObject {

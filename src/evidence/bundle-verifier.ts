@@ -2,7 +2,6 @@ import type { Json, JsonObject } from '../base/json.ts';
 import { leafHash } from '../ledger/tlog/merkle-tree.ts';
 import type { Policy } from '../ledger/tlog/policy.ts';
 import { parseProof, verifyProof } from '../ledger/tlog/tlog-proof.ts';
-import { transcriptPath } from './assessment-results.ts';
 import {
   type BundleFiles,
   DOSSIER_FILE,
@@ -11,13 +10,13 @@ import {
   manifestOf,
   OSCAL_FILE,
   OUTSIDE,
-  receiptPath,
   RECEIPT_FILE,
   renderings,
   sha256,
   SIGNATURE_FILE,
   STATEMENT_TYPE,
 } from './bundle.ts';
+import { receiptPath, transcriptPath } from './bundle-paths.ts';
 import type { Dossier } from './dossier.ts';
 import { entriesOf } from './dossier-tally.ts';
 import { keyId, openEnvelope } from './dsse.ts';
@@ -110,7 +109,7 @@ function checkManifest(files: BundleFiles, manifest: Uint8Array, policy: Policy)
 
 function dossierOf(files: BundleFiles): Dossier {
   const dossier = jsonOf(files, DOSSIER_FILE) as unknown as Dossier;
-  if (dossier?.version !== 2) throw new Tampered(DOSSIER_FILE, 'is of a form that this version does not know');
+  if (dossier?.version !== 3) throw new Tampered(DOSSIER_FILE, 'is of a form that this version does not know');
   return dossier;
 }
 

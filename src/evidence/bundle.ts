@@ -1,6 +1,7 @@
 import { digestOf } from '../base/digest.ts';
 import { canonicalJson } from '../base/json.ts';
-import { assessmentResults, type BoundFile, transcriptPath } from './assessment-results.ts';
+import { assessmentResults, type BoundFile } from './assessment-results.ts';
+import { receiptPath, transcriptPath } from './bundle-paths.ts';
 import type { Dossier } from './dossier.ts';
 import { type EvidenceKey, formatEnvelope, signEnvelope } from './dsse.ts';
 import { reportPage } from './report-page.ts';
@@ -34,11 +35,6 @@ export interface Evidence {
 
 /** The files of a bundle by their paths. */
 export type BundleFiles = Map<string, Uint8Array>;
-
-/** Where the bundle keeps the receipt of an entry. */
-export function receiptPath(entry: string): string {
-  return `receipts/${entry}.tlog-proof`;
-}
 
 /**
  * The files that say something, from the dossier to the transcripts: the same evidence, the same bytes. A verifier makes

@@ -7,12 +7,14 @@
  */
 export interface Dossier {
   /** Of this form; a verifier refuses one that it does not know. */
-  readonly version: 2;
+  readonly version: 3;
   readonly tenant: { readonly name: string; readonly displayName: string | null };
   readonly framework: { readonly name: string; readonly title: string; readonly source: string | null };
   readonly from: string;
   readonly to: string;
   readonly madeAt: string;
+  /** Who runs the platform, as the Policy says; null when nobody said it. */
+  readonly operator: string | null;
   /** `kintsugi 0.1.0`. */
   readonly madeBy: string;
   /** Name of the ledger that the receipts are of: the origin of its checkpoints. */

@@ -7,6 +7,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The guard that asks the gate. */
 const GATE = 'regulation';
+/** Before the clauses in a summary (`tellViolations`). */
+const VIOLATES = '; violates ';
 
 /** An incident as far as it was told, with everybody whom it touched. */
 interface Draft extends Mutable<Omit<IncidentRecord, 'otherTenants' | 'repairs' | 'entries' | 'violates'>> {
@@ -135,12 +137,23 @@ export class IncidentStory {
     this.#refused.push({ at, incident, reason, entry, namesOwn, namesOther: this.#words.namesOther(reason) });
   }
 
+  /** Which law others live under, and what of it is violated for them, is their business. */
+  #withoutOthersClauses(summary: string): string {
+    const at = summary.indexOf(VIOLATES);
+    if (at < 0) return summary;
+    const clauses = summary
+      .slice(at + VIOLATES.length)
+      .split('; ')
+      .filter((clause) => this.#words.namesOwn(clause));
+    return `${summary.slice(0, at)}${clauses.length === 0 ? '' : VIOLATES}${clauses.join('; ')}`;
+  }
+
   #recordOf({ tenants, violates, repairs, ...draft }: Draft): IncidentRecord {
     const own = (text: string) => this.#words.without(text);
     return {
       ...draft,
       subject: own(draft.subject),
-      summary: own(draft.summary),
+      summary: own(this.#withoutOthersClauses(draft.summary)),
       refusal: draft.refusal === null ? null : own(draft.refusal),
       otherTenants: [...tenants].filter((each) => each !== this.#tenant).length,
       violates: [...violates],

@@ -96,6 +96,8 @@ function markdownOf(block: Block): string {
       return `${'#'.repeat(block.level)} ${escaped(block.text)}`;
     case 'text':
       return escaped(block.text);
+    case 'links':
+      return escaped(`${block.text} ${block.links.map(({ text: said }) => said).join(', ')}`);
     case 'table':
       return [block.head.map((each) => ({ text: each })), block.head.map(() => ({ text: '---' })), ...block.rows]
         .map(rowOf)

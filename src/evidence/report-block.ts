@@ -4,6 +4,8 @@ import type { ControlStatus, Span } from './dossier.ts';
 export type Block =
   | { readonly kind: 'heading'; readonly level: 1 | 2 | 3; readonly text: string; readonly anchor: string | null }
   | { readonly kind: 'text'; readonly text: string }
+  /** A line of links behind a few words. */
+  | { readonly kind: 'links'; readonly text: string; readonly links: readonly Cell[] }
   | {
       readonly kind: 'table';
       readonly caption: string;

@@ -1,6 +1,7 @@
 import { fromIso } from '../base/clock.ts';
 import { printDuration } from '../base/duration.ts';
 import type { Dossier, IncidentRecord, LossRecord, NoticeRecord, ViolationRecord } from './dossier.ts';
+import { tellMoves } from './move-words.ts';
 import { type Block, type Cell, heading, moment, table, text } from './report-block.ts';
 
 /** What was healed within so long is listed by itself: nobody would have seen it otherwise. */
@@ -79,7 +80,8 @@ function clauseCell({ controls }: Dossier, id: string): Cell {
 }
 
 /** Incidents that touched the tenant, and what was done about each. */
-export function incidentBlocks({ incidents }: Dossier): readonly Block[] {
+export function incidentBlocks(dossier: Dossier): readonly Block[] {
+  const { incidents } = dossier;
   const rows = incidents.map((incident) => [
     incident.id,
     moment(incident.detectedAt),
@@ -87,9 +89,19 @@ export function incidentBlocks({ incidents }: Dossier): readonly Block[] {
     incident.closedAt === null ? 'open' : printDuration(fromIso(incident.closedAt) - fromIso(incident.detectedAt)),
     incident.summary,
     doneAbout(incident),
+    violatedHere(dossier, incident),
     incident.otherTenants === 0 ? 'no other' : `${incident.otherTenants} more`,
   ]);
-  const head = ['Incident', 'First sign', 'Recognised after', 'Over after', 'What it was', 'What was done', 'Tenants'];
+  const head = [
+    'Incident',
+    'First sign',
+    'Recognised after',
+    'Over after',
+    'What it was',
+    'What was done',
+    'Violated here',
+    'Tenants',
+  ];
   const withheld = incidents.reduce((sum, { entriesWithheld }) => sum + entriesWithheld, 0);
   return [
     heading(2, 'Incidents and repairs'),
@@ -106,13 +118,17 @@ export function incidentBlocks({ incidents }: Dossier): readonly Block[] {
   ];
 }
 
-function doneAbout({ outcome, repairs, refusal }: IncidentRecord): string {
-  const moves = repairs.flatMap((each) => each.moves);
-  return `${moves.length > 0 ? tellMoves(moves) : (refusal ?? 'no repair')} (${outcome ?? 'open'})`;
+/** What of the tenant's own it violated: what it touches may be others' alone. */
+function violatedHere({ controls }: Dossier, { violates }: IncidentRecord): string {
+  const clauses = violates.map((id) => controls.find((each) => each.id === id)?.clause ?? id);
+  return clauses.length === 0 ? 'nothing of this framework' : clauses.join('; ');
 }
 
-function tellMoves(moves: readonly string[]): string {
-  return moves.map((move) => (move === 'page' ? 'a person was called' : move)).join(', then ');
+function doneAbout({ outcome, repairs, refusal }: IncidentRecord): string {
+  const moves = repairs.flatMap((each) => each.moves);
+  const approvers = [...new Set(repairs.flatMap((each) => each.approvedBy))];
+  const leave = approvers.length === 0 ? '' : `, approved by ${approvers.join(' and ')}`;
+  return `${moves.length > 0 ? tellMoves(moves) : (refusal ?? 'no repair')}${leave}: ${outcome ?? 'open'}`;
 }
 
 /** What the gate did not permit. */
@@ -137,8 +153,8 @@ export function lossBlocks(dossier: Dossier): readonly Block[] {
     loss.loss,
     loss.what,
     moment(loss.detectedAt),
-    loss.awareAt === null ? 'nobody yet' : moment(loss.awareAt),
-    loss.endedAt === null ? 'stands' : moment(loss.endedAt),
+    loss.awareAt === null ? (loss.drill === null ? 'nobody yet' : 'a drill') : moment(loss.awareAt),
+    loss.endedAt === null ? 'not known to be: it has to stay well for a minute' : moment(loss.endedAt),
     stateOf(loss),
   ]);
   const notices = losses.flatMap((loss) => loss.notices.map((each) => noticeRow(dossier, loss, each)));

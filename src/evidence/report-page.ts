@@ -65,6 +65,8 @@ function render(block: Block): string {
     }
     case 'text':
       return `<p>${escaped(block.text)}</p>`;
+    case 'links':
+      return `<p>${escaped(block.text)} ${block.links.map(linkOf).join(', ')}</p>`;
     case 'table':
       return tableOf(block.caption, block.head, block.rows);
     case 'shares':
@@ -80,10 +82,14 @@ function tableOf(caption: string, head: readonly string[], rows: readonly (reado
   return `<table>\n<caption>${escaped(caption)}</caption>\n<thead><tr>${titles}</tr></thead>\n<tbody>\n${body}\n</tbody>\n</table>`;
 }
 
-function cellOf({ text, status, href }: Cell): string {
+function cellOf(cell: Cell): string {
+  const { status } = cell;
+  return status === undefined ? `<td>${linkOf(cell)}</td>` : `<td class="status ${status}">${linkOf(cell)}</td>`;
+}
+
+function linkOf({ text, status, href }: Cell): string {
   const said = status === undefined ? escaped(text) : `${MARKS[status]} ${escaped(text)}`;
-  const linked = href === undefined ? said : `<a href="${escaped(href)}">${said}</a>`;
-  return status === undefined ? `<td>${linked}</td>` : `<td class="status ${status}">${linked}</td>`;
+  return href === undefined ? said : `<a href="${escaped(href)}">${said}</a>`;
 }
 
 const WIDTH = 1_000;

@@ -72,6 +72,8 @@ class Pen {
         return this.#heading(block.level, block.text, block.anchor);
       case 'text':
         return this.#paragraph(block.text);
+      case 'links':
+        return this.#paragraph(`${block.text} ${block.links.map(({ text }) => text).join(', ')}`);
       case 'table':
         return this.#table(block.caption, block.head, block.rows);
       case 'shares':
@@ -115,7 +117,12 @@ class Pen {
     this.#paragraph(caption);
     const document = this.#document;
     document.font('text').fontSize(TABLE_SIZE);
-    const titles = head.map((text) => ({ text, type: 'TH' as const, font: { src: 'bold', size: TABLE_SIZE } }));
+    const titles = head.map((text) => ({
+      text,
+      type: 'TH' as const,
+      scope: 'Column',
+      font: { src: 'bold', size: TABLE_SIZE },
+    }));
     const cells = rows.map((row) =>
       row.map(({ text, status }) => ({ text, ...(status === undefined ? {} : { textColor: COLOURS[status] }) })),
     );

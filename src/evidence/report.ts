@@ -1,8 +1,15 @@
-import { fromIso } from '../base/clock.ts';
-import { transcriptPath } from './assessment-results.ts';
+import { receiptPath, transcriptPath } from './bundle-paths.ts';
 import type { ControlRecord, ControlStatus, Dossier } from './dossier.ts';
 import { isAddressed, openingTallyOf, type Tally, tallyOf } from './dossier-tally.ts';
 import { type Block, type Cell, heading, moment, type Share, STATUS_WORDS, table, text } from './report-block.ts';
+import {
+  methodBlocks,
+  recordSince,
+  responsibilityBlocks,
+  scopeBlocks,
+  shareOf,
+  uncoveredBlocks,
+} from './report-scope.ts';
 import {
   drillBlocks,
   exceptionBlocks,
@@ -16,6 +23,7 @@ import {
 export function reportOf(dossier: Dossier): readonly Block[] {
   return [
     ...opening(dossier),
+    ...scopeBlocks(dossier),
     ...violationBlocks(dossier),
     ...overviewOf(dossier),
     ...incidentBlocks(dossier),
@@ -23,6 +31,9 @@ export function reportOf(dossier: Dossier): readonly Block[] {
     ...lossBlocks(dossier),
     ...exceptionBlocks(dossier),
     ...drillBlocks(dossier),
+    ...responsibilityBlocks(dossier),
+    ...uncoveredBlocks(dossier),
+    ...methodBlocks(dossier),
     heading(2, 'Each control'),
     ...dossier.controls.flatMap((control) => detailOf(control, dossier)),
     ...closing(dossier),
@@ -41,10 +52,6 @@ function opening(dossier: Dossier): readonly Block[] {
   const alternative = tally.addressed === 0 ? '' : ` For ${tally.addressed} of those a documented alternative stands.`;
   return [
     heading(1, `${framework.title}: ${tenant.displayName ?? tenant.name}`),
-    text(
-      `From ${moment(dossier.from)} to ${moment(dossier.to)} (UTC). Made at ${moment(dossier.madeAt)} by ${dossier.madeBy}. ` +
-        `Tenant ${tenant.name}, framework ${framework.name}, ledger ${dossier.ledger}.`,
-    ),
     heading(2, 'In short'),
     text(
       `At the end of the period ${tally.satisfied} of ${controls.length} controls were measured as satisfied, ` +
@@ -63,13 +70,12 @@ function opening(dossier: Dossier): readonly Block[] {
 }
 
 /** Nothing is known of the time before the first record, and a short record is not to be taken for a long one. */
-function recordBegan({ controls, from }: Dossier): readonly Block[] {
-  const known = controls.flatMap(({ spans }) => spans.filter(({ status }) => status !== 'unknown'));
-  const first = known.map((span) => span.from).toSorted()[0];
-  if (first === undefined) return [text('No result is on record in the period.')];
-  return first === from
+function recordBegan(dossier: Dossier): readonly Block[] {
+  const since = recordSince(dossier);
+  if (since === null) return [text('No result is on record in the period.')];
+  return since === dossier.from
     ? []
-    : [text(`The first result in the period is of ${moment(first)}; before it nothing is known.`)];
+    : [text(`The first result in the period is of ${moment(since)}; before it nothing is known.`)];
 }
 
 function sharesOf({ satisfied, notSatisfied, unknown }: Omit<Tally, 'addressed'>): readonly Share[] {
@@ -80,33 +86,35 @@ function sharesOf({ satisfied, notSatisfied, unknown }: Omit<Tally, 'addressed'>
   ];
 }
 
-function overviewOf({ controls, from, to }: Dossier): readonly Block[] {
-  const rows = controls
+function overviewOf(dossier: Dossier): readonly Block[] {
+  const rows = dossier.controls
     .toSorted((a, b) => RANK[a.status] - RANK[b.status])
     .map((control) => [
       { text: control.clause, href: `#${control.id}` },
       control.title,
       statusCell(control),
-      shareOf(control, fromIso(to) - fromIso(from)),
+      ...SHARED.map((status) => shareOf(control, status, dossier)),
       control.level,
     ]);
   return [
     heading(2, 'Controls'),
+    text(
+      'Beside the result at the end: for how much of the period each control was measured as satisfied, as not satisfied, and was ' +
+        'not determined. Satisfied is rounded down, the others up.',
+    ),
     table(
       'Every control, those that are not satisfied first',
-      ['Clause', 'Control', 'At the end', 'Satisfied for', 'Level'],
+      ['Clause', 'Control', 'At the end', ...SHARED.map((status) => `${capital(STATUS_WORDS[status])} for`), 'Level'],
       rows,
     ),
   ];
 }
 
+const SHARED: readonly ControlStatus[] = ['satisfied', 'not-satisfied', 'unknown'];
 const RANK: Readonly<Record<ControlStatus, number>> = { 'not-satisfied': 0, unknown: 1, satisfied: 2 };
 
-/** Share of the period for which it was known to be satisfied; rounded so that anything less than all never reads as all. */
-function shareOf({ spans }: ControlRecord, periodMs: number): string {
-  const good = spans.filter(({ status }) => status === 'satisfied');
-  const ms = good.reduce((sum, { from, to }) => sum + fromIso(to) - fromIso(from), 0);
-  return periodMs === 0 ? 'no time' : `${(Math.floor((ms / periodMs) * 10_000) / 100).toFixed(2)} %`;
+function capital(words: string): string {
+  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 function detailOf(control: ControlRecord, { from, to }: Dossier): readonly Block[] {
@@ -140,7 +148,10 @@ function detailOf(control: ControlRecord, { from, to }: Dossier): readonly Block
     );
   }
   if (decidedBy) blocks.push(text(`Decided by ${decidedBy}${proof === null ? '' : `; proof: ${proof}`}.`));
-  if (entries.length > 0) blocks.push(text(`Entries of the ledger: ${entries.join(', ')}.`));
+  if (entries.length > 0) {
+    const links = entries.map((entry) => ({ text: entry, href: receiptPath(entry) }));
+    blocks.push({ kind: 'links', text: 'Entries of the ledger, with their receipts:', links });
+  }
   return blocks;
 }
 

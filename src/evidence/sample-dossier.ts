@@ -33,7 +33,8 @@ const CONTROL: ControlRecord = {
 
 /** A dossier with one of everything: for tests of what is made of it. */
 export const SAMPLE: Dossier = {
-  version: 2,
+  version: 3,
+  operator: 'Example Hosting GmbH',
   tenant: { name: 'clinic-de', displayName: 'Klinik <am> Stadtpark & Söhne' },
   framework: {
     name: 'gdpr',

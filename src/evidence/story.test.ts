@@ -69,6 +69,19 @@ test('what is about another tenant alone is not told, and no name of another ten
   ]);
 });
 
+test('what is violated for others alone is their business', () => {
+  const told = 'surplus grants; violates gdpr Art. 32(1)(b), 5(1)(f) (clinic, shop); pci-dss-4.0.1 A1.1.2 (shop)';
+  const others = 'surplus grants; violates pci-dss-4.0.1 7.3.3 (shop)';
+  const { incidents } = read(
+    ['incident.opened', 'inc_1', 20_000, opened('grant records_app', told)],
+    ['incident.opened', 'inc_2', 21_000, opened('grant payments_app', others)],
+  );
+  expect(incidents.map(({ summary }) => summary)).toEqual([
+    'surplus grants; violates gdpr Art. 32(1)(b), 5(1)(f) (clinic, another tenant)',
+    'surplus grants',
+  ]);
+});
+
 test('a refusal is told with its guards, and an incident that is still open has no end', () => {
   const { incidents } = read(
     ['incident.opened', 'inc_1', 20_000, opened('workload records', 'records is gone')],

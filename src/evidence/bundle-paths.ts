@@ -1,0 +1,9 @@
+/** Where the bundle keeps a transcript. */
+export function transcriptPath(transcript: string): string {
+  return `evidence/${transcript.replace(':', '-')}.json`;
+}
+
+/** Where the bundle keeps the receipt of an entry. */
+export function receiptPath(entry: string): string {
+  return `receipts/${entry}.tlog-proof`;
+}
