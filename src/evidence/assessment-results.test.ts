@@ -58,7 +58,13 @@ test.each([
   ['related-risks', 'risk-uuid', '11111111-1111-4111-8111-111111111111', 'nothing has the id'],
   ['actors', 'actor-uuid', '11111111-1111-4111-8111-111111111111', 'nothing has the id'],
   ['import-ap', 'href', '#11111111-1111-4111-8111-111111111111', 'no resource has the id'],
-  ['target', 'target-id', 'gdpr-art99', 'not among the reviewed controls'],
+  ['target', 'target-id', 'gdpr-art99', 'not among the reviewed objectives'],
+  ['actors', 'type', 'wizard', 'must be one of tool'],
+  ['actors', 'type', 'party', 'is one of components, not of parties'],
+  ['subjects', 'type', 'party', 'is one of components, not of parties'],
+  ['components', 'type', 'thing', 'must be one of this-system'],
+  ['observations', 'expires', '2001-01-01T00:00:00Z', 'is before collected'],
+  ['responsible-parties', 'role-id', 'nobody', 'no role is nobody'],
   ['target', 'state', 'maybe', 'must be one of satisfied'],
   ['risks', 'status', 'forgotten', 'must be one of open'],
   ['remediations', 'lifecycle', 'done', 'must be one of recommendation'],
@@ -66,6 +72,54 @@ test.each([
 ])('a document whose %s has a wrong %s is told', (below, key, value, message) => {
   const told = checkOscal(changed(below, key, value)).map((each) => each.message);
   expect(told.join('\n')).toContain(message);
+});
+
+test('a document whose plan leads nowhere, whose risk closed by itself, or whose control is reviewed twice is told', () => {
+  const told = (change: (text: string) => string) =>
+    checkOscal(JSON.parse(change(JSON.stringify(made()))) as Json).map(({ message }) => message);
+  expect(told((text) => text.replace(/,"rlinks":\[\{"href":"https:[^\]]*\]/, ''))).toEqual([
+    'the resource leads nowhere: no rlink, no base64',
+  ]);
+  expect(told((text) => text.replace('"status-change":"closed"', '"status-change":"open"'))).toEqual([
+    'is closed, and the log does not say when',
+  ]);
+  expect(told((text) => text.replace(`,"ns":"https://kintsugi.dev/ns/oscal"`, ''))).toEqual([
+    'tenant: clinic-de is no property of OSCAL here; one of our own needs its ns',
+  ]);
+  const [control] = SAMPLE.controls;
+  const twice = `{"control-id":"${control!.id}"}`;
+  expect(told((text) => text.replace(twice, `${twice},${twice}`))).toEqual([
+    `${control!.id} is reviewed 2 times, and should be once`,
+  ]);
+});
+
+test('the plan is the profile in the bundle, with its digest', () => {
+  const profile = {
+    path: 'profile.json',
+    mediaType: 'application/json',
+    sha256: 'ef'.repeat(32),
+    title: 'The framework',
+  };
+  const document = assessmentResults(SAMPLE, [FILE, profile]);
+  expect(isValid(document), JSON.stringify(isValid.errors)).toBe(true);
+  expect(checkOscal(document)).toEqual([]);
+  const { 'import-ap': plan, 'back-matter': back } = (
+    document as { 'assessment-results': { 'import-ap': { href: string }; 'back-matter': { resources: Json[] } } }
+  )['assessment-results'];
+  const uuid = plan.href.slice(1);
+  expect(back.resources).toHaveLength(2);
+  expect(back.resources).toContainEqual(
+    expect.objectContaining({
+      uuid,
+      rlinks: expect.arrayContaining([
+        {
+          href: 'profile.json',
+          'media-type': 'application/json',
+          hashes: [{ algorithm: 'SHA-256', value: 'ef'.repeat(32) }],
+        },
+      ]),
+    }),
+  );
 });
 
 test('an id that two things have is told', () => {

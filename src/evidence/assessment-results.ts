@@ -1,5 +1,5 @@
 import type { Json, JsonObject } from '../base/json.ts';
-import { transcriptPath } from './bundle-paths.ts';
+import { PROFILE_FILE as PLAN_FILE, transcriptPath } from './bundle-paths.ts';
 import type { ControlRecord, Dossier, ObservationRecord } from './dossier.ts';
 import { isAddressed } from './dossier-tally.ts';
 import { list, originOf, Paper, prop } from './oscal-paper.ts';
@@ -36,7 +36,9 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
         'oscal-version': OSCAL_VERSION,
         props: [prop('tenant', tenant.name), prop('framework', framework.name), prop('made-by', madeBy)],
         roles: [{ id: 'assessor', title: 'Measures, heals and records' }],
-        parties: [{ uuid: paper.id('party'), type: 'organization', name: `Operator of ${dossier.ledger}` }],
+        parties: [
+          { uuid: paper.id('party'), type: 'organization', name: dossier.operator ?? `Operator of ${dossier.ledger}` },
+        ],
         'responsible-parties': [{ 'role-id': 'assessor', 'party-uuids': [paper.id('party')] }],
       },
       'import-ap': { href: `#${paper.id('plan')}`, remarks: 'The controls, parameters and checks of the profile' },
@@ -50,6 +52,10 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
           'local-definitions': localDefinitions(paper),
           'reviewed-controls': {
             'control-selections': [{ 'include-controls': dossier.controls.map(({ id }) => ({ 'control-id': id })) }],
+            // A control of a profile has one objective: that its checks hold.
+            'control-objective-selections': [
+              { 'include-objectives': dossier.controls.map(({ id }) => ({ 'objective-id': id })) },
+            ],
           },
           ...list(
             'observations',
@@ -62,7 +68,12 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
           findings: dossier.controls.map((control) => findingOf(paper, control)),
         },
       ],
-      'back-matter': { resources: [planResource(paper), ...files.map((file) => resourceOf(paper, file))] },
+      'back-matter': {
+        resources: [
+          planResource(paper, files),
+          ...files.filter(({ path }) => path !== PLAN_FILE).map((file) => resourceOf(paper, file)),
+        ],
+      },
     },
   };
 }
@@ -168,20 +179,25 @@ function remarksOf({ observations, deviation, proof }: ControlRecord): Record<st
   return remarks === '' ? {} : { remarks };
 }
 
-function planResource(paper: Paper): JsonObject {
+/** The profile is the plan: what is assessed, by which checks and thresholds. A bundle holds it. */
+function planResource(paper: Paper, files: readonly BoundFile[]): JsonObject {
   const { framework } = paper.dossier;
+  const own = files.filter(({ path }) => path === PLAN_FILE).map(linkTo);
+  const published = framework.source === null ? [] : [{ href: framework.source }];
   return {
     uuid: paper.id('plan'),
     title: `Profile ${framework.name}`,
     description: `${framework.title}: controls, parameters with their legal status, checks.`,
-    ...(framework.source === null ? {} : { rlinks: [{ href: framework.source }] }),
+    props: [{ name: 'type', value: 'plan' }],
+    ...list('rlinks', [...own, ...published]),
   };
 }
 
-function resourceOf(paper: Paper, { path, mediaType, sha256, title }: BoundFile): JsonObject {
-  return {
-    uuid: paper.id('file', path),
-    title,
-    rlinks: [{ href: path, 'media-type': mediaType, hashes: [{ algorithm: 'SHA-256', value: sha256 }] }],
-  };
+function resourceOf(paper: Paper, file: BoundFile): JsonObject {
+  const { path, title } = file;
+  return { uuid: paper.id('file', path), title, props: [{ name: 'type', value: 'evidence' }], rlinks: [linkTo(file)] };
+}
+
+function linkTo({ path, mediaType, sha256 }: BoundFile): JsonObject {
+  return { href: path, 'media-type': mediaType, hashes: [{ algorithm: 'SHA-256', value: sha256 }] };
 }

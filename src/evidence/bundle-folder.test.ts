@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -33,6 +33,21 @@ test('a folder that cannot be written leaves nothing', () => {
 
 test('a link is refused: it could lead anywhere', () => {
   symlinkSync('/etc/hostname', join(folder, 'dossier.json'));
+  expect(() => readBundle(folder)).toThrow(/no plain file/);
+});
+
+test('what is far too large is refused before it is read, and an archive is no folder', () => {
+  const large = join(folder, 'large');
+  mkdirSync(large);
+  writeFileSync(join(large, 'report.pdf'), '');
+  truncateSync(join(large, 'report.pdf'), 2 ** 33);
+  expect(() => readBundle(large)).toThrow(/too large/);
+  writeFileSync(join(folder, 'bundle.zip'), 'PK');
+  expect(() => readBundle(join(folder, 'bundle.zip'))).toThrow(/there is no bundle/);
+});
+
+test('a folder that is a link within it is refused too', () => {
+  symlinkSync('/etc', join(folder, 'evidence'));
   expect(() => readBundle(folder)).toThrow(/no plain file/);
 });
 

@@ -1,3 +1,6 @@
+/** The framework as it was judged by. */
+export const PROFILE_FILE = 'profile.json';
+
 /** Where the bundle keeps a transcript. */
 export function transcriptPath(transcript: string): string {
   return `evidence/${transcript.replace(':', '-')}.json`;

@@ -20,7 +20,7 @@ import { receiptPath, transcriptPath } from './bundle-paths.ts';
 import type { Dossier } from './dossier.ts';
 import { entriesOf } from './dossier-tally.ts';
 import { keyId, openEnvelope } from './dsse.ts';
-import { checkOscal } from './oscal-check.ts';
+import { checkOscal, filesNamedIn } from './oscal-check.ts';
 
 /** The entry by which the ledger knows of a bundle: its `data` hold the digest of the manifest and the id of the key. */
 export const MADE = 'evidence.made';
@@ -70,6 +70,10 @@ export async function verifyBundle(files: BundleFiles, policy: Policy, madeBy: s
     return { kind: isSeen ? 'sound' : 'unwitnessed', dossier, files: files.size, receipts: seen.length, isCompared };
   } catch (error) {
     if (error instanceof Tampered) return { kind: 'tampered', file: error.file, reason: error.message };
+    // Signed, and of another shape than any bundle: whoever made it can make anything.
+    if (error instanceof TypeError || error instanceof SyntaxError || error instanceof RangeError) {
+      return { kind: 'tampered', file: MANIFEST_FILE, reason: `cannot be read: ${error.message}` };
+    }
     throw error;
   }
 }
@@ -136,8 +140,14 @@ async function checkRenderings(dossier: Dossier, content: BundleFiles): Promise<
 }
 
 function checkReferences(content: BundleFiles): void {
-  const [complaint] = checkOscal(jsonOf(content, OSCAL_FILE));
+  const document = jsonOf(content, OSCAL_FILE);
+  const [complaint] = checkOscal(document);
   if (complaint) throw new Tampered(OSCAL_FILE, `${complaint.path}: ${complaint.message}`);
+  for (const { href, sha256: digest } of filesNamedIn(document)) {
+    const bytes = content.get(href);
+    if (!bytes) throw new Tampered(OSCAL_FILE, `names ${href}, which is not there`);
+    if (digest !== null && digest !== sha256(bytes)) throw new Tampered(OSCAL_FILE, `has another digest of ${href}`);
+  }
 }
 
 /** A dossier of another shape than it should have cannot be written out. */

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { newSigner, publicFiles, sourceOf } from '../../test/conformance/tlog/log-in-memory.ts';
 import { receiptOf } from '../ledger/receipt.ts';
 import { policyOfKey } from '../ledger/tlog/policy.ts';
-import { type BundleFiles, contentFiles, manifestOf, RECEIPT_FILE, sha256, sign } from './bundle.ts';
+import { type BundleFiles, contentFiles, manifestOf, OUTSIDE, RECEIPT_FILE, sha256, sign } from './bundle.ts';
 import { MADE, verifyBundle } from './bundle-verifier.ts';
 import type { Dossier } from './dossier.ts';
 import { entriesOf } from './dossier-tally.ts';
@@ -50,6 +50,16 @@ async function made(of: Dossier, keyFolder: string): Promise<BundleFiles> {
   return files;
 }
 
+/** What an operator with all keys can do: sign it once more, and put it on record. */
+async function resigned(content: BundleFiles, of: Dossier): Promise<BundleFiles> {
+  const files = new Map([...content].filter(([path]) => !OUTSIDE.has(path)));
+  const manifest = manifestOf(of, files);
+  const key = openEvidenceKey(folder);
+  sign(files, manifest, key);
+  const entry = { id: 'evt_made', type: MADE, data: { manifest: sha256(manifest), key: key.id } };
+  return files.set(RECEIPT_FILE, Buffer.from((await receiptsOf([entry]))[0]!));
+}
+
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'kin-evidence-'));
   sound = await made(dossier, folder);
@@ -76,6 +86,47 @@ test('one changed byte in any file is found', async () => {
   }
 });
 
+test('each single changed byte of what vouches for the rest is found', async () => {
+  for (const path of ['manifest.dsse.json', 'evidence-key.pem', 'manifest.tlog-proof']) {
+    const whole = sound.get(path)!;
+    for (let at = 0; at < whole.length; at += 1) {
+      const bytes = Buffer.from(whole);
+      bytes[at]! ^= 1 << (at % 8);
+      const verdict = await verifyBundle(new Map(sound).set(path, bytes), policy, SAMPLE.madeBy);
+      expect(verdict.kind, `${path} at ${at}`).toBe('tampered');
+    }
+  }
+});
+
+test('two files that changed places, and one that was cut short, are found', async () => {
+  const paths = [...sound.keys()];
+  for (const [index, path] of paths.entries()) {
+    const other = paths[(index + 1) % paths.length]!;
+    const swapped = new Map(sound).set(path, sound.get(other)!).set(other, sound.get(path)!);
+    expect((await verifyBundle(swapped, policy, SAMPLE.madeBy)).kind, `${path} and ${other}`).toBe('tampered');
+    for (const length of [0, sound.get(path)!.length - 1]) {
+      const cut = new Map(sound).set(path, sound.get(path)!.subarray(0, length));
+      expect((await verifyBundle(cut, policy, SAMPLE.madeBy)).kind, `${path} cut to ${length}`).toBe('tampered');
+    }
+  }
+});
+
+test('a path that leads out of the bundle leads nowhere, though it was signed so', async () => {
+  const outside = '../../etc/hostname';
+  const text = Buffer.from(sound.get('assessment-results.json')!).toString();
+  const files = new Map(sound).set('assessment-results.json', Buffer.from(text.replaceAll('profile.json', outside)));
+  const verdict = await verifyBundle(await resigned(files, dossier), policy, 'kintsugi 9.9.9');
+  expect(verdict).toMatchObject({ kind: 'tampered', reason: `names ${outside}, which is not there` });
+});
+
+test('a dossier of no shape at all is refused and breaks nothing, though it was signed so', async () => {
+  for (const shape of [{ version: 3 }, { ...dossier, controls: null }, { ...dossier, controls: [{}] }]) {
+    const files = new Map(sound).set('dossier.json', Buffer.from(JSON.stringify(shape)));
+    const verdict = await verifyBundle(await resigned(files, dossier), policy, SAMPLE.madeBy);
+    expect(verdict.kind, JSON.stringify(shape).slice(0, 40)).toBe('tampered');
+  }
+});
+
 test('a file that was taken away or added is named', async () => {
   for (const path of sound.keys()) {
     const files = new Map(sound);
@@ -97,18 +148,8 @@ test('a violation left out is found, though everything was made and signed again
 });
 
 test('a page that says something else than the dossier is found, though it was signed so', async () => {
-  const files = new Map(sound);
-  files.set(
-    'report.html',
-    Buffer.from(Buffer.from(files.get('report.html')!).toString().replaceAll('not satisfied', 'satisfied')),
-  );
-  for (const outside of ['manifest.json', 'manifest.dsse.json', 'manifest.tlog-proof', 'evidence-key.pem'])
-    files.delete(outside);
-  const manifest = manifestOf(dossier, files);
-  const key = openEvidenceKey(folder);
-  sign(files, manifest, key);
-  const entry = { id: 'evt_made', type: MADE, data: { manifest: sha256(manifest), key: key.id } };
-  files.set(RECEIPT_FILE, Buffer.from((await receiptsOf([entry]))[0]!));
+  const page = Buffer.from(sound.get('report.html')!).toString().replaceAll('not satisfied', 'satisfied');
+  const files = await resigned(new Map(sound).set('report.html', Buffer.from(page)), dossier);
   expect(await verifyBundle(files, policy, SAMPLE.madeBy)).toMatchObject({ kind: 'tampered', file: 'report.html' });
 });
 

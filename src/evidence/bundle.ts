@@ -1,7 +1,7 @@
 import { digestOf } from '../base/digest.ts';
 import { canonicalJson } from '../base/json.ts';
 import { assessmentResults, type BoundFile } from './assessment-results.ts';
-import { receiptPath, transcriptPath } from './bundle-paths.ts';
+import { PROFILE_FILE, receiptPath, transcriptPath } from './bundle-paths.ts';
 import type { Dossier } from './dossier.ts';
 import { type EvidenceKey, formatEnvelope, signEnvelope } from './dsse.ts';
 import { reportPage } from './report-page.ts';
@@ -15,7 +15,6 @@ export const DOSSIER_FILE = 'dossier.json';
 export const OSCAL_FILE = 'assessment-results.json';
 const PAGE_FILE = 'report.html';
 const PDF_FILE = 'report.pdf';
-const PROFILE_FILE = 'profile.json';
 /** What is in a bundle and not in its manifest: the manifest itself, and what vouches for it. */
 export const OUTSIDE: ReadonlySet<string> = new Set([MANIFEST_FILE, SIGNATURE_FILE, RECEIPT_FILE, KEY_FILE]);
 
