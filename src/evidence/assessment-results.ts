@@ -50,13 +50,7 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
           start: from,
           end: to,
           'local-definitions': localDefinitions(paper),
-          'reviewed-controls': {
-            'control-selections': [{ 'include-controls': dossier.controls.map(({ id }) => ({ 'control-id': id })) }],
-            // A control of a profile has one objective: that its checks hold.
-            'control-objective-selections': [
-              { 'include-objectives': dossier.controls.map(({ id }) => ({ 'objective-id': id })) },
-            ],
-          },
+          'reviewed-controls': reviewedControls(dossier),
           ...list(
             'observations',
             dossier.controls.flatMap((control) => observationsOf(paper, control)),
@@ -75,6 +69,14 @@ export function assessmentResults(dossier: Dossier, files: readonly BoundFile[] 
         ],
       },
     },
+  };
+}
+
+/** A control of a profile has one objective, of its name: that its checks hold. */
+function reviewedControls({ controls }: Dossier): JsonObject {
+  return {
+    'control-selections': [{ 'include-controls': controls.map(({ id }) => ({ 'control-id': id })) }],
+    'control-objective-selections': [{ 'include-objectives': controls.map(({ id }) => ({ 'objective-id': id })) }],
   };
 }
 
