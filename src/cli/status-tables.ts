@@ -47,7 +47,7 @@ export function renderInstances({ workloads }: Status, { paint, now }: Board): s
 }
 
 function phaseOf({ phase, targetVersion, heldBy }: Status['workloads'][number]): string {
-  const held = heldBy === null ? '' : `, held by ${heldBy}`;
+  const held = heldBy === null ? '' : `, held: ${heldBy}`;
   return `${phase === 'steady' ? 'steady' : `${phase} to ${targetVersion}`}${held}`;
 }
 
