@@ -51,6 +51,7 @@ import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { watchedProcesses } from './drivers/process-places.ts';
 import { BackupParts } from './drivers/backup/backup-parts.ts';
 import { GoodLooks } from './drivers/postgresql/good-looks.ts';
+import { RouteParts } from './drivers/gateway/route-parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
 import { PostgresqlServerParts } from './drivers/postgresql/server-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -193,6 +194,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
       clock,
     }),
     new BackupParts({ programs: () => backupPrograms(world), clock }),
+    new RouteParts({ world, snapshotFile: state.snapshotFile, publish: situation.publishRouting, clock }),
   ];
 }
 

@@ -34,7 +34,8 @@ export function partsSituation(control: Control): PartsSituation {
   const { driver, database, state, clock, log } = options;
   const { world, secrets } = picture;
   const isTroubled = (tenant: string) => control.tracker.open.some(({ body }) => concerns(body.diagnosis, tenant));
-  return { world, secrets, driver, database, lease, record, state, clock, log, isTroubled };
+  const publishRouting = () => picture.publishAgain();
+  return { world, secrets, driver, database, lease, record, state, clock, log, isTroubled, publishRouting };
 }
 
 export function collectorSituation({ options, picture, compliance }: Control): CollectorSituation {

@@ -96,6 +96,12 @@ export class Picture {
     this.waker.wake();
   }
 
+  /** Writes the routing, whatever stands in its file. */
+  publishAgain(): void {
+    this.#snapshots.forget();
+    this.#publish();
+  }
+
   environmentOf(version: StoredVersion, slot: Slot): Record<string, string> {
     const { state, internalPort } = this.#options;
     return instanceEnvironment({ version, slot, world: this.world, secrets: this.secrets, state, internalPort });

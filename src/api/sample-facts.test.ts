@@ -72,3 +72,65 @@ test('files are compared as long ago as the artefact that was compared longest a
   compare('records', now);
   expect(await measured()).toMatchObject({ value: 1 });
 });
+
+/** Where a tenant is measured to be served, after requests of it were. */
+function servedTenant() {
+  let now = 100 * DAY_MS;
+  let regions = ['eu', 'us'];
+  const clock = { ...systemClock, now: () => now };
+  const tenants = () => [{ metadata: { name: 'clinic' }, spec: { regions } }];
+  const world = {
+    declared: {
+      workloads: [],
+      get tenants() {
+        return tenants();
+      },
+    },
+  } as unknown as World;
+  const facts = new SampleFacts(world, clock);
+  const latency = { count: 0, buckets: {} };
+  const ref = { instance: 'records-1', workload: 'records', version: 1, vantage: 'gateway-1', spanMs: 250 };
+  return {
+    permit: (next: string[]) => {
+      regions = next;
+    },
+    after: (ms: number) => {
+      now += ms;
+    },
+    serve: (region: string) =>
+      facts.take({ kind: 'tries', at: now, tenant: 'clinic', region, ok: 1, failed: 0, errors: {}, latency, ...ref }),
+    measured: async () => {
+      const all = await Promise.all(facts.collectors().map((each) => each.collect(systemClock.deadline(1_000))));
+      const fact = all.flat().find(({ name }) => name === 'residency.instances');
+      return fact?.measured.kind === 'value' ? fact.measured.value : 'unknown';
+    },
+  };
+}
+
+test('a region that may not serve a tenant counts until the tenant was served elsewhere for a while', async () => {
+  const { permit, after, serve, measured } = servedTenant();
+  permit(['eu']);
+  serve('eu');
+  serve('us');
+  expect(await measured()).toEqual(['eu', 'us']);
+  after(6_000);
+  expect(await measured()).toEqual(['eu', 'us']);
+  serve('eu');
+  expect(await measured()).toEqual(['eu']);
+  serve('us');
+  expect(await measured()).toEqual(['eu', 'us']);
+});
+
+test('what was served while it was permitted is no violation of what is permitted now', async () => {
+  const { permit, after, serve, measured } = servedTenant();
+  serve('us');
+  expect(await measured()).toEqual(['us']);
+  permit(['eu']);
+  expect(await measured()).toBe('unknown');
+  after(1_000);
+  serve('us');
+  expect(await measured()).toBe('unknown');
+  after(3_000);
+  serve('us');
+  expect(await measured()).toEqual(['us']);
+});

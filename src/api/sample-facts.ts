@@ -9,6 +9,10 @@ const EVERY_MS = 1_000;
 const TIMEOUT_MS = 1_000;
 /** A region that served a tenant within this time is one where it is served. */
 const SERVED_MS = 10 * 60_000;
+/** A region that is not permitted is left once requests were served elsewhere for so long since. */
+const LEFT_MS = 5_000;
+/** Gateways read a new routing, and tell of what they served before it, within this time. */
+const SETTLING_MS = 3_000;
 /** What was not seen for this long is gone: the store of a workload that was taken away. */
 const GONE_MS = 60 * 60_000;
 
@@ -38,6 +42,8 @@ export class SampleFacts {
   readonly #artefacts = new Map<string, { readonly at: number; readonly matches: boolean }>();
   /** By tenant: when each region last served it. */
   readonly #served = new Map<string, Map<string, number>>();
+  /** By tenant: the regions that it permits, and since when; undefined for those of the first look. */
+  readonly #permitted = new Map<string, { readonly regions: string; readonly since: number | undefined }>();
 
   constructor(world: World, clock: Clock) {
     this.#world = world;
@@ -127,8 +133,8 @@ export class SampleFacts {
 
   #residencyFacts(): readonly Fact[] {
     const now = this.#clock.now();
-    return this.#world.declared.tenants.map(({ metadata: { name } }): Fact => {
-      const regions = [...(this.#served.get(name) ?? [])].filter(([, at]) => now - at <= SERVED_MS);
+    return this.#world.declared.tenants.map(({ metadata: { name }, spec }): Fact => {
+      const regions = this.#servedLately(name, spec.regions, now);
       const measured: Measured =
         regions.length === 0
           ? { kind: 'unknown', reason: 'no request of it was served in the last ten minutes' }
@@ -136,6 +142,23 @@ export class SampleFacts {
       const measuredAt = regions.length === 0 ? now : Math.max(...regions.map(([, at]) => at));
       const place = { subject: name, tenants: [name], collector: 'gateways', evidence: null };
       return { name: 'residency.instances', ...place, measured, measuredAt };
+    });
+  }
+
+  /**
+   * Regions that served a tenant, and when last. One that is not permitted counts for as long as the tenant is led there: not
+   * once it was served elsewhere for a while, and not for what was served while it was permitted.
+   */
+  #servedLately(tenant: string, permitted: readonly string[], now: number): readonly (readonly [string, number])[] {
+    const known = this.#permitted.get(tenant);
+    const regions = permitted.join(' ');
+    if (known?.regions !== regions) this.#permitted.set(tenant, { regions, since: known ? now : undefined });
+    const since = this.#permitted.get(tenant)?.since ?? Number.NEGATIVE_INFINITY;
+    const served = [...(this.#served.get(tenant) ?? [])].filter(([, at]) => now - at <= SERVED_MS);
+    const newest = Math.max(...served.map(([, at]) => at));
+    return served.filter(([region, at]) => {
+      if (permitted.includes(region)) return true;
+      return newest - at < LEFT_MS && at > since + SETTLING_MS;
     });
   }
 

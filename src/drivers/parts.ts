@@ -56,6 +56,8 @@ export interface PartsSituation {
   readonly log: Log;
   /** Whether an incident is open that concerns the tenant. */
   readonly isTroubled: (tenant: string) => boolean;
+  /** Writes the routing of the gateways again, whatever stands in its file. */
+  readonly publishRouting: () => void;
 }
 
 /** The parts that have this setting or asset. Throws `resource.unknown` when nobody does. */

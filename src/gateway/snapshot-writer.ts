@@ -23,11 +23,17 @@ export class SnapshotWriter {
     this.#revision = revisionOn(path);
   }
 
+  /** What is published next is written, also when it is equal: another hand has written the file meanwhile. */
+  forget(): void {
+    this.#published = '';
+  }
+
   /** Returns true when something was written. Throws `state.unwritable`; the gateways keep what they have. */
   publish(content: SnapshotContent, epoch: number): boolean {
     const text = canonicalJson({ content, epoch });
     if (text === this.#published) return false;
-    this.#revision += 1;
+    // Another hand may have written a later one, and gateways never go back.
+    this.#revision = Math.max(this.#revision, revisionOn(this.#path)) + 1;
     const snapshot: Snapshot = {
       format: 1,
       revision: this.#revision,

@@ -36,4 +36,5 @@ test('what holds is about to end when all of it is, and an incident that nothing
   expect(isRunningOut(held, fleetWith(holding('limit-1', 'inc_1', 11)))).toBe(true);
   expect(isRunningOut(held, fleetWith(holding('limit-1', 'inc_1', 11), holding('limit-2', 'inc_1', 30)))).toBe(false);
   expect(isRunningOut(held, fleetWith(holding('limit-1', 'inc_2', 11)))).toBe(false);
+  expect(isRunningOut(incident('inc_1', 'compliance'), fleetWith(holding('limit-1', 'inc_1', 11)))).toBe(false);
 });

@@ -16,8 +16,11 @@ export function spentContainments(fleet: FleetView, open: readonly Incident[]): 
   return containments.filter(({ incident }) => open.every(({ id }) => id !== incident));
 }
 
-/** Whether what holds an incident will end soon, although the incident stands: it is decided on again before that. */
-export function isRunningOut({ id }: Incident, { containments = [], at }: FleetView): boolean {
+/**
+ * Whether what holds a leak will end soon, although it is measured to leak: it is decided on again before that. Nothing
+ * else is renewed: of a tenant whose requests are refused nobody can measure where they would be served.
+ */
+export function isRunningOut({ id, body }: Incident, { containments = [], at }: FleetView): boolean {
   const own = containments.filter(({ incident }) => incident === id);
-  return own.length > 0 && own.every(({ until }) => until - at < RENEW_MS);
+  return body.diagnosis.cause === 'isolation' && own.length > 0 && own.every(({ until }) => until - at < RENEW_MS);
 }

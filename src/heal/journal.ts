@@ -124,9 +124,8 @@ function withinRung(journal: readonly JournalEntry[], plan: Plan, rung: number):
   // A process that was started anew to see a setting is started once more after the setting is as before.
   const moveIndex = left.findLast((i) => plan.steps[i]?.input['rereads'] === undefined) ?? left.at(-1);
   if (moveIndex === undefined) return afterRung(journal, plan, rung);
-  const isKept =
-    plan.steps[moveIndex]?.touch.reversible === false || (contains(plan, moveIndex) && !hasDecided(journal));
-  if (isKept) return { at: 'keep', moveIndex };
+  const isHeld = contains(plan, moveIndex) && !hasDecided(journal);
+  if (isHeld || isForGood(plan, moveIndex)) return { at: 'keep', moveIndex };
   return { at: states.get(moveIndex) === 'undoing' ? 'undo' : 'begin-undo', moveIndex };
 }
 
@@ -134,6 +133,12 @@ function withinRung(journal: readonly JournalEntry[], plan: Plan, rung: number):
 function contains({ steps }: Plan, moveIndex: number): boolean {
   const step = steps[moveIndex];
   return step !== undefined && keepsOut(step.move) && typeof step.input['incident'] === 'string';
+}
+
+/** A step that cannot be taken back, or after which only what the law forbids is left to go back to (`stays`). */
+function isForGood({ steps }: Plan, moveIndex: number): boolean {
+  const step = steps[moveIndex];
+  return step?.touch.reversible === false || step?.input['stays'] === true;
 }
 
 /** A person ended the repair: what it held is let go by their word. */

@@ -79,6 +79,8 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       { move: 'replace', ...STEADY },
       { move: 'back-up', soakMs: 5_000, verifyWithinMs: 1_800_000 },
       { move: 'reroute', ...STEADY },
+      // What nothing could bring back to where it may be is refused, and a person is called for it.
+      { move: 'quarantine', also: [{ move: 'page' }], ...STEADY },
       PAGE,
     ],
   ),

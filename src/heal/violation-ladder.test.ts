@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { AT, tenantView } from '../../test/sim/fleet-views.ts';
 import { diagnosisOf, policyOf, situationOf } from '../../test/sim/plans.ts';
 import { violatedControl } from '../../test/sim/readings.ts';
@@ -144,4 +144,53 @@ test('an API that leaks at one instance: its tenants are kept out and it is repl
     fleet.tenants.map((each) => (each.name === 'shop' ? { ...each, mitigations: [{ ...limit, fingerprint }] } : each));
   expect(made({ ...fleet, tenants: limited('f1') }).steps[0]?.move).toBe('quarantine');
   expect(made({ ...fleet, tenants: limited(null) }).steps.map(({ move }) => move)).toEqual(['replace']);
+});
+
+describe('a tenant that is served where it may not be', () => {
+  const subject = { kind: 'asset', name: 'tenant shop' } as const;
+  const claim = symptomOf('fact-residency.instances', subject, {
+    violated: [violatedControl(['shop'], { moves: ['revert', 'reroute', 'quarantine'] })] as unknown as JsonObject[],
+  });
+  const change = (value: string, at: number) => ({ value, at, by: 'person bo', soakedAt: at < AT - 5_000 ? at : null });
+  const route = (before: string, declared?: string) =>
+    settingView('route/shop', {
+      kind: 'route',
+      workloads: [],
+      tenant: 'shop',
+      value: 'us',
+      declared,
+      history: [change(before, 0), change('us', AT - 2_000)],
+    });
+  const made = (settings: readonly ReturnType<typeof route>[], regions: readonly string[] = ['eu']) => {
+    const fleet = { ...fleetWith(), settings, tenants: [tenantView('shop', { profiles: ['gdpr'], regions })] };
+    const situation = situationOf(diagnosisOf('compliance', subject, { evidence: [claim], summary: 'it is abroad' }));
+    const rules = builtinProfiles().map(rulesOf);
+    return decide(situation, fleet, { global: 20, 'asset tenant shop': 20 }, policyOf({ rules }), AT);
+  };
+  const stepsOf = (decision: ReturnType<typeof made>) =>
+    decision.kind === 'plan' ? decision.steps.map(({ move, input }) => `${move} ${String(input['value'])}`) : decision;
+
+  test('is led back the way that it came, and what was before is never written again', () => {
+    const decision = made([route('eu')]);
+    expect(stepsOf(decision)).toEqual(['revert eu']);
+    expect(decision.kind === 'plan' && decision.steps[0]).toMatchObject({
+      input: { stays: true },
+      touch: { tenants: ['shop'], regions: ['eu'] },
+    });
+  });
+
+  test('is led to a region that it permits when what was before is no such region: the gate denies that', () => {
+    const decision = made([route('ch')]);
+    expect(stepsOf(decision)).toEqual(['reroute eu']);
+    const denied = decision.verdicts.filter(({ kind }) => kind === 'deny');
+    expect(denied.map(({ guard, reason }) => `${guard}: ${reason}`).join()).toContain('shop may not be in ch');
+  });
+
+  test('is refused, and a person called, when no way of its own is known; not when its way leads home by now', () => {
+    const decision = made([]);
+    expect(stepsOf(decision)).toEqual(['quarantine undefined', 'page undefined']);
+    expect(decision.kind === 'plan' && decision.steps[0]?.input).toMatchObject({ tenant: 'shop', workload: null });
+    const home = { ...route('us'), value: 'eu', history: [change('us', 0), change('eu', AT - 9_000)] };
+    expect(stepsOf(made([home]))).toEqual(['page undefined']);
+  });
 });

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../../src/base/json.ts';
 import { BUILTIN_PLAYBOOKS } from '../../src/heal/playbooks.ts';
+import { MOVE_TRAITS } from '../../src/heal/move-traits.ts';
 import { NOTHING_TOUCHED, type Outcome, type Plan, type Step } from '../../src/heal/plan.ts';
 import type { Reading } from '../../src/heal/verification.ts';
 import { MOVES, type MoveName } from '../../src/resources/playbook.ts';
@@ -30,6 +31,8 @@ export interface Course {
   readonly needsApproval?: boolean;
   /** A leak, which its limits hold whatever of their rung goes back. */
   readonly leak?: true;
+  /** What was before the writes of the course is forbidden: they are never taken back. */
+  readonly stays?: true;
   /** Moves that cannot be taken back here. */
   readonly irreversible?: readonly MoveName[];
   /** The last step of the rung starts an instance anew because of the setting that the first one writes. */
@@ -148,14 +151,20 @@ export function planOf(course: Course): Plan {
   };
 }
 
-function stepOf({ irreversible, old, rereads, leak }: Course, move: MoveName, rung: number, at: number): Step {
+function stepOf({ irreversible, old, rereads, leak, stays }: Course, move: MoveName, rung: number, at: number): Step {
   const reread = rereads && at > 0 ? { rereads: READ_AT_START } : {};
+  const lasting = stays && !MOVE_TRAITS[move].limits ? { stays } : {};
   const touch = { ...NOTHING_TOUCHED, reversible: !irreversible?.includes(move) };
   const said = { effect: move, undo: `no ${move}` };
   return {
     move,
     rung,
-    input: { ...inputOf(move, at, old), ...reread, ...(leak && move === 'quarantine' ? { incident: 'inc_1' } : {}) },
+    input: {
+      ...inputOf(move, at, old),
+      ...reread,
+      ...lasting,
+      ...(leak && move === 'quarantine' ? { incident: 'inc_1' } : {}),
+    },
     touch,
     ...said,
     soakMs: 100,
@@ -200,6 +209,7 @@ function coursesOfMove(move: MoveName): readonly Course[] {
     { of, what: 'in a rung before a limit that is denied', ladder: [[move, 'shed']], denied: [1], ends: 'unwound' },
     { of, what: 'cannot be taken back', ladder, readings: bad, irreversible: [move], ends: 'unwound' },
     ...(move === 'quarantine' ? coursesOfLeaks() : []),
+    ...(move === 'reroute' ? coursesOfWaysHome() : []),
     ...(REPLACING.includes(move) ? coursesOfReplacing(move) : []),
     ...(move === 'scale' ? [neverReady(move, ['records-eu-4-pln_0'], 'ready', 'unwound')] : []),
   ];
@@ -228,6 +238,17 @@ function coursesOfLeaks(): readonly Course[] {
     { of, what: 'of a leak does not heal', ladder, leak, readings: ['bad'], ends: 'unwound' },
     { of, what: 'of a leak, denied after it', ladder, leak, denied: [1], ends: 'unwound' },
     { of, what: 'of a leak, cancelled', ladder, leak, people: [cancelled], ends: 'unwound' },
+  ];
+}
+
+/** Who was led back to where it may be is not led away again, whatever comes of the repair. */
+function coursesOfWaysHome(): readonly Course[] {
+  const [of, stays] = ['reroute', true] as const;
+  const cancelled: Saying = { say: 'cancelled', by: 'anna', when: 'applied', moveIndex: 0 };
+  return [
+    { of, what: 'home does not heal', ladder: [['reroute']], stays, readings: ['bad'], ends: 'unwound' },
+    { of, what: 'home, cancelled', ladder: [['reroute']], stays, people: [cancelled], ends: 'unwound' },
+    { of, what: 'home, then a limit', ladder: [['reroute', 'shed']], stays, readings: ['bad'], ends: 'unwound' },
   ];
 }
 

@@ -326,6 +326,29 @@ export const SITUATIONS: readonly Situation[] = [
   { move: 'quarantine', when: 'one kind of request: it keeps no tenant out', deeds: [], expected: PERMIT },
 
   {
+    move: 'quarantine',
+    when: 'new rows of a tenant in one store: nobody is kept out of what is there',
+    deeds: [],
+    expected: PERMIT,
+  },
+  {
+    move: 'reroute',
+    when: 'a tenant, back to where it may be served',
+    deeds: ['change', 'place'],
+    after: { instances: ['home'] },
+    shown: WORK,
+    expected: PERMIT,
+  },
+  {
+    move: 'reroute',
+    when: 'a tenant, to where it was before and may not be',
+    deeds: ['change', 'place'],
+    after: { instances: ['abroad'] },
+    shown: WORK,
+    expected: DENY,
+  },
+
+  {
     move: 'reenable',
     when: 'row-level security; the application has served with it before',
     deeds: ['change', 'enable-isolation'],

@@ -38,7 +38,8 @@ export function draftLadder(scene: Omit<Scene, 'rung'>, playbook: Playbook, lear
 
 /** A violation is met with what the violated controls name against it, and with nothing else. */
 function isRemedy(move: MoveName, { cause, evidence }: Omit<Scene, 'rung'>): boolean {
-  return cause !== 'compliance' || violatedControlsIn(evidence).some(({ moves }) => moves.includes(move));
+  if (cause !== 'compliance' || move === 'page') return true;
+  return violatedControlsIn(evidence).some(({ moves }) => moves.includes(move));
 }
 
 const DEATHS: ReadonlySet<string> = new Set(['exited', 'crash-loop']);

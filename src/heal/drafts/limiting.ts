@@ -9,8 +9,10 @@ import {
   type DraftMove,
   factOf,
   keyOf,
+  routesOf,
   type Scene,
   settingsOf,
+  strayedTenant,
   subjectActor,
   subjectAsset,
   subjectWorkload,
@@ -166,6 +168,8 @@ function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
     }
     case 'actor':
     case 'asset': {
+      const strayed = strayedTenant(scene);
+      if (strayed) return isLedHome(strayed, scene) ? undefined : strayedScope(strayed);
       const actor = subjectActor(scene) ?? heaviestUser(scene);
       if (actor && kind !== 'shed') {
         return { ...ALL, actor: actor.name, touch: { ...NOTHING_TOUCHED, actors: [actor.name] }, who: actor.name };
@@ -175,6 +179,19 @@ function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
     default:
       return kind === 'shed' || scene.cause === 'isolation' ? wholeWorkload(scene) : undefined;
   }
+}
+
+/** Who is served where it may not be is refused everywhere: nobody knows which way leads there. */
+function strayedScope(tenant: TenantView): Scope {
+  return { ...ALL, tenant: tenant.name, touch: touchTenants([tenant]), who: tenant.name };
+}
+
+/** Its own ways lead to where it may be, by now: what is not served there is not served elsewhere either. */
+function isLedHome(tenant: TenantView, { fleet }: Scene): boolean {
+  const routes = routesOf(tenant, fleet);
+  const isHome = (value: string | null) =>
+    value?.split(' ').every((region) => tenant.regions.includes(region)) === true;
+  return routes.length > 0 && routes.every(({ value }) => isHome(value));
 }
 
 function wholeWorkload(scene: Scene): Scope | undefined {

@@ -10,6 +10,7 @@ import {
   occupantOf,
   type SettingView,
   settingOf,
+  type TenantView,
   type WorkloadView,
   workloadOf,
 } from '../../diagnose/fleet-view.ts';
@@ -90,12 +91,27 @@ export function settingsOf(scene: Scene): readonly SettingView[] {
     return accused ? [accused, ...fleet.settings.filter((each) => isOfOneChange(each, accused))] : [];
   }
   if (subject.kind === 'asset') {
+    const strayed = strayedTenant(scene);
+    if (strayed) return routesOf(strayed, fleet);
     const asset = assetOf(fleet, subject.name);
     const ids = new Set(asset?.settings ?? []);
     return fleet.settings.filter((each) => ids.has(each.id));
   }
   if (subject.kind === 'actor') return fleet.settings.filter((each) => isHandOf(each.history.at(-1)?.by, subject.name));
   return [];
+}
+
+/** The tenant that is measured to be served in a region that it does not permit. */
+export function strayedTenant({ evidence, fleet }: Pick<Scene, 'evidence' | 'fleet'>): TenantView | undefined {
+  const claim = evidence.find(({ name }) => name === 'fact-residency.instances');
+  return claim && fleet.tenants.find(({ name }) => claim.subject.name === `tenant ${name}`);
+}
+
+/** Ways that lead one tenant alone. */
+export function routesOf(tenant: TenantView, fleet: FleetView): readonly SettingView[] {
+  return fleet.settings.filter(
+    (each) => (each.kind === 'route' || each.kind === 'resolver') && each.tenant === tenant.name,
+  );
 }
 
 /** What one hand changed about the same workloads in one go was one change, and goes back as one. */

@@ -1,5 +1,5 @@
 /** Moves that write a setting: back to what was good, to another size, or to another way. */
-import type { SettingView } from '../../diagnose/fleet-view.ts';
+import type { FleetView, SettingView, TenantView } from '../../diagnose/fleet-view.ts';
 import { valueForPeople } from '../../diagnose/setting-value.ts';
 import type { MoveName } from '../../resources/playbook.ts';
 import { goodValues, whyNotTo } from '../onset.ts';
@@ -11,6 +11,7 @@ import {
   occupantsOf,
   type Scene,
   settingsOf,
+  strayedTenant,
   subjectAsset,
   wasDisturbed,
   writerOf,
@@ -71,6 +72,9 @@ function isProven(setting: SettingView, onset: number): boolean {
 /** One write, and the restarts without which nobody would see it. */
 function write(scene: Scene, move: MoveName, setting: SettingView, value: string | null): readonly Draft[] {
   const { id, revision, needsRestart } = setting;
+  const strayed = strayedTenant(scene);
+  // Where a tenant is led is where it will be served: the gate judges that.
+  const touch = touchSetting(scene.fleet, setting);
   const draft: Draft = {
     move,
     input: {
@@ -79,8 +83,10 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
       expectedRevision: revision,
       oldValue: setting.value,
       key: keyOf(scene, id),
+      // What was before leads to where the tenant may not be: that is never written again.
+      ...(strayed && setting.tenant === strayed.name ? { stays: true } : {}),
     },
-    touch: touchSetting(scene.fleet, setting),
+    touch: strayed && value !== null ? { ...touch, regions: value.split(' ') } : touch,
     effect: becoming(setting, value, ''),
     undo: becoming(setting, setting.value, ' again'),
   };
@@ -140,11 +146,16 @@ export const reroute: DraftMove = (scene) => {
   const asset = subjectAsset(scene);
   const lost = lostRegion(scene);
   const named = asset?.detail['alternatives'];
+  const strayed = strayedTenant(scene);
   const routes = scene.fleet.settings.filter(({ kind }) => kind === 'route' || kind === 'resolver');
   return routes.flatMap((route) => {
     if (lost !== undefined && route.value === lost) {
       const region = lawfulRegion(scene, route, lost);
       return region === undefined ? [] : write(scene, 'reroute', route, region).map((draft) => placedIn(draft, region));
+    }
+    if (strayed) {
+      const region = route.tenant === strayed.name ? servingRegion(scene, route, strayed) : undefined;
+      return region === undefined || region === route.value ? [] : write(scene, 'reroute', route, region);
     }
     const isOwn = asset?.settings.includes(route.id) === true;
     const other = Array.isArray(named)
@@ -159,15 +170,22 @@ function lawfulRegion({ fleet }: Scene, route: SettingView, lost: string): strin
   const tenants = fleet.tenants.filter((each) =>
     route.tenant === null ? each.regions.includes(lost) : each.name === route.tenant,
   );
-  const serving = new Set(
-    occupantsOf(fleet, route.workloads)
-      .filter(({ ready }) => ready)
-      .map(({ region }) => region),
-  );
+  const serving = regionsServing(fleet, route);
   const [first, ...others] = tenants;
   return first?.regions.find(
     (region) => region !== lost && serving.has(region) && others.every((each) => each.regions.includes(region)),
   );
+}
+
+/** The first region that a tenant permits and in which something serves. */
+function servingRegion({ fleet }: Scene, route: SettingView, { regions }: TenantView): string | undefined {
+  const serving = regionsServing(fleet, route);
+  return regions.find((region) => serving.has(region));
+}
+
+function regionsServing(fleet: FleetView, { workloads }: SettingView): ReadonlySet<string> {
+  const ready = occupantsOf(fleet, workloads).filter((each) => each.ready);
+  return new Set(ready.map(({ region }) => region));
 }
 
 function placedIn(draft: Draft, region: string): Draft {

@@ -90,6 +90,7 @@ export class Answers {
       sum.failed += each.failed;
       tried.set(each.instance, sum);
       observers.tries(gateway, flow.tenant, each, dtMs);
+      if (each.ok > 0) this.#world.residency.served(flow.tenant, each.instance.region);
     }
     return failed;
   }

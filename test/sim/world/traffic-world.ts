@@ -4,6 +4,7 @@ import type { Invariants } from './invariants.ts';
 import type { Mitigations } from './mitigations.ts';
 import type { Observers } from './observers.ts';
 import type { Habitat, Population } from './population.ts';
+import type { Residency } from './residency.ts';
 
 /** What requests run through. */
 export interface TrafficWorld extends Habitat {
@@ -12,6 +13,7 @@ export interface TrafficWorld extends Habitat {
   readonly mitigations: Mitigations;
   readonly felt: FeltBook;
   readonly observers: Observers;
+  readonly residency: Residency;
   readonly invariants: Invariants;
   readonly rhythm: { readonly isLarge: boolean };
   /** Assets whose effect on requests the scenario tells itself. */

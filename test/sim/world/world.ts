@@ -24,6 +24,7 @@ import { Observers } from './observers.ts';
 import { WorkloadState } from './platform.ts';
 import { Poisons } from './poisons.ts';
 import { Population } from './population.ts';
+import { Residency } from './residency.ts';
 import { Rhythm } from './rhythm.ts';
 import { Settings } from './settings.ts';
 import { Traffic } from './traffic.ts';
@@ -67,6 +68,7 @@ export class World implements TrafficWorld {
   readonly mitigations = new Mitigations();
   readonly felt: FeltBook;
   readonly observers: Observers;
+  readonly residency: Residency;
   readonly traffic: Traffic;
   readonly poisons: Poisons;
   readonly happenings: Happenings;
@@ -132,6 +134,7 @@ export class World implements TrafficWorld {
     this.population.settle();
     this.rhythm = new Rhythm(this);
     this.observers = new Observers(this.#observed());
+    this.residency = new Residency(scenario);
     this.traffic = new Traffic(this);
     this.poisons = new Poisons(this);
     this.happenings = new Happenings(this);
@@ -267,6 +270,7 @@ export class World implements TrafficWorld {
     this.population.step(dtMs);
     this.poisons.step(now);
     this.observers.look();
+    for (const sample of this.residency.tell(now)) this.emit(sample);
     this.felt.turn(now);
     this.settings.soak(now, this.felt.troubleAt);
     this.rhythm.turn();
