@@ -300,6 +300,20 @@ describe('version', () => {
     expect(claims(versionDetector, [...before, ...tries, ...bad])).toMatchObject([{ evidence: { previous: 1 } }]);
   });
 
+  test('a canary that gets one request in two seconds, because it fails, is claimed all the same', () => {
+    const starved = each(20_000, 40_000, 500, (at, i) => [
+      triesAt(at, 5, 0, a),
+      ...(i % 4 === 0 ? [triesAt(at, 0, 1, v2)] : []),
+    ]);
+    const [claim] = claims(versionDetector, [...before, ...starved]);
+    expect(claim).toMatchObject({ name: 'version-errors', subject: { name: 'records@2' } });
+    const seldom = each(20_000, 40_000, 500, (at, i) => [
+      triesAt(at, 5, 0, a),
+      ...(i % 4 === 0 ? [triesAt(at, i === 0 ? 0 : 1, i === 0 ? 1 : 0, v2)] : []),
+    ]);
+    expect(claims(versionDetector, [...before, ...seldom])).toEqual([]);
+  });
+
   test('a version that is as bad as the one before is not the change that broke it', () => {
     const failing = each(0, 20_000, 500, (at) => triesAt(at, 4, 1, a));
     expect(

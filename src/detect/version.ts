@@ -218,7 +218,7 @@ function judgeErrors(
   sample: TriesSample,
   numbers: DetectionNumbers,
 ): readonly Change[] {
-  const recent = latestOf(own.track.recent, sample.at, leastOf(numbers), sample.at - sample.spanMs);
+  const recent = recentOf(own, sample, numbers);
   if (recent === undefined) return NO_CHANGES;
   const concurrent = servesNow(before, sample, numbers);
   const beforeShare = shareOf(before, sample, numbers);
@@ -249,6 +249,15 @@ function judgeErrors(
   };
   const since = onsetOf(own.track.recent, shareMin / 2, sample.at);
   return [{ raise: claim('version-errors', own, sample, { since, reason, evidence }, numbers) }];
+}
+
+/** Where it is proven that it became worse, few requests will do: gateways keep requests from a canary that fails. */
+function recentOf({ track, evidence }: Watched, { at, spanMs }: TriesSample, numbers: DetectionNumbers) {
+  const until = at - spanMs;
+  const enough = latestOf(track.recent, at, leastOf(numbers), until);
+  if (enough !== undefined || !isWorse(evidence)) return enough;
+  const few = totalOf(track.recent, until - GRAIN.keepMs, until);
+  return few.failed >= DOUBTED_MIN ? few : undefined;
 }
 
 /** Less than this says nothing. */

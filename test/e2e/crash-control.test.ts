@@ -76,12 +76,26 @@ function expectOneStory({ journal, outcome }: Story): void {
   expect(new Set(told).size, story.join('\n')).toBe(told.length);
 }
 
-/** Breaks something, kills control at the event, and resolves with the moves by which it was healed all the same. */
-async function killControlAt(event: string, fault: () => Promise<unknown>): Promise<readonly string[]> {
+async function killControl(): Promise<void> {
+  await stack.keeper.signal('control', { signal: 'SIGKILL', reason: 'test' });
+}
+
+/**
+ * Breaks something, kills control at the event, and so often again as soon as it has taken the repair up; resolves with the
+ * moves by which it was healed all the same.
+ */
+async function killControlAt(event: string, fault: () => Promise<unknown>, again = 0): Promise<readonly string[]> {
   const known = await idsOf();
   const injected = fault();
   const { id } = await untilWritten(event, known);
-  await stack.keeper.signal('control', { signal: 'SIGKILL', reason: 'test' });
+  await killControl();
+  for (let times = 0; times < again; times++) {
+    await until('the next leader goes on with it', async () => {
+      const { leading, repairs } = await stack.status();
+      return leading && repairs.length > 0;
+    });
+    await killControl();
+  }
   await until('the incident is closed', async () => (await stack.incident(id)).incident.state === 'closed');
   await injected;
   const [repair] = await storiesOf(stack.control, id);
@@ -104,6 +118,7 @@ test(
   async () => {
     expect(await killControlAt('applied', () => kill9('payments', 'eu'))).toContain('replace');
     expect(await killControlAt('intent', () => kill9('database', 'us'))).toContain('restart');
+    expect(await killControlAt('intent', () => kill9('records', 'eu'), 1)).toContain('replace');
   },
   TEST_MS,
 );
