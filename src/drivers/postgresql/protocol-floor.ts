@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
 import type { AssetView, SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import type { SettingOrder } from '../../heal/fleet.ts';
-import { shakeHands } from '../../observe/facts/tls-handshake.ts';
+import { isTaken, shakeHands } from '../../observe/facts/tls-handshake.ts';
 import type { PostgresqlStore, StoreAddress } from './store.ts';
 
 const PARAMETER = 'ssl_min_protocol_version';
@@ -101,7 +101,7 @@ export class ProtocolFloor {
     const offer = { minVersion: 'TLSv1', maxVersion: below, ciphers: 'ALL:@SECLEVEL=0' } as const;
     const isRefused = await this.#until(async () => {
       const signal = this.#clock.deadline(SETTLE_MS);
-      return (await shakeHands({ host, port, upgrade: 'postgresql' }, offer, signal)).kind !== 'accepted';
+      return !isTaken(await shakeHands({ host, port, upgrade: 'postgresql' }, offer, signal));
     });
     if (!isRefused) throw notSettled(setting, version);
   }

@@ -29,12 +29,51 @@ const COPIES = `
       where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
   order by 1`;
 
-/** Names of unguarded copies of the tables. */
+/**
+ * Tables that the application may read, that no policy guards, and into which a trigger or a rule of a protected table writes
+ * what comes into that: by what the catalog knows of rules, and by the text of functions of triggers. `$1` is the role, `$2`
+ * the protected tables.
+ */
+const FED = `
+  with sinks as (
+    select c.oid, format('%I.%I', n.nspname, c.relname) as name, format(
+        '\\minsert\\s+into\\s+(?:"?%s"?\\s*\\.\\s*)?"?%s"?(?![\\w.])', regexp_replace(n.nspname, '([^[:alnum:]_])', '\\\\\\1', 'g'),
+        regexp_replace(c.relname, '([^[:alnum:]_])', '\\\\\\1', 'g')) as writing
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'f') and c.oid <> all ($2::oid[])
+      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+      and has_schema_privilege($1, n.oid, 'USAGE') and has_any_column_privilege($1, c.oid, 'SELECT')
+      and not (c.relrowsecurity and exists (
+        select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+        where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
+  )
+  select s.name from sinks s
+  where exists (
+      select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
+      where t.tgrelid = any ($2::oid[]) and not t.tgisinternal and t.tgenabled <> 'D' and p.prosrc ~* s.writing
+        and (p.prosrc ~* '\\m(new|old)\\M' or t.tgnewtable is not null or t.tgoldtable is not null))
+    or exists (
+      select from pg_rewrite r join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid
+      where r.ev_class = any ($2::oid[]) and r.ev_type <> '1' and r.ev_enabled <> 'D' and d.refobjid = s.oid)
+  order by 1`;
+
+/** Policies know nothing of large objects: one tenant reads those of another. What the operator gives to all is not counted. */
+const LARGE_OBJECTS = `
+  select format('large objects (%s)', count(*)) as name from pg_largeobject_metadata m
+  where pg_has_role($1, m.lomowner, 'USAGE') and not (select rolsuper from pg_roles where rolname = $1)
+  having count(*) > 0`;
+
+/** Names of what holds rows of the tables, or other data of tenants, without policies. */
 export async function readCopies(
   client: Client,
   { role }: PostgresPlace,
   tables: readonly TenantTable[],
 ): Promise<readonly string[]> {
-  const originals = [tables.map(({ oid }) => oid), tables.map(({ column }) => column)];
-  return (await rowsOf<{ name: string }>(client, COPIES, [role?.user, ...originals])).map(({ name }) => name);
+  const [oids, columns] = [tables.map(({ oid }) => oid), tables.map(({ column }) => column)];
+  const found = [
+    ...(await rowsOf<{ name: string }>(client, COPIES, [role?.user, oids, columns])),
+    ...(await rowsOf<{ name: string }>(client, FED, [role?.user, oids])),
+    ...(await rowsOf<{ name: string }>(client, LARGE_OBJECTS, [role?.user])),
+  ];
+  return [...new Set(found.map(({ name }) => name))];
 }

@@ -1,7 +1,7 @@
 import { type Client, escapeIdentifier } from 'pg';
 import type { Random } from '../../base/random.ts';
 import { rowsOf } from './postgres-place.ts';
-import type { TenantTable } from './row-security-catalog.ts';
+import type { FilteringView, TenantTable } from './row-security-catalog.ts';
 
 /** What the probe saw at one table. */
 export interface TableProbe {
@@ -10,6 +10,15 @@ export interface TableProbe {
   readonly foreignRows: number;
   /** Why nothing is proven by their absence; null when it is. */
   readonly unproven: string | null;
+  /** Views of it of which a canary tenant saw its own row, and a stranger nothing. */
+  readonly viewsApart: readonly string[];
+}
+
+/** What is tried. */
+export interface Suspects {
+  readonly tables: readonly TenantTable[];
+  /** Views that pass policies by, and say that they keep tenants apart by themselves. */
+  readonly views: readonly FilteringView[];
 }
 
 interface Column {
@@ -38,18 +47,21 @@ const TABLES_MAX = 200;
 /**
  * Two canary tenants, as the application's role, in one transaction that is rolled back whatever happens. Where the role
  * may write, one of them leaves a row in each table and the other tries to read, change and forge it; in any case a
- * tenant that owns nothing, and a session without tenant, must see nothing of anybody.
+ * tenant that owns nothing, and a session without tenant, must see nothing of anybody. A session as it begins must see nothing
+ * either, unless the store is of one tenant alone (`isSilo`): then it may begin as that.
  */
 export async function probeIsolation(
   client: Client,
-  tables: readonly TenantTable[],
+  { tables, views }: Suspects,
   random: Random,
+  isSilo: boolean,
 ): Promise<readonly TableProbe[]> {
   const probes: TableProbe[] = [];
   for (const table of tables.slice(0, TABLES_MAX)) {
     await client.query('begin');
     try {
-      probes.push(await new TableTrial(client, table, random).run());
+      const own = views.filter(({ base }) => base === table.oid).map(({ name }) => name);
+      probes.push(await new TableTrial(client, table, own, random).run(isSilo));
     } finally {
       await client.query('rollback');
     }
@@ -60,33 +72,48 @@ export async function probeIsolation(
 class TableTrial {
   readonly #client: Client;
   readonly #of: TenantTable;
+  readonly #views: readonly string[];
   readonly #owner: string;
   readonly #stranger: string;
 
-  constructor(client: Client, of: TenantTable, random: Random) {
+  constructor(client: Client, of: TenantTable, views: readonly string[], random: Random) {
     this.#client = client;
     this.#of = of;
+    this.#views = views;
     this.#owner = canaryOf(of.columnType, random);
     this.#stranger = canaryOf(of.columnType, random);
   }
 
-  async run(): Promise<TableProbe> {
+  async run(isSilo: boolean): Promise<TableProbe> {
     const { table, column, setting } = this.#of;
-    const nothing = (unproven: string) => ({ table, foreignRows: 0, unproven });
+    const nothing = (unproven: string) => ({ table, foreignRows: 0, unproven, viewsApart: [] });
     if (column === null) return nothing('no policy says which column names the tenant');
     if (setting === null) return nothing('no policy says by which setting the tenant is told');
+    const all = `select from ${table} where ${this.#column} is not null limit 1000`;
+    const seenAtFirst = isSilo ? 0 : await this.#count(all);
     await this.#become(this.#owner);
     const planted = await this.#plant();
+    const shown = await this.#seenIn();
     await this.#become(this.#stranger);
-    const read = await this.#count(`select from ${table} where ${this.#column} is not null limit 1000`);
+    const read = await this.#count(all);
+    const strange = await this.#seenIn();
     const changed = planted === null ? await this.#change() : 0;
     await this.#become('');
-    const seenByNobody = await this.#count(`select from ${table} where ${this.#column} is not null limit 1000`);
+    const seenByNobody = await this.#count(all);
+    const unnamed = await this.#seenIn();
     await this.#become(this.#stranger);
     const forged = planted === null && (await this.#plant()) === null ? 1 : 0;
-    const foreignRows = Math.max(read ?? 0, seenByNobody ?? 0) + changed + forged;
+    const foreignRows = Math.max(read ?? 0, seenByNobody ?? 0, seenAtFirst ?? 0) + changed + forged;
     const unproven = planted !== null && (read === null || this.#of.holdsRows !== true) ? planted : null;
-    return { table, foreignRows, unproven: foreignRows > 0 ? null : unproven };
+    const viewsApart = this.#views.filter((name) => shown.has(name) && !strange.has(name) && !unnamed.has(name));
+    return { table, foreignRows, unproven: foreignRows > 0 ? null : unproven, viewsApart };
+  }
+
+  /** Views in which whoever the session is now sees rows. */
+  async #seenIn(): Promise<ReadonlySet<string>> {
+    const seen = new Set<string>();
+    for (const name of this.#views) if ((await this.#count(`select from ${name} limit 1`)) !== 0) seen.add(name);
+    return seen;
   }
 
   get #column(): string {

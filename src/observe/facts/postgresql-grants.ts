@@ -47,13 +47,27 @@ const SURPLUS = `
     where x.grantee <> t.relowner and not r.rolsuper and r.rolname <> all ($4::text[])
       and not pg_has_role($2::name, x.grantee, 'MEMBER')
   ),
+  everybody as (
+    select format('PUBLIC %s on %s', x.privilege_type, t.oid::regclass) from tables t, aclexplode(t.relacl) x
+    where x.grantee = 0 and x.privilege_type = any ($3::text[]) and t.relkind not in ('v', 'm')
+  ),
+  columns as (
+    select format('%s %s (%s) on %s', coalesce(r.rolname, 'PUBLIC'), x.privilege_type, a.attname, t.oid::regclass)
+    from tables t join pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
+      cross join lateral aclexplode(a.attacl) x left join pg_roles r on r.oid = x.grantee
+    where x.grantee <> t.relowner and not coalesce(r.rolsuper, false)
+      and case when x.grantee = 0 then true
+               when pg_has_role($2::name, x.grantee, 'MEMBER') then x.privilege_type <> all ($3::text[])
+               else r.rolname <> all ($4::text[]) end
+  ),
   attributes as (
     select format('%s may %s', $2::name, a.what) from pg_roles r,
       lateral (values (r.rolcreaterole, 'create roles'), (r.rolcreatedb, 'create databases'), (r.rolreplication, 'replicate'),
                       (has_schema_privilege($2::name, $1::name, 'CREATE'), 'create in the schema')) as a (may, what)
     where r.rolname = $2::name and a.may
   )
-  select * from own union select * from others union select * from attributes
+  select * from own union select * from others union select * from everybody union select * from columns
+  union select * from attributes
   union select format('%s of what %s makes next', d.privilege, d.creator) from (${SURPLUS_DEFAULTS}) d order by 1`;
 
 export interface PostgresqlGrantsOptions {

@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { systemClock as clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Redacted } from '../../base/redacted.ts';
-import type { FactName } from '../../resources/fact-kinds.ts';
+import { ODD_AND_SOUND, UNSOUND } from '../../../test/fixtures/row-security-set-ups.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import type { Fact, FactValue } from '../fact.ts';
 import { loggedCardNumbers, storedCardNumbers } from './card-numbers.ts';
@@ -66,7 +66,8 @@ const SOUND = `
   insert into records.notes values ('clinic-de', default, 'note', '{}'), ('clinic-fr', default, 'note', '{}')`;
 
 const CLEAN = `
-  drop schema if exists records cascade; drop schema if exists reports cascade; drop table if exists public.notes_2026;
+  select lo_unlink(oid) from pg_largeobject_metadata; drop foreign data wrapper if exists nowhere cascade;
+  drop schema if exists records cascade; drop schema if exists reports cascade; drop table if exists public.notes_2026, public.history;
   do $$ declare r text; begin
     for r in select rolname from pg_roles where rolname in ('records_app', 'records_owner', 'group_role', 'backup', 'stranger')
     loop execute format('drop owned by %I cascade; drop role %I', r, r); end loop; end $$`;
@@ -108,146 +109,20 @@ afterAll(async () => {
 });
 
 describe('a trap of row-level security is found', () => {
-  const traps: readonly [string, string, Partial<Record<FactName, FactValue>>][] = [
-    ['it is off', 'alter table records.notes disable row level security', { 'isolation.sql.foreignRows': 6 }],
-    [
-      'the application owns a table',
-      'alter table records.notes owner to records_app; alter table records.notes no force row level security',
-      { 'rls.roles.bypassing': 1, 'isolation.sql.foreignRows': 6 },
-    ],
-    ['the role has BYPASSRLS', 'alter role records_app bypassrls', { 'rls.roles.bypassing': 1 }],
-    ['the role is superuser', 'alter role records_app superuser', { 'rls.roles.bypassing': 1 }],
-    [
-      'the role can become one that has BYPASSRLS',
-      'create role group_role bypassrls; grant group_role to records_app',
-      { 'rls.roles.bypassing': 1, 'isolation.sql.foreignRows': 0 },
-    ],
-    [
-      'a view reads with the rights of a superuser',
-      'create view records.all_notes as select * from records.notes; grant select on records.all_notes to records_app',
-      { 'rls.views.bypassing': 1 },
-    ],
-    [
-      'a view of a view in another schema does',
-      `create schema reports; grant usage on schema reports to records_app;
-       create view reports.a as select * from records.notes; create view reports.b as select * from reports.a;
-       grant select on reports.b to records_app`,
-      { 'rls.views.bypassing': 1 },
-    ],
-    [
-      'a view of an owner that is not forced does',
-      `alter table records.notes no force row level security; grant create on schema records to records_owner;
-       set role records_owner; create view records.v as select * from records.notes; grant select on records.v to records_app;
-       reset role`,
-      { 'rls.views.bypassing': 1 },
-    ],
-    [
-      'a materialized view holds all',
-      'create materialized view records.m as select * from records.notes; grant select on records.m to public',
-      { 'rls.views.bypassing': 1 },
-    ],
-    ['TRUNCATE is granted', 'grant truncate on records.notes to records_app', { 'rls.truncate.granted': 1 }],
-    ['REFERENCES is granted to all', 'grant references on records.notes to public', { 'rls.truncate.granted': 1 }],
-    [
-      'a unique key goes over tenants',
-      'alter table records.notes add email text unique',
-      { 'rls.keys.leaking': 1, 'isolation.sql.foreignRows': 0 },
-    ],
-    [
-      'a policy lets everybody through',
-      'create policy all_of_it on records.notes using (true)',
-      { 'rls.policies.missing': 1, 'isolation.sql.foreignRows': 6 },
-    ],
-    [
-      'a copy without policies may be read',
-      'create table public.notes_2026 as select * from records.notes; grant select on public.notes_2026 to records_app',
-      { 'rls.policies.missing': 1, 'isolation.sql.foreignRows': 0 },
-    ],
-    ['the policy is gone', 'drop policy own on records.notes', { 'rls.policies.missing': 1 }],
-    [
-      'a policy looks at the row and lets all through',
-      'alter policy own on records.notes using (tenant is not null)',
-      { 'rls.policies.missing': 1, 'isolation.sql.foreignRows': 6 },
-    ],
-    [
-      'rows can be forged for others',
-      'alter policy own on records.notes with check (tenant is not null)',
-      { 'isolation.sql.foreignRows': 1 },
-    ],
-    [
-      'a session without tenant sees everything',
-      `alter policy own on records.notes using (tenant = current_setting('app.tenant', true)
-         or coalesce(current_setting('app.tenant', true), '') = '')`,
-      { 'isolation.sql.foreignRows': 3 },
-    ],
-  ];
-  test.each(traps)('%s', async (_, harm, expected) => {
+  test.each(UNSOUND)('%s', async (_, harm, expected) => {
     await admin.query(harm);
     expect(await measured()).toMatchObject(expected);
   });
 });
 
+test('sessions that begin as a tenant are found where several tenants share the store', async () => {
+  await admin.query(`alter role records_app set app.tenant = 'clinic-de'`);
+  expect(await measured({ tenants: 'all' })).toMatchObject({ 'isolation.sql.foreignRows': 1 });
+  expect(await measured({ tenants: ['clinic-de'] })).toEqual(GOOD);
+});
+
 describe('a sound set-up that looks odd is not flagged', () => {
-  const odd: readonly [string, string, Partial<PostgresPlace>][] = [
-    ['the plain one', '', {}],
-    [
-      'a policy by way of a function',
-      `create function records.tenant_now() returns text language sql stable as $$ select current_setting('app.tenant', true) $$;
-       alter policy own on records.notes using (tenant = records.tenant_now())`,
-      {},
-    ],
-    [
-      'a partitioned table whose partitions have no policy and no grant',
-      `create table records.events (tenant text not null, at date not null, primary key (tenant, at)) partition by range (at);
-       create table records.events_2000 partition of records.events for values from ('1999-01-01') to ('2001-01-01');
-       alter table records.events enable row level security; alter table records.events force row level security;
-       create policy own on records.events using (tenant = current_setting('app.tenant', true));
-       grant select, insert on records.events to records_app`,
-      { tables: ['events'] },
-    ],
-    [
-      'a view with security_invoker',
-      'create view records.v with (security_invoker = on) as select * from records.notes; grant select on records.v to records_app',
-      {},
-    ],
-    ['a bypassing view that nobody but its owner reads', 'create view records.v as select * from records.notes', {}],
-    [
-      'a role for backups with BYPASSRLS',
-      'create role backup login bypassrls; grant select on records.notes to backup',
-      {},
-    ],
-    [
-      'a policy of true for another role',
-      'create role stranger; create policy s on records.notes to stranger using (true)',
-      {},
-    ],
-    [
-      'a list of all tenants, and a copy that the application cannot read',
-      `create table records.tenants (tenant text primary key, plan text); grant select on records.tenants to records_app;
-       create table records.backup as select * from records.notes`,
-      {},
-    ],
-    [
-      'a key that the server makes',
-      'alter table records.notes add n bigint generated always as identity unique, add u uuid unique',
-      {},
-    ],
-    [
-      'a restrictive policy beside a permissive one of true',
-      `drop policy own on records.notes; create policy p on records.notes using (true);
-       create policy r on records.notes as restrictive using (tenant = current_setting('app.tenant', true))`,
-      {},
-    ],
-    [
-      'tenants that are uuids',
-      `drop table records.keys; create table records.keys (tenant uuid not null, key text not null, primary key (tenant, key));
-       alter table records.keys enable row level security; alter table records.keys force row level security;
-       create policy own on records.keys using (tenant = nullif(current_setting('app.tenant', true), '')::uuid);
-       grant select, insert on records.keys to records_app`,
-      { tables: ['keys'] },
-    ],
-  ];
-  test.each(odd)('%s', async (_, change, over) => {
+  test.each(ODD_AND_SOUND)('%s', async (_, change, over) => {
     await admin.query(change);
     expect(await measured(over)).toEqual(GOOD);
   });
@@ -297,6 +172,10 @@ describe('grants', () => {
   test.each([
     ['to the role', 'grant trigger on records.notes to records_app', 1],
     ['to everybody', 'grant truncate on records.notes to public', 1],
+    ['of reading to everybody', 'grant select on records.notes to public', 1],
+    ['of one column to a stranger', 'create role stranger login; grant select (body) on records.notes to stranger', 1],
+    ['of one column to everybody', 'grant references (tenant) on records.notes to public', 1],
+    ['of one column to the role', 'grant references (tenant) on records.notes to records_app', 1],
     ['to a stranger', 'create role stranger login; grant select on records.notes to stranger', 1],
     ['to a group of a stranger', 'create role stranger login; grant pg_read_all_data to stranger', 1],
     ['to one who may become the application', 'create role stranger login; grant records_app to stranger', 1],

@@ -4,10 +4,10 @@ import type { FactName } from '../../resources/fact-kinds.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
 import { readCopies } from './copied-tables.ts';
-import { probeIsolation, type TableProbe } from './isolation-probe.ts';
+import { probeIsolation, type Suspects, type TableProbe } from './isolation-probe.ts';
 import { counted, type Look, placeCollector, reasonOf, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type Login, type PostgresPlace } from './postgres-place.ts';
-import { readBypasses, readTenantTables, type TenantTable } from './row-security-catalog.ts';
+import { readBypasses, readFilteringViews, readTenantTables } from './row-security-catalog.ts';
 
 const FACTS: readonly FactName[] = [
   'rls.policies.missing',
@@ -45,19 +45,23 @@ export function postgresqlIsolation({ places, clock, random }: PostgresqlIsolati
 async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random): Promise<Look> {
   const { role } = place;
   if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
-  const { tables, bypasses, copies } = await inSession(place, place.admin, signal, async (client) => {
+  const { tables, bypasses, copies, filtering } = await inSession(place, place.admin, signal, async (client) => {
     const tables = await readTenantTables(client, place);
     const bypasses = await readBypasses(client, role.user, tables);
-    return { tables, bypasses, copies: await readCopies(client, place, tables) };
+    const copies = await readCopies(client, place, tables);
+    return { tables, bypasses, copies, filtering: await readFilteringViews(client, tables) };
   });
   if (tables.length === 0) throw new Unmeasured('the schema has none of the tables');
-  const probe = await probed(place, role, tables, signal, random);
+  const suspected = filtering.filter(({ name }) => bypasses.views.includes(name));
+  const probe = await probed(place, role, { tables, views: suspected }, signal, random);
+  const apart = new Set(probe.probes.flatMap(({ viewsApart }) => viewsApart));
+  const views = bypasses.views.filter((name) => !apart.has(name));
   const missing = tables.filter(({ unguarded }) => unguarded.length > 0);
   return {
     readings: {
       'rls.policies.missing': counted([...missing.map(({ table }) => table), ...copies]),
       'rls.roles.bypassing': counted(bypasses.roles),
-      'rls.views.bypassing': counted([...bypasses.views, ...bypasses.functions]),
+      'rls.views.bypassing': counted([...views, ...bypasses.functions]),
       'rls.truncate.granted': counted(bypasses.grants),
       'rls.keys.leaking': counted(bypasses.keys),
       'isolation.sql.foreignRows': probe.measured,
@@ -69,12 +73,15 @@ async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random)
 async function probed(
   place: PostgresPlace,
   role: Login,
-  tables: readonly TenantTable[],
+  suspects: Suspects,
   signal: AbortSignal,
   random: Random,
 ): Promise<{ readonly measured: Measured; readonly probes: readonly TableProbe[] }> {
   try {
-    const probes = await inSession(place, role, signal, (client) => probeIsolation(client, tables, random));
+    const probes = await inSession(place, role, signal, (client) => {
+      const isSilo = place.tenants !== 'all' && place.tenants.length === 1;
+      return probeIsolation(client, suspects, random, isSilo);
+    });
     const open = probes.filter(({ foreignRows }) => foreignRows > 0);
     const foreign = open.reduce((sum, { foreignRows }) => sum + foreignRows, 0);
     const unproven = probes.find((probe) => probe.unproven !== null);

@@ -19,21 +19,26 @@ export interface TenantTable {
 }
 
 /**
- * Partitions count when the role may enter them directly: by way of their parent they are guarded by its policies. A
+ * Partitions and tables that inherit, wherever they are, count when the role may enter them directly: by way of their parent
+ * they are guarded by its policies. A
  * policy guards when it compares a column of the table with something of the session: a setting, who it is, what a function
  * says, rows of another table; for rows as they are (USING) and as they are to be (WITH CHECK) apart. One of `true`, or of
  * the row alone, lets everybody through, since permissive ones are joined by OR. Policies for roles that the application's role does not have are nothing to it. `$1` schema, `$2` role, `$3` names
  * of tables or none for all.
  */
 export const UNGUARDED = `
-  with tables as (
-    select c.oid, c.relrowsecurity, format('%I.%I', n.nspname, c.relname) as name
-    from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = $1 and c.relkind in ('r', 'p')
-      and (cardinality($3::text[]) = 0 or c.relname = any ($3)
-           or exists (select from pg_inherits i join pg_class p on p.oid = i.inhparent
-                      where i.inhrelid = c.oid and p.relname = any ($3)))
-      and (not c.relispartition or has_table_privilege($2, c.oid, 'SELECT, INSERT, UPDATE, DELETE'))
+  with recursive family (oid, is_declared) as (
+    select c.oid, not c.relispartition from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname = $1 and (cardinality($3::text[]) = 0 or c.relname = any ($3))
+    union select i.inhrelid, false from pg_inherits i join family f on f.oid = i.inhparent
+  ),
+  tables as (
+    select c.oid, c.relrowsecurity or bool_or(f.is_declared) as is_on, format('%I.%I', n.nspname, c.relname) as name
+    from family f join pg_class c on c.oid = f.oid join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p')
+      and (f.is_declared or has_schema_privilege($2, n.oid, 'USAGE') and (
+           has_table_privilege($2, c.oid, 'DELETE') or has_any_column_privilege($2, c.oid, 'SELECT, INSERT, UPDATE')))
+    group by c.oid, c.relrowsecurity, n.nspname, c.relname
   ),
   policies as (
     select p.oid, p.polrelid, p.polcmd, p.polpermissive, e.kind, e.tree is null as is_absent,
@@ -66,7 +71,7 @@ export const UNGUARDED = `
        and exists (select from unnest(c.kinds) k (kind)
          where not exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.kind = k.kind
                            and not p.polpermissive and p.looks)
-           and (not exists (select from policies p where p.polrelid = t.oid)
+           and (not t.is_on or not exists (select from policies p where p.polrelid = t.oid)
                 or exists (select from policies p where p.polrelid = t.oid and p.polcmd in ('*', c.letter) and p.kind = k.kind
                            and p.polpermissive and not p.is_absent and not p.looks)))
     ) as unguarded
@@ -113,15 +118,21 @@ function commonest(names: readonly (string | null)[]): string | null {
   return [...counts].toSorted((a, b) => b[1] - a[1])[0]?.[0] ?? null;
 }
 
-/** `$1`, or a role that it can become, is superuser, has BYPASSRLS or owns one of the tables with the oids `$2`. */
+/**
+ * `$1`, or a role that it can become, is superuser, has BYPASSRLS or owns one of the tables with the oids `$2`; what owners may
+ * is inherited too. A membership says since PostgreSQL 16 what it gives; before, it gives all.
+ */
 export const BYPASSING_ROLES = `
+  with recursive becomes (oid) as (
+    select oid from pg_roles where rolname = $1
+    union select m.roleid from pg_auth_members m join becomes b on b.oid = m.member
+    where m.admin_option or coalesce((to_jsonb(m) ->> 'set_option')::boolean, true)
+  ),
+  owners as (select distinct relowner as oid from pg_class where oid = any ($2::oid[]))
   select r.rolname as name from pg_roles r
-  where (r.rolsuper or r.rolbypassrls or exists (select from pg_class c where c.oid = any ($2::oid[]) and c.relowner = r.oid))
-    and (r.rolname = $1 or exists (
-      with recursive granted (oid) as (
-        select oid from pg_roles where rolname = $1
-        union select m.roleid from pg_auth_members m join granted g on g.oid = m.member
-      ) select from granted where granted.oid = r.oid))`;
+  where r.oid in (select oid from becomes) and (r.rolsuper or r.rolbypassrls or r.oid in (select oid from owners))
+    or r.oid in (select oid from owners) and pg_has_role($1, r.oid, 'USAGE')
+       and not (select rolsuper from pg_roles where rolname = $1)`;
 
 /**
  * Views that read tables with the rights of somebody whom the policies do not bind: row-level security of a view without
@@ -147,6 +158,31 @@ export const BYPASSING_VIEWS = `
       and not exists (select from pg_options_to_table(c.reloptions) x
                       where x.option_name = 'security_invoker' and x.option_value in ('true', 'on', '1', 'yes'))
       and (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, b.relowner, 'USAGE') and not b.relforcerowsecurity))))`;
+
+/**
+ * Views among those that keep tenants apart by themselves, if what they say is so: a barrier, behind which nothing of others is
+ * looked at, and a plain comparison with the session. Whether it is so is tried. `$1` oids of the tables.
+ */
+const FILTERING_VIEWS = `
+  select distinct format('%I.%I', n.nspname, c.relname) as name, d.refobjid as base
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_rewrite r on r.ev_class = c.oid
+    join pg_depend d on d.classid = 'pg_rewrite'::regclass and d.objid = r.oid and d.refobjid = any ($1::oid[])
+    cross join lateral pg_get_viewdef(c.oid) as v (text)
+  where c.relkind = 'v' and v.text ~ '= current_setting\\(' and v.text !~* '\\m(or|union|intersect|except|left|right|full)\\M'
+    and exists (select from pg_options_to_table(c.reloptions) x
+                where x.option_name = 'security_barrier' and x.option_value in ('true', 'on', '1', 'yes'))`;
+
+/** A view that says that it keeps the tenants of a table apart. */
+export interface FilteringView {
+  /** Quoted. */
+  readonly name: string;
+  /** Oid of the table. */
+  readonly base: number;
+}
+
+export function readFilteringViews(client: Client, tables: readonly TenantTable[]): Promise<readonly FilteringView[]> {
+  return rowsOf<FilteringView>(client, FILTERING_VIEWS, [tables.map(({ oid }) => oid)]);
+}
 
 /**
  * Functions that run with the rights of an owner whom the policies do not bind, that the role may call, and that read one of

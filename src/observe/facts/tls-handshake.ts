@@ -1,4 +1,5 @@
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { duplexPair } from 'node:stream';
 import { connect as connectTls, type DetailedPeerCertificate, type SecureVersion, type TLSSocket } from 'node:tls';
 
 /** Where somebody listens, and what is said before the handshake. */
@@ -38,10 +39,17 @@ export type Handshake =
       readonly cipher: string;
       readonly shown: ShownCertificate | null;
     }
+  /** The server chose what was offered, and the handshake ended later: it asks clients for a certificate, and this has none. */
+  | { readonly kind: 'agreed'; readonly code: string }
   /** The server answered and would not, or does not speak TLS at all. */
   | { readonly kind: 'refused'; readonly code: string }
   /** This client cannot make the offer. */
   | { readonly kind: 'impossible'; readonly code: string };
+
+/** Who chose a version and a cipher takes them, also where it then lets nobody in without a certificate of their own. */
+export function isTaken({ kind }: Handshake): boolean {
+  return kind === 'accepted' || kind === 'agreed';
+}
 
 const SSL_REQUEST = Buffer.from('0000000804d2162f', 'hex');
 /** From the TCP connection on. */
@@ -106,11 +114,19 @@ function handshakeOver(socket: Socket, endpoint: TlsEndpoint, offer: Offer): Pro
   return new Promise((resolve) => {
     const serverName = endpoint.serverName ?? endpoint.host;
     let isStapled = false;
-    const end = (error: NodeJS.ErrnoException) => resolve(failureOf(error));
+    let hasChosen = false;
+    const end = (error: NodeJS.ErrnoException) => resolve(failureOf(error, hasChosen));
+    // The first bytes of the answer say what becomes of an offer, also where the handshake fails afterwards.
+    const [near, far] = duplexPair();
+    socket.once('data', (first: Buffer) => {
+      hasChosen = isServerHello(first);
+    });
+    socket.pipe(far).pipe(socket);
+    socket.once('error', (error) => near.destroy(error)).once('close', () => near.destroy());
     let secured: TLSSocket;
     try {
       secured = connectTls({
-        socket,
+        socket: near,
         ...(isIP(serverName) ? {} : { servername: serverName }),
         ...(endpoint.authorities ? { ca: [...endpoint.authorities] } : {}),
         host: serverName,
@@ -138,8 +154,14 @@ function handshakeOver(socket: Socket, endpoint: TlsEndpoint, offer: Offer): Pro
   });
 }
 
-function failureOf(error: NodeJS.ErrnoException): Handshake {
+/** A record of the handshake (22) that holds a ServerHello (2): RFC 8446, 4 and 5.1. What refuses is an alert (21). */
+function isServerHello(bytes: Buffer): boolean {
+  return bytes[0] === 22 && bytes[5] === 2;
+}
+
+function failureOf(error: NodeJS.ErrnoException, hasChosen: boolean): Handshake {
   const code = error.code ?? 'failed';
+  if (hasChosen) return { kind: 'agreed', code };
   if (UNREACHED.has(code)) return { kind: 'impossible', code };
   return { kind: CANNOT.has(code) ? 'impossible' : 'refused', code };
 }

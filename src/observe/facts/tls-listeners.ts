@@ -3,7 +3,7 @@ import type { FactName } from '../../resources/fact-kinds.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
 import { type Look, type Place, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
-import { type Handshake, shakeHands, type ShownCertificate, type TlsEndpoint } from './tls-handshake.ts';
+import { type Handshake, isTaken, shakeHands, type ShownCertificate, type TlsEndpoint } from './tls-handshake.ts';
 
 /** A listener that carries data of tenants, or administration. */
 export interface TlsListener extends Place, TlsEndpoint {
@@ -48,7 +48,7 @@ export interface TlsListenersOptions {
 /**
  * What a client can negotiate with each listener: one handshake for each version and for each class of ciphers, and the
  * certificate that is shown. A listener that speaks plain text has protocol 0 and no certificate. Nothing is proven of
- * listeners that nobody names; whether a certificate was revoked is asked by `certificates`.
+ * listeners that nobody names, nor of a certificate that is shown to nobody without one; whether a certificate was revoked is asked by `certificates`.
  */
 export function tlsListeners({ listeners, clock }: TlsListenersOptions): Collector {
   return placeCollector({
@@ -65,10 +65,11 @@ export function tlsListeners({ listeners, clock }: TlsListenersOptions): Collect
 
 async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock): Promise<Look> {
   const versions = await versionsOf(listener, signal);
-  const accepted = versions.filter(({ handshake }) => handshake.kind === 'accepted');
+  const accepted = versions.filter(({ handshake }) => isTaken(handshake));
   const weak = accepted.length === 0 ? [] : await weakClassesOf(listener, signal);
-  const best = accepted.at(-1)?.handshake;
+  const best = versions.findLast(({ handshake }) => handshake.kind === 'accepted')?.handshake;
   const shown = best?.kind === 'accepted' ? best.shown : null;
+  const asksClients = best === undefined && accepted.length > 0;
   const cannot = versions.filter(({ handshake }) => handshake.kind === 'impossible').map(({ version }) => version);
   if (accepted.length === 0 && !versions.some(({ handshake }) => isPlainText(handshake))) {
     throw new Unmeasured('it answers, but no handshake succeeded');
@@ -79,11 +80,14 @@ async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock):
       'tls.protocol.lowest': measured,
       ...(listener.isAdmin ? { 'tls.admin.lowest': measured } : {}),
       'tls.cipher.weak': accepted.length === 0 ? unknown('it speaks plain text') : value(weak.length),
-      ...certificateReadings(shown, clock),
+      ...(asksClients ? UNSEEN : certificateReadings(shown, clock)),
     },
     transcript: { versions, weak },
   };
 }
+
+const NOT_SHOWN = unknown('it asks clients for a certificate, and no handshake without one succeeded');
+const UNSEEN: Look['readings'] = { 'tls.chain.valid': NOT_SHOWN, 'tls.certificate.daysLeft': NOT_SHOWN };
 
 /** It answered the first message of TLS with something else. */
 function isPlainText(handshake: Handshake): boolean {
@@ -110,7 +114,7 @@ async function weakClassesOf(listener: TlsListener, signal: AbortSignal): Promis
   const weak: string[] = [];
   for (const [name, ciphers] of Object.entries(WEAK)) {
     const offer = { minVersion: 'TLSv1', maxVersion: 'TLSv1.2', ciphers: `${ciphers}:@SECLEVEL=0` } as const;
-    if ((await shakeHands(listener, offer, signal)).kind === 'accepted') weak.push(name);
+    if (isTaken(await shakeHands(listener, offer, signal))) weak.push(name);
   }
   return weak;
 }
