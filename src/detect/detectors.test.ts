@@ -10,9 +10,8 @@ import {
   startFailedAt,
   triesAt,
 } from '../../test/sim/readings.ts';
-import type { ArtefactSample, Sample } from '../observe/sample.ts';
+import type { Sample } from '../observe/sample.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
-import { artefactDriftDetector } from './artefact-drift.ts';
 import { crashLoopDetector as crashLoopBy } from './crash-loop.ts';
 import { type Detector, run } from './detector.ts';
 import { exitDetector } from './exit.ts';
@@ -452,16 +451,6 @@ describe('leak', () => {
     expect(standing(leakDetector, [...leak, ...each(15_000, 40_000, 1_000, (at) => memoryAt(at, 250))])).toEqual([]);
     expect(standing(leakDetector, [...leak, exitAt(15_000)])).toEqual([]);
     expect(standing(leakDetector, [...leak, retiredAt(15_000)])).toEqual([]);
-  });
-});
-
-describe('artefact-drift', () => {
-  test('a difference is a claim until the artefact is what it was', () => {
-    const measured = (at: number, matches: boolean): ArtefactSample => {
-      return { kind: 'artefact', at, vantage: 'control', workload: 'records', version: 1, matches };
-    };
-    expect(standing(artefactDriftDetector, [measured(1, false)])).toEqual(['artefact-drift records']);
-    expect(standing(artefactDriftDetector, [measured(1, false), measured(2, true)])).toEqual([]);
   });
 });
 
