@@ -54,11 +54,12 @@ export type TenantRuling =
   | {
       readonly kind: 'deny' | 'needs-approval';
       readonly tenant: string;
-      /** With the profile that it is of: `gdpr Art. 44`. */
+      /** With the profile that it is of: `gdpr Art. 44`; of the first regulation where several deny. */
       readonly clause: string;
-      /** One sentence for people. */
+      /** One sentence for people; names the clauses of the others that deny. */
       readonly reason: string;
     };
+type Denial = Extract<TenantRuling, { readonly reason: string }>;
 
 /**
  * The ruling for a move. `kind` is the strictest of all tenants: the move as a whole may be made only on `permit`. Where it
@@ -83,7 +84,7 @@ const SAFE: ReadonlySet<Deed> = new Set<Deed>(['page', 'rotate-certificate']);
  * May this move be made for these tenants? Judged for each of them and for each of its profiles; the strictest ruling wins.
  * Unknown is a no: a tenant that is not in `tenants`, a profile that is not in `rules`, a deed that has no name, a place
  * that nobody can say, a claim that a rule needs and nobody has shown. While the rules cannot be read (`undefined`) only
- * calling a person and renewing a certificate are lawful. Pure; knows nothing of healing.
+ * calling a person and renewing a certificate are lawful, and so they are under a profile that is not known. Pure; knows nothing of healing.
  */
 export function gate(
   footprint: Footprint,
@@ -123,27 +124,36 @@ function rulingFor(
 ): TenantRuling {
   if (!tenant) return no(name, 'unknown', `nothing is known of tenant ${name}`);
   if (rules === undefined) {
-    const isSafe = footprint.deeds.length > 0 && footprint.deeds.every((deed) => SAFE.has(deed));
-    return isSafe ? yes(name, []) : no(name, 'unknown', 'the rules cannot be read');
+    return isSafe(footprint) ? yes(name, []) : no(name, 'unknown', 'the rules cannot be read');
   }
   const strange = footprint.deeds.find((deed) => !Object.hasOwn(DEEDS, deed));
   if (strange !== undefined) return no(name, 'unknown', `nobody knows what ${strange} is`);
   let asks: TenantRuling | undefined;
+  const denials: Denial[] = [];
   const duties: OwedDuty[] = [];
   for (const profile of tenant.profiles) {
     const found = judge(footprint, tenant, profile, rules);
-    if (found.kind === 'deny') return found;
     if (found.kind === 'permit') duties.push(...found.duties);
+    else if (found.kind === 'deny') denials.push(found);
     else asks ??= found;
   }
-  return asks ?? yes(name, duties);
+  const [first, ...others] = denials;
+  if (!first) return asks ?? yes(name, duties);
+  // Who makes it lawful under one regulation is not to learn of the next one by another try.
+  const also = others.length === 0 ? '' : `; also against ${others.map(({ clause }) => clause).join(', ')}`;
+  return { ...first, reason: `${first.reason}${also}` };
+}
+
+/** It takes nothing away from anybody, whatever the rules may say. */
+function isSafe({ deeds }: Footprint): boolean {
+  return deeds.length > 0 && deeds.every((deed) => SAFE.has(deed));
 }
 
 function judge(footprint: Footprint, tenant: BoundTenant, profile: string, all: readonly MoveRules[]): TenantRuling {
   const { name } = tenant;
   const rules = all.find((each) => each.profile === profile);
-  if (!rules) return no(name, profile, `profile ${profile} is not known`);
-  const outside = rules.residency === 'strict' ? whatIsOutside(footprint.after, tenant) : undefined;
+  if (!rules) return isSafe(footprint) ? yes(name, []) : no(name, profile, `profile ${profile} is not known`);
+  const outside = rules.residency === 'strict' ? whatIsOutside(footprint, tenant) : undefined;
   if (outside !== undefined) return no(name, clauseOf(profile, rules.residencyClause ?? 'residency'), outside);
   let asks: TenantRuling | undefined;
   if (rules.needsApproval.includes(footprint.move)) {
@@ -162,8 +172,11 @@ function judge(footprint: Footprint, tenant: BoundTenant, profile: string, all: 
 }
 
 /** Why residency does not permit it; undefined when it does. */
-function whatIsOutside(after: Standing, { name, regions }: BoundTenant): string | undefined {
-  const { instances } = after;
+function whatIsOutside({ deeds, after }: Footprint, { name, regions }: BoundTenant): string | undefined {
+  const { instances, data } = after;
+  if (deeds.includes('relocate') && instances === undefined && data === undefined) {
+    return `nobody has said where the data of ${name} will be`;
+  }
   if (instances === 'unknown') return `nobody can say where ${name} will be served`;
   if (instances && instances.length > 0 && !instances.some((region) => regions.includes(region))) {
     return `${name} may not be in ${instances.join(', ')}`;
@@ -202,6 +215,9 @@ function isShown(claim: Claim, { after, claims }: Footprint, tenant: BoundTenant
       return areAmong(after.keys, tenant.regions);
     case 'processors-authorised':
       return areAmong(after.processors, tenant.processors);
+    case 'processors-bound':
+      // Who runs it today runs it under the agreement of today.
+      return after.processors === undefined ? true : claims['agreement-in-force'];
     case 'emergency-open':
       return claims[claim] ?? tenant.hasEmergencyAccess;
     default:

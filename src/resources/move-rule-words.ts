@@ -38,6 +38,7 @@ export const CLAIMS = {
   'keys-permitted': 'keys will stand in permitted regions',
   'processors-authorised': "whoever runs the new place is on the tenant's list of processors",
   'agreement-in-force': 'an agreement with whoever runs the new place is in force',
+  'processors-bound': 'an agreement is in force with whoever runs the new place, where the move says who does',
   'in-inventory': 'the new place is in the inventory of the environment',
   'copy-verified': 'a copy was compared with the source and is whole',
   'isolation-proven': 'a probe between two canary tenants found no foreign row, there',

@@ -56,9 +56,11 @@ test('while the rules cannot be read, a person is called and certificates are re
 
 test('a deed, a tenant and a profile that nobody knows are denied', () => {
   const tenants = [tenantView('strange', { profiles: ['nobody'] })];
-  const footprint: Footprint = { move: 'page', deeds: ['page'], tenants: ['strange'], after: {}, claims: {} };
+  const footprint: Footprint = { move: 'restart', deeds: ['place'], tenants: ['strange'], after: {}, claims: {} };
+  const call: Footprint = { ...footprint, move: 'page', deeds: ['page'] };
   expect(gate(footprint, tenants, RULES).reason).toBe('profile nobody is not known');
-  expect(gate({ ...footprint, tenants: ['ghost'] }, tenants, RULES).reason).toBe('nothing is known of tenant ghost');
+  expect(gate(call, tenants, RULES).kind).toBe('permit');
+  expect(gate({ ...call, tenants: ['ghost'] }, tenants, RULES).reason).toBe('nothing is known of tenant ghost');
   const strange = { ...footprint, deeds: ['teleport'] } as unknown as Footprint;
   expect(gate(strange, tenants, RULES).reason).toBe('nobody knows what teleport is');
 });
@@ -88,7 +90,9 @@ function render(): string {
     '|---|---|---|---|---|',
     ...rows,
     '',
-    'While the rules cannot be read, the only lawful moves are to call a person and to renew a certificate.',
+    'While the rules cannot be read, and under a profile that is not known, the only lawful moves are to call a person and to renew',
+    'a certificate. A tenant without any regulation is bound by none: what else keeps a move from being made is in [guards](guards.md).',
+    'Where several regulations deny, the first is named with its reason, and the clauses of the others behind it.',
     '',
     '## What follows a permit',
     '',

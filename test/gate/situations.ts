@@ -25,6 +25,7 @@ const WORK: readonly Claim[] = ['standard-change', 'recorded', 'checked-after'];
 const AT_HOME: Standing = { instances: ['home'], data: ['home'], processors: ['own host'] };
 const RESTORED: readonly Claim[] = [
   ...WORK,
+  'agreement-in-force',
   'erasures-replayed',
   'restrictions-kept',
   'grants-replayed',
@@ -59,6 +60,22 @@ export const SITUATIONS: readonly Situation[] = [
     when: 'nobody can say where it will stand',
     deeds: ['place'],
     after: { instances: 'unknown' },
+    expected: DENY,
+  },
+
+  {
+    move: 'replace',
+    when: 'an instance, at home, run by a provider that is not on the list',
+    deeds: ['place'],
+    after: { instances: ['home'], processors: ['new host'] },
+    shown: ['agreement-in-force'],
+    expected: DENY,
+  },
+  {
+    move: 'replace',
+    when: 'an instance, at home, run by a provider on the list, and no agreement was shown',
+    deeds: ['place'],
+    after: { instances: ['home'], processors: ['own host'] },
     expected: DENY,
   },
 
@@ -116,7 +133,14 @@ export const SITUATIONS: readonly Situation[] = [
     deeds: ['relocate'],
     after: AT_HOME,
     shown: without(MOVED, 'agreement-in-force'),
-    expected: { gdpr: 'permit', hipaa: 'deny', pci: 'deny' },
+    expected: DENY,
+  },
+  {
+    move: 'failover',
+    when: 'and nobody has said where to',
+    deeds: ['relocate'],
+    shown: MOVED,
+    expected: DENY,
   },
   {
     move: 'failover',
@@ -184,6 +208,14 @@ export const SITUATIONS: readonly Situation[] = [
     shown: without(RESTORED, 'grants-replayed'),
     refuted: ['grants-replayed'],
     expected: { gdpr: 'deny', hipaa: 'deny', pci: 'permit' },
+  },
+  {
+    move: 'restore',
+    when: 'to a provider that is not on the list',
+    deeds: ['restore'],
+    after: { ...AT_HOME, processors: ['new host'] },
+    shown: RESTORED,
+    expected: DENY,
   },
   {
     move: 'restore',
@@ -274,7 +306,7 @@ export const SITUATIONS: readonly Situation[] = [
     when: 'a key; the old one is dropped',
     deeds: ['rotate-key'],
     refuted: ['old-key-kept'],
-    expected: { gdpr: 'permit', hipaa: 'deny', pci: 'deny' },
+    expected: DENY,
   },
   { move: 'run', when: 'destroy a key, alone', deeds: ['destroy-key'], shown: ['legal-hold-clear'], expected: DENY },
   {
