@@ -6,6 +6,7 @@ import { callGraphDetector } from './detect/call-graph.ts';
 import { callsDetector } from './detect/calls.ts';
 import { conditionDetector } from './detect/condition.ts';
 import { crashLoopDetector } from './detect/crash-loop.ts';
+import { beforeAfterDetector } from './detect/before-after.ts';
 import { type RunningDetector, run } from './detect/detector.ts';
 import type { DetectionTerms } from './detect/detection-terms.ts';
 import { exhaustionDetector } from './detect/exhaustion.ts';
@@ -143,6 +144,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(poisonDetector(numbers)),
     run(seriesDetector(numbers)),
     run(callGraphDetector),
+    run(beforeAfterDetector),
   ];
 }
 

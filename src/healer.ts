@@ -14,6 +14,7 @@ import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts'
 import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { rankingOf } from './diagnose/ranking.ts';
+import { SettingChanges } from './diagnose/setting-changes.ts';
 import { isRunningOut, spentContainments } from './heal/containment.ts';
 import { createExecutor } from './heal/executor.ts';
 import { Experience } from './heal/experience.ts';
@@ -104,6 +105,7 @@ export function createHealer(options: HealerOptions): Healer {
   const factSignal = new FactSignal();
   let symptoms: Symptoms = new Map();
   let panickedAt: number | null = null;
+  const settingChanges = new SettingChanges();
   /** Verifications under way: whatever wakes the loop may have changed what they look at. */
   const watching = new Set<() => void>();
   const onChange = () => {
@@ -168,10 +170,7 @@ export function createHealer(options: HealerOptions): Healer {
     observe: options.takeSamples,
     detect(given) {
       const now = clock.now();
-      const samples = given.filter((sample) => isBelievable(sample, now));
-      if (samples.length < given.length) {
-        log.debug({ left: given.length - samples.length }, 'readings that cannot be were left out');
-      }
+      const samples = believed([...settingChanges.take(), ...given], now, log);
       for (const listener of [harm, factSignal]) for (const sample of samples) listener.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), now);
@@ -183,6 +182,7 @@ export function createHealer(options: HealerOptions): Healer {
     async look() {
       const view = await options.look();
       if (looksDown(view, options.policy())) panickedAt = view.at;
+      settingChanges.look(view);
       return view;
     },
     async track(diagnoses) {
@@ -244,6 +244,13 @@ function first<Item, Found>(items: readonly Item[], find: (item: Item) => Found 
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+function believed(given: readonly Sample[], now: number, log: Log): readonly Sample[] {
+  const samples = given.filter((sample) => isBelievable(sample, now));
+  const left = given.length - samples.length;
+  if (left > 0) log.debug({ left }, 'readings that cannot be were left out');
+  return samples;
 }
 
 /** Harm that could not be noted is lost, and the repair has ended all the same. */

@@ -54,6 +54,8 @@ export const SYMPTOMS = [
   'workload-slow',
   /** Requests of one tenant fail at a workload that serves the others. */
   'tenant-errors',
+  /** Requests fail more or take longer since a setting was changed than before, by however little. */
+  'worse-since-change',
   'calls-failing',
   'calls-slow',
   /** Far more calls than before, while tenants do not send more. */

@@ -21,6 +21,7 @@ import { sharedTraits } from './shared-traits.ts';
 import { unknowns } from './unknowns.ts';
 import { versions } from './versions.ts';
 import { violations } from './violations.ts';
+import { worsenings } from './worsenings.ts';
 
 /**
  * From the most specific to the least. Each takes the symptoms that it explains, so that a victim never becomes an
@@ -34,13 +35,14 @@ import { violations } from './violations.ts';
  *  6. a tenant that drowns the others explains their slowness and failures;
  *  7. a version that is worse than the one before explains what its instances do;
  *  8. what fails together, and began after something was changed, suspects the change, or who uses most of it;
- *  9. what others run for us and fails explains who calls it;
- * 10. what shares a machine and fails together suspects the machine;
- * 11. what shares a region or a store and is worse than its siblings is one incident that names that;
- * 12. an instance explains itself and who calls it;
- * 13. load explains slowness that is left;
- * 14. what has not failed yet and will is dealt with in time;
- * 15. what is left is unknown, and said so.
+ *  9. what became a little worse when a setting was changed suspects the setting;
+ * 10. what others run for us and fails explains who calls it;
+ * 11. what shares a machine and fails together suspects the machine;
+ * 12. what shares a region or a store and is worse than its siblings is one incident that names that;
+ * 13. an instance explains itself and who calls it;
+ * 14. load explains slowness that is left;
+ * 15. what has not failed yet and will is dealt with in time;
+ * 16. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [
   observers,
@@ -51,6 +53,7 @@ const RULES: readonly Rule[] = [
   noisyTenants,
   versions,
   changes,
+  worsenings,
   dependencies,
   hosts,
   sharedTraits,

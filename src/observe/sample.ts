@@ -195,6 +195,18 @@ export interface StartFailedSample extends Reading, InstanceRef {
   readonly reason: string;
 }
 
+/** Somebody changed a setting, as its history says; `at` is when. */
+export interface ChangeSample extends Reading {
+  readonly kind: 'change';
+  readonly setting: string;
+  /** Whose behaviour it governs. */
+  readonly workloads: readonly string[];
+  /** Governs this tenant only. */
+  readonly tenant: string | null;
+  /** `person anna`, `kintsugi rep_x`. */
+  readonly by: string;
+}
+
 /** An instance is no longer part of the fleet: folds forget it. */
 export interface RetiredSample extends Reading, InstanceRef {
   readonly kind: 'retired';
@@ -214,4 +226,5 @@ export type Sample =
   | LevelSample
   | ArtefactSample
   | StartFailedSample
+  | ChangeSample
   | RetiredSample;
