@@ -102,10 +102,9 @@ export interface Healer {
 export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
   const tracker = new IncidentTracker({ memory, clock });
-  const factSignal = new FactSignal();
+  const heard = { facts: new FactSignal(), changes: new SettingChanges() };
   let symptoms: Symptoms = new Map();
   let panickedAt: number | null = null;
-  const settingChanges = new SettingChanges();
   /** Verifications under way: whatever wakes the loop may have changed what they look at. */
   const watching = new Set<() => void>();
   const onChange = () => {
@@ -124,7 +123,7 @@ export function createHealer(options: HealerOptions): Healer {
         since,
         view: options.view,
         userSignal: options.userSignal,
-        facts: { read: (key) => factSignal.read(key), measureAgain: (keys) => options.measureAgain(keys) },
+        facts: { read: (key) => heard.facts.read(key), measureAgain: (keys) => options.measureAgain(keys) },
         symptoms: () => symptoms,
         doubted: () =>
           tracker.open.flatMap(({ body }) =>
@@ -170,8 +169,8 @@ export function createHealer(options: HealerOptions): Healer {
     observe: options.takeSamples,
     detect(given) {
       const now = clock.now();
-      const samples = believed([...settingChanges.take(), ...given], now, log);
-      for (const listener of [harm, factSignal]) for (const sample of samples) listener.take(sample);
+      const samples = believed([...heard.changes.take(), ...given], now, log);
+      for (const listener of [harm, heard.facts]) for (const sample of samples) listener.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), now);
       for (const run of watching) run();
@@ -182,7 +181,7 @@ export function createHealer(options: HealerOptions): Healer {
     async look() {
       const view = await options.look();
       if (looksDown(view, options.policy())) panickedAt = view.at;
-      settingChanges.look(view);
+      heard.changes.look(view);
       return view;
     },
     async track(diagnoses) {
