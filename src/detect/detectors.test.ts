@@ -197,39 +197,21 @@ describe('sibling', () => {
   });
 
   test('an instance that is slower than its siblings is a claim; one without siblings is not', () => {
-    expect(
+    const beside = (msAt: (at: number) => number, untilMs?: number) =>
       standing(
         siblingDetector,
-        both((at) => triesAt(at, 5, 0, a, 400), 28_000),
-      ),
-    ).toEqual(['instance-slow records-1']);
-    // A process that has just started is slow at first.
-    expect(
-      standing(
-        siblingDetector,
-        both((at) => triesAt(at, 5, 0, a, 400), 18_000),
-      ),
-    ).toEqual([]);
-    // A gap that does not last is a busy machine: told of for a moment, and never called slow.
-    const busy = (untilMs: number) =>
-      standing(
-        siblingDetector,
-        both((at) => triesAt(at, 5, 0, a, at > 22_000 && at < 25_000 ? 400 : 10), untilMs),
+        both((at) => triesAt(at, 5, 0, a, msAt(at)), untilMs),
       );
-    expect(busy(26_000)).toEqual(['instance-outlier records-1']);
-    expect(busy(36_000)).toEqual([]);
-    expect(
-      standing(
-        siblingDetector,
-        both((at) => triesAt(at, 5, 0, a, 60)),
-      ),
-    ).toEqual([]);
-    expect(
-      standing(
-        siblingDetector,
-        each(0, 5_000, 500, (at) => triesAt(at, 5, 0, a, 400)),
-      ),
-    ).toEqual([]);
+    expect(beside(() => 400, 28_000)).toEqual(['instance-slow records-1']);
+    // A process that has just started is slow at first.
+    expect(beside(() => 400, 18_000)).toEqual([]);
+    // A gap that does not last is a busy machine: told of for a moment, and never called slow.
+    const busy = (at: number) => (at > 22_000 && at < 25_000 ? 400 : 10);
+    expect(beside(busy, 26_000)).toEqual(['instance-outlier records-1']);
+    expect(beside(busy, 36_000)).toEqual([]);
+    expect(beside(() => 60)).toEqual([]);
+    const alone = each(0, 5_000, 500, (at) => triesAt(at, 5, 0, a, 400));
+    expect(standing(siblingDetector, alone)).toEqual([]);
   });
 
   test('it clears when the instance behaves again, and when it is gone', () => {
