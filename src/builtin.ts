@@ -58,7 +58,7 @@ import { PostgresqlServerParts } from './drivers/postgresql/server-parts.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
 import { ProgramParts } from './drivers/program/program-parts.ts';
 import { secretFiles } from './drivers/secret-places.ts';
-import { storeAddresses } from './drivers/store-addresses.ts';
+import { storeAddresses, writeRefusals } from './drivers/store-addresses.ts';
 import { TenantParts } from './drivers/tenant/tenant-parts.ts';
 import { TlsParts } from './drivers/tls/tls-parts.ts';
 import type { Move } from './heal/move.ts';
@@ -183,7 +183,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
   const onBlind = (store: string, error: unknown) => log.debug({ store, reason: describeError(error) }, 'not seen');
   const tenants = () => world.declared.tenants;
   return [
-    new PostgresqlParts({ addresses, clock, goodLooks, onBlind }),
+    new PostgresqlParts({ addresses, clock, goodLooks, onBlind, refusals: (store) => writeRefusals(world, store) }),
     new PostgresqlServerParts({ addresses, clock, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),

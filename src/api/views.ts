@@ -92,7 +92,9 @@ function tenantsView({ world, picture }: Control, now: number) {
       refused: own?.refused ?? 0,
       p50Ms: quantileMs(latency, 0.5) ?? null,
       p99Ms: quantileMs(latency, 0.99) ?? null,
-      mitigations: world.declared.mitigations.filter((each) => each.tenant === metadata.name).map((each) => each.kind),
+      mitigations: world.declared.mitigations
+        .filter((each) => each.tenant === metadata.name)
+        .map(({ kind, store }) => (store === undefined ? kind : `no new rows in ${store}`)),
     };
   });
 }

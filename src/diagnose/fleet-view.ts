@@ -193,6 +193,7 @@ export interface LimitView {
   readonly route?: string | null;
   readonly fingerprint?: string | null;
   readonly actor?: string | null;
+  readonly store?: string | null;
 }
 
 const settingsOf = oncePer((fleet: FleetView) => firstBy(fleet.settings, ({ id }) => id));

@@ -1,6 +1,7 @@
 import { regionAddress } from '../base/region-address.ts';
 import type { StoreAddress } from './postgresql/store.ts';
 import type { Secrets } from './instance-environment.ts';
+import type { WriteRefusal } from './postgresql/write-refusals.ts';
 import type { World } from './world.ts';
 
 /** Where the declared stores are now: one address for each store and region whose server has a port. */
@@ -32,5 +33,12 @@ export function storeAddresses(world: World, secrets: Secrets): readonly StoreAd
         };
       });
     }),
+  );
+}
+
+/** New rows that a store (`records/us`) is to refuse by repairs that are in force. */
+export function writeRefusals({ declared }: World, store: string): readonly WriteRefusal[] {
+  return declared.mitigations.flatMap(({ id, tenant, until, store: named }) =>
+    named === `postgresql/${store}` && tenant !== null ? [{ id, tenant, until }] : [],
   );
 }

@@ -38,6 +38,8 @@ export interface Mitigation {
   readonly route?: string | null;
   readonly fingerprint?: string | null;
   readonly actor?: string | null;
+  /** `postgresql/records/us`: not requests, but new rows of the tenant in this store are refused. */
+  readonly store?: string;
   /** It holds what leaks, or what is where it may not be: lifted once this incident is over, and not by an undo. */
   readonly incident?: string;
   readonly requestsPerSecond: number;

@@ -194,3 +194,24 @@ describe('a tenant that is served where it may not be', () => {
     expect(stepsOf(made([home]))).toEqual(['page undefined']);
   });
 });
+
+test('rows in a forbidden store: new ones are refused there, a person gets count, place and table, and nobody is kept out', () => {
+  const subject = { kind: 'asset', name: 'tenant shop' } as const;
+  const claim = symptomOf('fact-residency.stores', subject, {
+    violated: [violatedControl(['shop'], { moves: ['quarantine'] })] as unknown as JsonObject[],
+    where: ['postgresql/records/us', 'postgresql/unknown/us'],
+  });
+  const us = assetView('store postgresql/records/us', { region: 'us' });
+  const fleet = { ...fleetWith(), assets: [us], tenants: [tenantView('shop', { profiles: ['gdpr', 'hipaa'] })] };
+  const summary = 'residency.stores of tenant shop is eu, us: 2 rows in records.notes of postgresql/records/us';
+  const situation = situationOf(diagnosisOf('compliance', subject, { evidence: [claim], summary }));
+  const policy = policyOf({ rules: builtinProfiles().map(rulesOf) });
+  const plan = decide(situation, fleet, { global: 20, 'asset tenant shop': 20 }, policy, AT);
+  if (plan.kind !== 'plan') expect.fail(JSON.stringify(plan.verdicts));
+  expect(plan.steps.map(({ move }) => move)).toEqual(['quarantine', 'page']);
+  expect(plan.steps[0]).toMatchObject({
+    input: { tenant: 'shop', store: 'postgresql/records/us', workload: null, minutes: 1_440, incident: 'inc_1' },
+    touch: { tenants: ['shop'], assets: ['store postgresql/records/us'] },
+  });
+  expect(plan.steps[1]?.input['summary']).toContain('2 rows in records.notes of postgresql/records/us');
+});

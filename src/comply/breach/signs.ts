@@ -121,12 +121,13 @@ export interface Quarantine {
   readonly route?: string | null;
   readonly fingerprint?: string | null;
   readonly actor?: string | null;
+  readonly store?: string | null;
 }
 
-/** A quarantine of a tenant, or of a workload for everybody, takes availability; one of some requests does not. */
+/** A quarantine of a tenant, or of a workload for everybody, takes availability; one of some requests, or of new rows, does not. */
 export function quarantineSign(mitigation: Quarantine, all: readonly string[], now: number): Sign | undefined {
-  const { id, kind, tenant, workload, route, fingerprint, actor } = mitigation;
-  if (kind !== 'quarantine' || route || fingerprint || actor) return undefined;
+  const { id, kind, tenant, workload, route, fingerprint, actor, store } = mitigation;
+  if (kind !== 'quarantine' || route || fingerprint || actor || store) return undefined;
   return {
     key: `quarantine ${id}`,
     cause: `availability quarantine ${tenant ?? workload ?? 'all'}`,

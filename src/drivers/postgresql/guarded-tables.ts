@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { KinError } from '../../base/errors.ts';
 import { canonicalJson } from '../../base/json.ts';
 import { UNGUARDED } from '../../observe/facts/row-security-catalog.ts';
+import { IS_REFUSAL } from './refusal-name.ts';
 import type { StoreAddress } from './store.ts';
 
 /** Who owns a protected table, and which policies it has, as the catalog writes them. */
@@ -39,7 +40,7 @@ const TABLES = `
       'roles', array(select case r when 0 then 'PUBLIC' else pg_get_userbyid(r)::text end from unnest(p.polroles) r order by 1),
       'using', pg_get_expr(p.polqual, p.polrelid), 'check', pg_get_expr(p.polwithcheck, p.polrelid))
       order by p.polname) filter (where p.oid is not null), '[]') as policies
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_policy p on p.polrelid = c.oid
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace left join pg_policy p on p.polrelid = c.oid and not (${IS_REFUSAL})
   where n.nspname = $1 and c.relkind in ('r', 'p') and (cardinality($3::text[]) = 0 or c.relname = any ($3))
   group by c.oid, n.nspname, c.relname, c.relowner order by 1`;
 
@@ -170,5 +171,18 @@ export async function inTransaction<Result>(pool: Pool, run: (client: PoolClient
     throw error;
   } finally {
     client.release();
+  }
+}
+
+/** PostgreSQL's code for a lock that was not given in time. */
+const LOCKED = '55P03';
+
+/** Undefined while somebody else has locked what it needs. */
+export async function unlessLocked<Result>(reading: Promise<Result>): Promise<Result | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if ((error as { code?: string }).code === LOCKED) return undefined;
+    throw error;
   }
 }

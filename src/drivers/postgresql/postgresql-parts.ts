@@ -12,6 +12,7 @@ import { PostgresqlStore, type StoreAddress } from './store.ts';
 import { SurplusWatch } from './surplus-watch.ts';
 import { TABLE_KINDS, type TableKind, TableWatch } from './table-watch.ts';
 import { TenantContext } from './tenant-context.ts';
+import { type WriteRefusal, WriteRefusals } from './write-refusals.ts';
 import {
   type HoldingSession,
   type ProtectedTable,
@@ -43,6 +44,8 @@ export interface PostgresqlPartsOptions {
   readonly clock: Clock;
   /** What protected tables were like when they were good; left out, that is known for as long as this process lives. */
   readonly goodLooks?: GoodLooks;
+  /** New rows that a store is to refuse now, by `records/us`; left out, none. */
+  readonly refusals?: (store: string) => readonly WriteRefusal[];
   /** Called each time that a store cannot be looked at: nothing is known of it then, neither good nor bad. */
   readonly onBlind: (store: string, error: unknown) => void;
 }
@@ -69,11 +72,14 @@ export class PostgresqlParts implements Parts {
   readonly #tables: TableWatch;
   readonly #context: TenantContext;
   readonly #floor: ProtocolFloor;
+  readonly #refusals: NonNullable<PostgresqlPartsOptions['refusals']>;
+  readonly #writes = new WriteRefusals();
 
   constructor(options: PostgresqlPartsOptions) {
     this.#onBlind = options.onBlind;
     this.#addresses = options.addresses;
     this.#clock = options.clock;
+    this.#refusals = options.refusals ?? (() => []);
     this.#tables = new TableWatch(options.goodLooks);
     this.#context = new TenantContext(options.clock);
     this.#floor = new ProtocolFloor(options.clock);
@@ -166,6 +172,7 @@ export class PostgresqlParts implements Parts {
     const oids = tables.map(({ oid }) => oid);
     const surplus = hasRole ? await this.#surplus.look(store, oids, this.#clock.now()) : [];
     const isProtected = hasRole && address.rowSecurity;
+    if (isProtected) await this.#writes.make(store, this.#refusals(address.id));
     if (isProtected) await this.#context.look(store);
     const changeable = isProtected ? await this.#tables.look(store, this.#clock.now()) : [];
     const findings = [

@@ -10,14 +10,13 @@ import {
   readGuarded,
   readGuardedTables,
   readSignature,
+  unlessLocked,
 } from './guarded-tables.ts';
 import type { PostgresqlStore, StoreAddress } from './store.ts';
 
 /** Longer than the probes of isolation need to show what the catalog does not. */
 const SOAK_MS = 600_000;
 const HISTORY_MAX = 20;
-/** PostgreSQL's code for a lock that was not given in time. */
-const LOCKED = '55P03';
 
 export const TABLE_KINDS = ['policies', 'owner'] as const;
 export type TableKind = (typeof TABLE_KINDS)[number];
@@ -123,16 +122,6 @@ export class TableWatch {
     const kept = history.slice(-HISTORY_MAX);
     this.#known.set(id, kept);
     return kept;
-  }
-}
-
-/** Undefined while somebody else has locked what it needs. */
-async function unlessLocked<Result>(reading: Promise<Result>): Promise<Result | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if ((error as { code?: string }).code === LOCKED) return undefined;
-    throw error;
   }
 }
 

@@ -3,18 +3,16 @@ import type { JsonObject } from '../../base/json.ts';
 import type { ActorView, LimitView, TenantView } from '../../diagnose/fleet-view.ts';
 import type { Cause } from '../../resources/playbook.ts';
 import type { Mitigation } from '../fleet.ts';
-import { NOTHING_TOUCHED, type Touch } from '../plan.ts';
+import { NOTHING_TOUCHED } from '../plan.ts';
+import { ALL, containingScopes, firstNeeding, REFUSED_MINUTES, type Scope } from './limit-scope.ts';
 import {
   type Draft,
   type DraftMove,
   factOf,
   keyOf,
-  routesOf,
   type Scene,
   settingsOf,
-  strayedTenant,
   subjectActor,
-  subjectAsset,
   subjectWorkload,
   writerOf,
 } from './scene.ts';
@@ -22,31 +20,18 @@ import { touchRegions, touchTenants } from './touching.ts';
 
 type Kind = Mitigation['kind'];
 
-/** Whom a limit is for: what is null is not narrowed by it. */
-interface Scope {
-  readonly tenant: string | null;
-  readonly workload: string | null;
-  readonly route: string | null;
-  readonly fingerprint: string | null;
-  readonly actor: string | null;
-  readonly touch: Touch;
-  readonly who: string;
-}
-
-const ALL = { tenant: null, workload: null, route: null, fingerprint: null, actor: null };
-
 /** `widen` takes the next wider scope: from one kind of request to its route, from a route to the tenant. */
 export const limiting =
   (kind: Kind): DraftMove =>
   (scene, parameters) => {
-    const scopes = leakingScopes(scene, kind) ?? [scopeOf(scene, kind, parameters['widen'] === true)];
+    const scopes = containingScopes(scene, kind) ?? [scopeOf(scene, kind, parameters['widen'] === true)];
     return scopes.flatMap((scope) => (scope ? limit(scene, kind, scope, parameters) : []));
   };
 
 function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): readonly Draft[] {
   const tenant = scene.fleet.tenants.find((each) => each.name === scope.tenant);
   const isWhole = scope.route === null && scope.fingerprint === null && scope.actor === null;
-  const minutes = Number(parameters['minutes'] ?? MINUTES[kind]);
+  const minutes = scope.store ? REFUSED_MINUTES : Number(parameters['minutes'] ?? MINUTES[kind]);
   const stands = isWhole && tenant?.mitigations.some((each) => each.kind === kind && isAsWide(each, scope));
   if (stands && !isRunningOut(scene, kind, tenant?.name ?? '', minutes)) return [];
   if (parameters['collapsed'] === true && !hasCollapsed(scene)) return [];
@@ -57,7 +42,7 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
   const draft: Draft = {
     move: kind,
     input: {
-      id: keyOf(scene, scope.tenant === null ? kind : `${kind}-${scope.tenant}`),
+      id: keyOf(scene, [kind, scope.tenant, scope.store].filter((each) => each != null).join('-')),
       kind,
       ...narrowed,
       ...rates,
@@ -68,43 +53,21 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
     },
     touch,
     undo: 'the limit is lifted',
-    effect: effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
+    effect: scope.store
+      ? `${who} are refused for ${minutes / 60} h`
+      : effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
   };
   return [draft];
 }
 
 /** A limit on less than the scope does not stand in its place. */
 function isAsWide(limit: LimitView, scope: Scope): boolean {
-  const names = ['workload', 'route', 'fingerprint', 'actor'] as const;
+  const names = ['workload', 'route', 'fingerprint', 'actor', 'store'] as const;
   return names.every((name) => (limit[name] ?? null) === null || limit[name] === scope[name]);
 }
 
 /** What holds until it is measured that nothing is wrong any more: containment comes before availability. */
 const HOLDING: ReadonlySet<Cause> = new Set(['isolation', 'compliance']);
-
-/**
- * What leaks in some regions leaks what is of the tenants there: these are kept out of the workload that reads it, and
- * those whose data are elsewhere are served. Undefined where a leak has no such place.
- */
-function leakingScopes(scene: Scene, kind: Kind): readonly Scope[] | undefined {
-  const workload = subjectWorkload(scene) ?? firstNeeding(scene);
-  const regions = leakingRegions(scene);
-  if (kind !== 'quarantine' || scene.cause !== 'isolation' || regions.size === 0 || !workload) return undefined;
-  const there = scene.fleet.tenants.filter((each) => each.regions.some((region) => regions.has(region)));
-  return there.map((each) => {
-    const who = `${each.name} at ${workload.name}`;
-    return { ...ALL, tenant: each.name, workload: workload.name, touch: touchTenants([each]), who };
-  });
-}
-
-/** Of the store that leaks, and of the slots in which it was measured. */
-function leakingRegions(scene: Scene): ReadonlySet<string> {
-  const asset = subjectAsset(scene);
-  const own = asset?.kind === 'store' && asset.region !== null ? [asset.region] : [];
-  const places = scene.evidence.flatMap(({ evidence: { where } }) => (Array.isArray(where) ? where : []));
-  const measured = places.flatMap((place) => /^[^/]+\/([^/]+)\/\d+$/.exec(String(place))?.[1] ?? []);
-  return new Set([...own, ...measured]);
-}
 
 /** What has to go for the rest to be about one and a half times the usual; nearly all of it where nothing is answered. */
 function excessOf(scene: Scene): number {
@@ -168,8 +131,6 @@ function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
     }
     case 'actor':
     case 'asset': {
-      const strayed = strayedTenant(scene);
-      if (strayed) return isLedHome(strayed, scene) ? undefined : strayedScope(strayed);
       const actor = subjectActor(scene) ?? heaviestUser(scene);
       if (actor && kind !== 'shed') {
         return { ...ALL, actor: actor.name, touch: { ...NOTHING_TOUCHED, actors: [actor.name] }, who: actor.name };
@@ -181,30 +142,12 @@ function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
   }
 }
 
-/** Who is served where it may not be is refused everywhere: nobody knows which way leads there. */
-function strayedScope(tenant: TenantView): Scope {
-  return { ...ALL, tenant: tenant.name, touch: touchTenants([tenant]), who: tenant.name };
-}
-
-/** Its own ways lead to where it may be, by now: what is not served there is not served elsewhere either. */
-function isLedHome(tenant: TenantView, { fleet }: Scene): boolean {
-  const routes = routesOf(tenant, fleet);
-  const isHome = (value: string | null) =>
-    value?.split(' ').every((region) => tenant.regions.includes(region)) === true;
-  return routes.length > 0 && routes.every(({ value }) => isHome(value));
-}
-
 function wholeWorkload(scene: Scene): Scope | undefined {
   const workload = subjectWorkload(scene) ?? firstNeeding(scene);
   if (!workload) return undefined;
   const regions = [...new Set(workload.instances.map((each) => each.region))];
   const touch = touchRegions(scene.fleet, regions);
   return { ...ALL, workload: workload.name, touch, who: `requests to ${workload.name}` };
-}
-
-function firstNeeding(scene: Scene) {
-  const names = subjectAsset(scene)?.workloads ?? [];
-  return scene.fleet.workloads.find((each) => each.routed && names.includes(each.name));
 }
 
 /** Stops whoever does the damage: the accused actor, the hand that keeps writing, or the heaviest unusual user. */

@@ -73,6 +73,7 @@ function isProven(setting: SettingView, onset: number): boolean {
 function write(scene: Scene, move: MoveName, setting: SettingView, value: string | null): readonly Draft[] {
   const { id, revision, needsRestart } = setting;
   const strayed = strayedTenant(scene);
+  const isHome = strayed !== undefined && setting.tenant === strayed.name;
   // Where a tenant is led is where it will be served: the gate judges that.
   const touch = touchSetting(scene.fleet, setting);
   const draft: Draft = {
@@ -84,11 +85,13 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
       oldValue: setting.value,
       key: keyOf(scene, id),
       // What was before leads to where the tenant may not be: that is never written again.
-      ...(strayed && setting.tenant === strayed.name ? { stays: true } : {}),
+      ...(isHome ? { stays: true } : {}),
     },
-    touch: strayed && value !== null ? { ...touch, regions: value.split(' ') } : touch,
+    touch: isHome && value !== null ? { ...touch, regions: value.split(' ') } : touch,
     effect: becoming(setting, value, ''),
-    undo: becoming(setting, setting.value, ' again'),
+    undo: isHome
+      ? 'what was before is not permitted, and is not written again'
+      : becoming(setting, setting.value, ' again'),
   };
   const since = setting.history.at(-1)?.at ?? 0;
   const holders = needsRestart ? holdersOf(scene, setting.workloads, since) : [];

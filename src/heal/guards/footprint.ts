@@ -58,7 +58,9 @@ function deedsOf(step: Step, fleet: FleetView): readonly Deed[] {
 
 /** A quarantine, or a limit that refuses all, of a whole tenant or workload; less keeps nobody out. */
 function isWhole({ move, input }: Step): boolean {
-  const isNarrow = [input['route'], input['fingerprint'], input['actor']].some((each) => typeof each === 'string');
+  const isNarrow = [input['route'], input['fingerprint'], input['actor'], input['store']].some(
+    (each) => typeof each === 'string',
+  );
   return !isNarrow && (move === 'quarantine' || (move === 'shed' && Number(input['share'] ?? 0) >= 1));
 }
 

@@ -70,7 +70,10 @@ function emptySlots(fleet: FleetView, name: string): number {
 /** Tenants that are kept out at once, whole or in part: a share of everybody counts as that share of the tenants. */
 function tenantsAway({ plan, situation, fleet, policy }: Review) {
   if (plan.cause === 'isolation') return undefined;
-  const steps = plan.steps.filter(({ move }) => move === 'quarantine' || move === 'throttle' || move === 'shed');
+  // New rows that a store refuses keep nobody out.
+  const isLimit = ({ move, input }: Step) =>
+    (move === 'quarantine' || move === 'throttle' || move === 'shed') && typeof input['store'] !== 'string';
+  const steps = plan.steps.filter(isLimit);
   if (steps.length === 0) return undefined;
   const whole = steps.filter(({ input }) => typeof input['share'] !== 'number').flatMap(({ touch }) => touch.tenants);
   // What is beyond the capacity in an overload is not answered anyhow.

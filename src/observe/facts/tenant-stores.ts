@@ -33,23 +33,62 @@ export function tenantStores({ stores, tenants, clock }: TenantStoresOptions): C
     timeoutMs: 110_000,
     async collect(signal) {
       const found = new Map<string, Set<string>>(tenants().map((name) => [name, new Set<string>()]));
+      const astray = new Map<string, Astray[]>();
       let blind: string | undefined;
       for (const store of stores()) {
         try {
           const here = await tenantsIn(store, [...found.keys()], clock.deadline(STORE_MS, signal));
           for (const tenant of here) found.get(tenant)?.add(store.region);
+          for (const tenant of here.filter((each) => !store.tenants.includes(each))) {
+            const rows = await rowsOf(store, tenant, clock.deadline(STORE_MS, signal));
+            astray.set(tenant, [...(astray.get(tenant) ?? []), { store: store.subject, rows }]);
+          }
         } catch (error) {
           blind ??= `${store.subject} could not be looked at: ${reasonOf(error)}`;
         }
       }
       if (stores().length === 0) blind = 'no store can be looked at';
       return [...found].map(([subject, regions]): Fact => {
-        const measured: Measured = blind === undefined ? value([...regions].toSorted()) : unknown(blind);
+        const measured =
+          blind === undefined ? measuredOf([...regions].toSorted(), astray.get(subject) ?? []) : unknown(blind);
         const place = { subject, tenants: [subject], collector: NAME, evidence: null };
         return { name: 'residency.stores', ...place, measured, measuredAt: clock.now() };
       });
     },
   };
+}
+
+/** Rows of a tenant in a store of a region that it does not permit: `2 rows in records.notes`. */
+interface Astray {
+  readonly store: string;
+  readonly rows: readonly string[];
+}
+
+function measuredOf(regions: readonly string[], astray: readonly Astray[]): Measured {
+  if (astray.length === 0) return value(regions);
+  const detail = astray.map(({ store, rows }) => `${rows.join(', ')} of ${store}`).join('; ');
+  return { kind: 'value', value: regions, detail, where: astray.map(({ store }) => store) };
+}
+
+/** More are not counted. */
+const ROWS_MAX = 10_000;
+
+/** How many rows a tenant has in each table of a store: counted, and never read. */
+function rowsOf(store: PostgresPlace, tenant: string, signal: AbortSignal): Promise<readonly string[]> {
+  return inSession(store, store.admin, signal, async (client) => {
+    const counted: string[] = [];
+    for (const { table, column } of await readTenantTables(client, store)) {
+      if (column === null) continue;
+      const limited = `select from ${table} where ${escapeIdentifier(column)} = $1 limit ${ROWS_MAX + 1}`;
+      const { rows } = await client.query<{ n: number }>(`select count(*)::int as n from (${limited}) as own`, [
+        tenant,
+      ]);
+      const n = rows[0]?.n ?? 0;
+      const many = n > ROWS_MAX ? `more than ${ROWS_MAX} rows` : `${n} ${n === 1 ? 'row' : 'rows'}`;
+      if (n > 0) counted.push(`${many} in ${table}`);
+    }
+    return counted;
+  });
 }
 
 /** Of these, who has rows in a store. Rejects where that cannot be told. */

@@ -80,6 +80,7 @@ export class Mitigations {
 
 function concerns(limit: Mitigation, asked: Asked): boolean {
   return (
+    limit.store === undefined &&
     (limit.tenant === null || limit.tenant === asked.tenant) &&
     (limit.workload == null || limit.workload === asked.workload) &&
     (limit.route == null || limit.route === asked.route) &&
