@@ -7,7 +7,7 @@ import { assess, type Assessed, type Status, statusBy } from './assess.ts';
 import type { TenantLaw } from './breach/duties.ts';
 import { FactBook } from './fact-book.ts';
 import { Judging } from './judging.ts';
-import { type Question, QuestionPool } from './question.ts';
+import { type Requirement, RequirementPool } from './requirement.ts';
 import { CODES, type Enrolled, newRoll, type Roll } from './roll.ts';
 import type { Turn } from './turn.ts';
 
@@ -87,7 +87,7 @@ export class Posture {
   #standings = new Map<string, Standing>();
   /** By name of the framework. */
   #rolls = new Map<string, Roll>();
-  #questions = new QuestionPool(this.#book, 0);
+  #requirements = new RequirementPool(this.#book, 0);
   #deviations: readonly Deviation[] = [];
   #matches = new Map<string, number>();
 
@@ -97,12 +97,12 @@ export class Posture {
    */
   declare({ tenants, frameworks, deviations }: Declared, at: number): readonly Turn[] {
     this.#deviations = deviations;
-    this.#questions = new QuestionPool(this.#book, at);
+    this.#requirements = new RequirementPool(this.#book, at);
     this.#rolls = new Map(
       frameworks.map((framework) => {
         const { name } = framework;
         const enrolled = tenants.filter((each) => each.frameworks.includes(name));
-        return [name, newRoll(framework, enrolled, this.#questions, this.#rolls.get(name))];
+        return [name, newRoll(framework, enrolled, this.#requirements, this.#rolls.get(name))];
       }),
     );
     this.#standings = new Map(tenants.map((each) => [each.terms.name, this.#standingOf(each)]));
@@ -237,13 +237,13 @@ export class Posture {
 
   /** Judges one fact alone by every control that asks for it, for every tenant that it bears on. Changes nothing. */
   *judgementsOf(fact: Fact, at: number): Generator<Judgement> {
-    const judged = new Map<Question, Status>();
+    const judged = new Map<Requirement, Status>();
     for (const tenant of fact.tenants === 'all' ? this.#standings.keys() : fact.tenants) {
       for (const { roll, row } of this.#standings.get(tenant)?.places ?? []) {
-        for (const { framework, control, questions } of roll.asking.get(fact.name) ?? []) {
-          const question = questions[row]!;
-          const status = judged.get(question) ?? statusBy(control, fact, question.context, at);
-          judged.set(question, status);
+        for (const { framework, control, requirements } of roll.asking.get(fact.name) ?? []) {
+          const requirement = requirements[row]!;
+          const status = judged.get(requirement) ?? statusBy(control, fact, requirement.context, at);
+          judged.set(requirement, status);
           const mayDeviate = status === 'not-satisfied' && control.level === 'addressable';
           const addressed = mayDeviate && this.#deviationOf(control.id, tenant, at) !== undefined;
           yield { tenant, framework, control, status, addressed };
@@ -270,10 +270,10 @@ export class Posture {
   #judgeTouched(facts: readonly Fact[], at: number): readonly Turn[] {
     const judging = new Judging(this.#book, at);
     const scopes = scopesOf([...this.#book.takeStale(at), ...facts]);
-    const news = new Set<Question>();
+    const news = new Set<Requirement>();
     for (const [name, { isShared }] of scopes) {
-      const asking = isShared ? this.#questions.asking(name) : [];
-      for (const question of asking) if (question.lookAgain(this.#book, at)) news.add(question);
+      const asking = isShared ? this.#requirements.asking(name) : [];
+      for (const requirement of asking) if (requirement.lookAgain(this.#book, at)) news.add(requirement);
     }
     for (const [name, { tenants }] of scopes) {
       for (const tenant of tenants) {
@@ -286,15 +286,15 @@ export class Posture {
     return this.#matched(judging.turns);
   }
 
-  /** What is news to everybody of whom these questions are asked. */
-  #spread(news: ReadonlySet<Question>, judging: Judging): void {
+  /** What is news to everybody of whom these requirements are asked. */
+  #spread(news: ReadonlySet<Requirement>, judging: Judging): void {
     const controls = new Set([...news].map(({ control }) => control));
     for (const { columns } of this.#rolls.values()) {
       for (const column of columns) {
         if (!controls.has(column.control)) continue;
-        const { questions } = column;
-        for (let row = 0; row < questions.length; row += 1)
-          if (news.has(questions[row]!)) judging.conclude(column, row);
+        const { requirements } = column;
+        for (let row = 0; row < requirements.length; row += 1)
+          if (news.has(requirements[row]!)) judging.conclude(column, row);
       }
     }
   }
@@ -310,8 +310,8 @@ export class Posture {
   }
 
   #explain(tenant: string, { roll, row }: Place, index: number, at: number): Result {
-    const { framework, control, questions, since } = roll.columns[index]!;
-    const { context } = questions[row]!;
+    const { framework, control, requirements, since } = roll.columns[index]!;
+    const { context } = requirements[row]!;
     const assessed = assess(control, context, tenant, this.#book, at);
     const names = Object.keys(control.parameters);
     const parameters = Object.fromEntries(names.map((name) => [name, context[name] as ParameterValue]));

@@ -3,7 +3,7 @@ import type { Control } from '../resources/control.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import type { Framework } from '../resources/profile.ts';
 import type { Status, TenantTerms } from './assess.ts';
-import type { Question, QuestionPool } from './question.ts';
+import type { Requirement, RequirementPool } from './requirement.ts';
 
 /** In the order of their codes. */
 export const STATUSES: readonly Status[] = ['satisfied', 'not-satisfied', 'unknown'];
@@ -26,7 +26,7 @@ export interface Column {
   readonly framework: string;
   readonly control: Control;
   readonly tenants: readonly string[];
-  readonly questions: readonly Question[];
+  readonly requirements: readonly Requirement[];
   readonly status: Uint8Array;
   readonly since: Float64Array;
   /** What the tenant's own facts say, as a `Part`. */
@@ -50,18 +50,20 @@ export interface Roll {
 export function newRoll(
   framework: Framework,
   enrolled: readonly Enrolled[],
-  pool: QuestionPool,
+  pool: RequirementPool,
   before: Roll | undefined,
 ): Roll {
   const tenants = enrolled.map(({ terms }) => terms.name);
   const { length } = tenants;
   const columns = framework.controls.map((control): Column => {
-    const questions = enrolled.map(({ terms, contract }) => pool.questionFor(control, terms, contract[control.id]));
+    const requirements = enrolled.map(({ terms, contract }) =>
+      pool.requirementFor(control, terms, contract[control.id]),
+    );
     return {
       framework: framework.name,
       control,
       tenants,
-      questions,
+      requirements,
       status: new Uint8Array(length).fill(NEVER),
       since: new Float64Array(length),
       own: new Uint8Array(length),

@@ -212,6 +212,13 @@ test("a clock that is ahead of the server's is told by how much", async () => {
   expect(fact?.measured.kind === 'value' && Math.round(Number(fact.measured.value))).toBe(90);
 });
 
+test('a server in another time zone is in step', async () => {
+  await admin.query(`alter role kintsugi set timezone = 'Asia/Kolkata'`);
+  const [fact] = await databaseClocks({ places: () => [place], clock }).collect(signal);
+  await admin.query('alter role kintsugi reset timezone');
+  expect(fact?.measured.kind === 'value' && Math.round(Number(fact.measured.value))).toBe(0);
+});
+
 describe('where rows of a tenant are', () => {
   async function regionsOf(tenants: readonly string[], port = PORT) {
     const collector = tenantStores({

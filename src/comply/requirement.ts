@@ -8,9 +8,9 @@ import { type Blame, blameOf } from './violation-spans.ts';
 
 /**
  * A control as it is asked of all tenants for whom it is the same: with the same numbers, and the same of those terms that
- * its checks read. What bears on everybody is judged once for each question, and not once for each tenant.
+ * its checks read. What bears on everybody is judged once for each requirement, and not once for each tenant.
  */
-export class Question {
+export class Requirement {
   readonly control: Control;
   readonly context: CheckContext;
   /** How the facts that bear on everybody stood when they were looked at last, and what of them violated the control. */
@@ -36,47 +36,47 @@ export class Question {
 /** What a tenant declares. */
 const TERMS = ['name', 'regions', 'processors', 'dataClasses', 'availability', 'rtoMs', 'rpoMs'] as const;
 
-/** All questions that are asked of the tenants that are declared. */
-export class QuestionPool {
+/** All requirements that are asked of the tenants that are declared. */
+export class RequirementPool {
   readonly #book: FactBook;
   readonly #at: number;
-  readonly #pools = new Map<Control, { readonly asked: Asked; readonly questions: Map<string, Question> }>();
-  readonly #byFact = new Map<FactName, Question[]>();
+  readonly #pools = new Map<Control, { readonly asked: Asked; readonly requirements: Map<string, Requirement> }>();
+  readonly #byFact = new Map<FactName, Requirement[]>();
 
-  /** A question is looked at when it is asked for the first time: `at`. */
+  /** A requirement is looked at when it is asked for the first time: `at`. */
   constructor(book: FactBook, at: number) {
     this.#book = book;
     this.#at = at;
   }
 
   /** How a control is asked of a tenant, whose contract sets these parameters. */
-  questionFor(
+  requirementFor(
     control: Control,
     terms: TenantTerms,
     set: Readonly<Record<string, ParameterValue>> | undefined,
-  ): Question {
-    const pool = this.#pools.get(control) ?? { asked: termsAskedBy(control), questions: new Map() };
+  ): Requirement {
+    const pool = this.#pools.get(control) ?? { asked: termsAskedBy(control), requirements: new Map() };
     this.#pools.set(control, pool);
-    const { asked, questions } = pool;
+    const { asked, requirements } = pool;
     // Most controls ask nothing of a tenant, and most contracts set nothing.
     const key = asked.length === 0 && set === undefined ? '' : JSON.stringify([set, asked.map((name) => terms[name])]);
-    const question = questions.get(key) ?? this.#ask(control, contextOf(control, asked, terms, set));
-    questions.set(key, question);
-    return question;
+    const requirement = requirements.get(key) ?? this.#ask(control, contextOf(control, asked, terms, set));
+    requirements.set(key, requirement);
+    return requirement;
   }
 
   /** Those that ask for a fact. */
-  asking(name: FactName): readonly Question[] {
+  asking(name: FactName): readonly Requirement[] {
     return this.#byFact.get(name) ?? [];
   }
 
-  #ask(control: Control, context: CheckContext): Question {
-    const question = new Question(control, context);
-    question.lookAgain(this.#book, this.#at);
+  #ask(control: Control, context: CheckContext): Requirement {
+    const requirement = new Requirement(control, context);
+    requirement.lookAgain(this.#book, this.#at);
     for (const name of new Set(control.checks.map(({ fact }) => fact))) {
-      this.#byFact.set(name, [...this.asking(name), question]);
+      this.#byFact.set(name, [...this.asking(name), requirement]);
     }
-    return question;
+    return requirement;
   }
 }
 
