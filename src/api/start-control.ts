@@ -22,6 +22,7 @@ import { BreachWatch } from './breach-watch.ts';
 import { Compliance } from './compliance.ts';
 import { DutyDesk } from './duty-desk.ts';
 import type { DutyWatch } from './duty-watch.ts';
+import { incidentRecords } from './incident-facts.ts';
 import { MatchRecord } from './match-record.ts';
 import { TurnRecord } from './turn-record.ts';
 import type { OwnLevels } from './own-levels.ts';
@@ -182,6 +183,7 @@ class RunningControl implements Control {
       ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
       ...reviewCollectors({ ...this.options, posture: this.compliance.posture }),
       changeRecord({ ...this.options, world: this.world }),
+      incidentRecords({ ...this.options, world: this.world, posture: this.compliance.posture }),
       this.records.collector(),
       this.registers.collector(),
       ...this.options.createCollectors(collectorSituation(this)),

@@ -42,6 +42,11 @@ const TALLIES: ReadonlySet<FactName> = new Set([
   'incident.records.incomplete',
 ]);
 
+/** Whether it is counted of the past, and opens no incident of its own. */
+export function isTally(fact: FactName): boolean {
+  return TALLIES.has(fact);
+}
+
 export function isLeak(fact: FactName): boolean {
   return LEAKS.has(fact);
 }
@@ -56,7 +61,7 @@ export const violationDetector: Detector<Record<string, Watched>> = {
   start: () => ({}),
   entries: (state) => state,
   step(state, sample) {
-    if (sample.kind !== 'violation' || TALLIES.has(sample.fact)) return NO_CHANGES;
+    if (sample.kind !== 'violation' || isTally(sample.fact)) return NO_CHANGES;
     const key = `${sample.fact} ${sample.subject}`;
     if (sample.gone) return forget(state, key, sample);
     const watched = entryOf(state, key, startWatching);
