@@ -60,6 +60,7 @@ import { ProgramParts } from './drivers/program/program-parts.ts';
 import { secretFiles } from './drivers/secret-places.ts';
 import { storeAddresses, writeRefusals } from './drivers/store-addresses.ts';
 import { TenantParts } from './drivers/tenant/tenant-parts.ts';
+import { gatewayCertificates } from './drivers/tls/gateway-certificate.ts';
 import { TlsParts } from './drivers/tls/tls-parts.ts';
 import type { Move } from './heal/move.ts';
 import {
@@ -176,7 +177,7 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
 );
 
 /** Eyes and hands for what is not an instance. */
-export function createParts(situation: PartsSituation): readonly Parts[] {
+export function createParts(situation: PartsSituation, ports: OwnPorts): readonly Parts[] {
   const { world, secrets, driver, database, state, clock, log } = situation;
   const goodLooks = new GoodLooks(situation);
   const addresses = () => storeAddresses(world, secrets);
@@ -188,7 +189,7 @@ export function createParts(situation: PartsSituation): readonly Parts[] {
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
     new TlsParts({
-      places: () => certificatePlaces(world, state),
+      places: () => [...certificatePlaces(world, state), ...gatewayCertificates(world, ports)],
       databaseNow: () => databaseNow(database),
       hangUp: async (id, signal) => {
         await driver.signal(id, { signal: 'SIGHUP', reason: 'a certificate was renewed' }, signal);

@@ -3,7 +3,7 @@
  * the keeper; it starts this file again as `process <role>` for each of Kintsugi's own processes.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { isatty } from 'node:tty';
 import { fileURLToPath } from 'node:url';
 import { DRIVERS, createCollectors, createDetectors, createParts, MOVES, PROBES } from './builtin.ts';
@@ -22,7 +22,7 @@ import { type StateDirectory, stateDirectory } from './base/state-directory.ts';
 import type { CliContext, RoleOptions } from './cli/context.ts';
 import { runCli } from './cli/program.ts';
 import { runUp } from './cli/run-up.ts';
-import type { OwnKeeping } from './drivers/collector-places.ts';
+import type { OwnKeeping, OwnPorts } from './drivers/collector-places.ts';
 import { Secrets } from './drivers/instance-environment.ts';
 import { startKeeper } from './drivers/process/keeper.ts';
 import { processDriver } from './drivers/process/process-driver.ts';
@@ -99,8 +99,10 @@ async function control({ state, port, apiPort, internalPort, gateways, regions }
   const database = await waitForDatabase(connection, waiting);
   await migrate(connection);
   const ledger = ledgerClient(state.socket('ledger'));
-  const scheme = process.env['KINTSUGI_TLS_CERT'] ? 'https' : 'http';
-  const ownPorts = { gateway: port, api: apiPort, scheme, internal: internalPort, regions } as const;
+  const tls = gatewayTls();
+  const scheme = tls ? 'https' : 'http';
+  const own = { api: apiPort, scheme, internal: internalPort, regions } as const;
+  const ownPorts: OwnPorts = { gateway: port, ...own, ...(tls && { tls: { ...tls, workers: gateways } }) };
   const running = startControl({
     state,
     database,
@@ -109,7 +111,7 @@ async function control({ state, port, apiPort, internalPort, gateways, regions }
     probes: PROBES,
     moves: MOVES,
     createDetectors,
-    createParts,
+    createParts: (situation) => createParts(situation, ownPorts),
     createCollectors: (situation) => createCollectors(situation, ownPorts, ownKeeping(state), ledger),
     version: VERSION,
     detectionShape: await digestOfPath(join(import.meta.dirname, 'detect')),
@@ -168,9 +170,15 @@ function apiToken(state: StateDirectory): Redacted<string> {
   return new Secrets(state.root, random).read('token');
 }
 
+/** Where gateways have their certificate and key; undefined where they speak plain text. */
+function gatewayTls(): { readonly certFile: string; readonly keyFile: string } | undefined {
+  const { KINTSUGI_TLS_CERT: certFile, KINTSUGI_TLS_KEY: keyFile } = process.env;
+  return certFile && keyFile ? { certFile: resolve(certFile), keyFile: resolve(keyFile) } : undefined;
+}
+
 async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
   const { state, port, internalPort, gateways, regions } = given;
-  const tls = { certFile: process.env['KINTSUGI_TLS_CERT'], keyFile: process.env['KINTSUGI_TLS_KEY'] };
+  const tls = gatewayTls();
   const running = await startGateway({
     ordinal,
     workers: gateways,
@@ -180,7 +188,7 @@ async function gateway(given: RoleSettings, ordinal: number): Promise<void> {
     internalPort,
     serviceToken: new Secrets(state.secrets, random).read('service-token'),
     canaryToken: new Secrets(state.root, random).read('canary-token'),
-    ...(tls.certFile && tls.keyFile ? { tls: { certFile: tls.certFile, keyFile: tls.keyFile } } : {}),
+    ...(tls && { tls }),
     snapshotFile: state.snapshotFile,
     journalFolder: state.gatewayJournals,
     letterBoxFile: join(state.vault, LETTER_BOX_FILE),

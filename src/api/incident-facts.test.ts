@@ -44,15 +44,23 @@ beforeEach(async () => {
   await sql`truncate violation, incident cascade`.execute(database.kysely);
 });
 
-async function violated(of: { goodAt?: string | null; foundAt?: string; healedAt?: string | null; control?: string } = {}) {
+async function violated(
+  of: { goodAt?: string | null; foundAt?: string; healedAt?: string | null; control?: string } = {},
+) {
   const { goodAt = ago(30), foundAt = ago(29), healedAt = ago(20), control = CONTROL } = of;
   const row = { tenant: 'clinic', framework: 'hipaa', control, good_at: goodAt, bad_at: foundAt, found_at: foundAt };
   const { id } = await database.kysely.insertInto('violation').values(row).returning('id').executeTakeFirstOrThrow();
-  if (healedAt) await database.kysely.updateTable('violation').set({ healed_at: healedAt }).where('id', '=', id).execute();
+  if (healedAt)
+    await database.kysely.updateTable('violation').set({ healed_at: healedAt }).where('id', '=', id).execute();
 }
 
 /** An incident that was open at these hours before now, and that names the control for these tenants. */
-async function answered(from: number, until: number | null, tenants: readonly string[] = ['clinic'], more: object = {}) {
+async function answered(
+  from: number,
+  until: number | null,
+  tenants: readonly string[] = ['clinic'],
+  more: object = {},
+) {
   const subject = { kind: 'store', name: 'postgresql/records/eu' } as never;
   const clause = { framework: 'hipaa', control: CONTROL, clause: '164.312(a)(1)', title: 'Access' };
   const violates = [{ ...clause, tenants, tenantsTotal: tenants.length, remedies: [], advice: [] }];

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path';
 import type { TenantDoor } from '../observe/facts/gateway-request.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
 import type { TlsListener } from '../observe/facts/tls-listeners.ts';
@@ -8,6 +9,7 @@ import type { StateDirectory } from '../base/state-directory.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import type { Secrets } from './instance-environment.ts';
 import type { StoreAddress } from './postgresql/store.ts';
+import { rootsIn } from './tls/roots.ts';
 import type { World } from './world.ts';
 
 /** What probes of Kintsugi's own show. */
@@ -38,6 +40,8 @@ export interface OwnPorts {
   /** Where gateways carry what workloads ask of each other, at the address of each region. */
   readonly internal: number;
   readonly regions: readonly string[];
+  /** Where the gateways have their certificate and key, and how many of them there are; undefined where they speak plain text. */
+  readonly tls?: { readonly certFile: string; readonly keyFile: string; readonly workers: number } | undefined;
 }
 
 /** How Kintsugi itself is kept. */
@@ -66,14 +70,17 @@ export function tlsListenersOf(
   addresses: readonly StoreAddress[],
   ports: OwnPorts,
 ): readonly TlsListener[] {
-  const serverName = world.declared.tenants.flatMap(({ spec }) => spec.identify.hosts)[0] ?? HERE;
+  const renewal = world.declared.policy?.spec.gatewayCertificate;
+  const anyHost = world.declared.tenants.flatMap(({ spec }) => spec.identify.hosts)[0] ?? HERE;
+  const roots = ports.tls ? rootsIn(dirname(ports.tls.certFile), renewal?.authorityFile) : {};
   const own: readonly TlsListener[] = [
     {
       subject: `gateway/${ports.gateway}`,
       tenants: 'all',
       host: HERE,
       port: ports.gateway,
-      serverName,
+      serverName: renewal?.serverName ?? anyHost,
+      ...roots,
       isAdmin: false,
     },
     { subject: `api/${ports.api}`, tenants: 'all', host: HERE, port: ports.api, isAdmin: true },

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
@@ -19,6 +18,7 @@ import type { InstanceView } from '../diagnose/fleet-view.ts';
 import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
 import type { Slot } from './declared.ts';
+import { rootsIn } from './tls/roots.ts';
 import type { CertificatePlace } from './tls/tls-parts.ts';
 import type { BackupProgram } from './backup/backup-parts.ts';
 import type { Secrets } from './instance-environment.ts';
@@ -118,14 +118,9 @@ export function certificatePlaces(world: World, state: StateDirectory): readonly
       const port = world.child(instance ?? '')?.port ?? 0;
       const roots = rootsIn(folder, authorityFile);
       const listener = { subject: `${workload}/${region}/${ordinal}`, host: regionAddress(region), port, serverName };
-      return { ...listener, ...roots, workload, region, instance, folder, certificate };
+      return { ...listener, ...roots, workloads: [workload], region, instance, folder, certificate };
     });
   });
-}
-
-function rootsIn(folder: string, authorityFile: string | undefined): { readonly authorities?: readonly string[] } {
-  const file = authorityFile && join(folder, authorityFile);
-  return file && existsSync(file) ? { authorities: [readFileSync(file, 'utf8')] } : {};
 }
 
 /** Stores whose server is backed up by a workload that keeps its data on this machine, in the same region. */

@@ -4,6 +4,7 @@ import { nameSchema, resourceSchema } from './metadata.ts';
 import { AUTONOMY, MOVES } from './playbook.ts';
 import { signerKeySchema } from './signer.ts';
 import { DETECTION_NUMBERS, type DetectionName } from './detection-number.ts';
+import { gatewayCertificateSchema } from './tls.ts';
 import { THRESHOLDS, type Threshold, type ThresholdName } from './threshold.ts';
 
 export const ENVIRONMENTS = ['development', 'staging', 'production'] as const;
@@ -136,6 +137,9 @@ export const policySchema = resourceSchema(
       .max(1_000)
       .optional()
       .describe('The list of certificates that listeners may show (PCI DSS 4.2.1.1); left out: nobody keeps one'),
+    gatewayCertificate: gatewayCertificateSchema
+      .optional()
+      .describe('How the certificate of the gateways (KINTSUGI_TLS_CERT) is renewed, in the folder in which it lies'),
     detection: detectionSchema.prefault({}).describe('Numbers of detectors that are not the default'),
   }),
 ).refine((policy) => policy.metadata.name === 'default', {

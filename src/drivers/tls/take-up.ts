@@ -25,25 +25,38 @@ export interface Wanted {
   readonly sound: boolean;
 }
 
-/** Resolves once the listener shows it to new connections. Throws `certificate.not-shown`. */
+/** Resolves once the listener shows it to `inRow` new connections, one after the other. Throws `certificate.not-shown`. */
 export async function untilShown(
   endpoint: () => TlsEndpoint | undefined,
   { fingerprint, sound }: Wanted,
-  options: { readonly withinMs: number; readonly clock: Clock; readonly signal: AbortSignal },
+  options: {
+    readonly withinMs: number;
+    readonly inRow: number;
+    readonly clock: Clock;
+    readonly signal: AbortSignal;
+  },
 ): Promise<void> {
-  const { withinMs, clock, signal } = options;
+  const { withinMs, inRow, clock, signal } = options;
   const endsMs = clock.monotonicMs() + withinMs;
-  for (;;) {
+  for (let shownInRow = 0; ; ) {
     const place = endpoint();
     const shown = place && (await shownBy(place, signal));
     const isIt = shown?.fingerprint === fingerprint;
-    if (isIt && (!sound || shown.fault === null)) return;
-    if (isIt || clock.monotonicMs() >= endsMs) {
-      const why = isIt ? `clients refuse it: ${shown.fault}` : shown ? 'it shows another one' : 'no handshake succeeds';
+    const isGood = isIt && (!sound || shown.fault === null);
+    shownInRow = isGood ? shownInRow + 1 : 0;
+    if (shownInRow >= inRow) return;
+    if ((isIt && !isGood) || clock.monotonicMs() >= endsMs) {
+      const why = shown ? (whyNot(shown, isIt) ?? 'not every process behind it shows it') : 'no handshake succeeds';
       throw new KinError('certificate.not-shown', `after ${withinMs / 1_000} s at most, ${why}`);
     }
+    if (isGood) continue;
     await clock.sleep(LOOK_MS, signal);
   }
+}
+
+function whyNot({ fault }: ShownCertificate, isIt: boolean): string | undefined {
+  if (!isIt) return 'it shows another one';
+  return fault === null ? undefined : `clients refuse it: ${fault}`;
 }
 
 /**

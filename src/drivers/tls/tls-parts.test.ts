@@ -112,7 +112,7 @@ function partsWith({ renew, databaseNow, authorities }: Given = {}) {
   });
   const place = (): CertificatePlace => ({
     subject: 'portal/eu/0',
-    workload: 'portal',
+    workloads: ['portal'],
     region: 'eu',
     instance: 'portal-eu-0-a',
     host: '127.0.0.1',

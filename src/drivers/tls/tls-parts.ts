@@ -14,18 +14,22 @@ import { Renewal } from './renewal.ts';
 import { postReload, shownBy, untilShown, validityOf, type Wanted } from './take-up.ts';
 import { timeDoubt, type Validity } from './time-doubt.ts';
 
-/** The listener of one instance, whose certificate its workload lets be renewed. */
+/** A listener whose certificate people let be renewed: of one instance of a workload, or of the gateways. */
 export interface CertificatePlace extends TlsEndpoint {
   /** `portal/eu/0`: as the facts name the listener. */
   readonly subject: string;
-  readonly workload: string;
-  readonly region: string;
-  /** Null while nobody has the slot. */
+  /** Workloads that are reached by it. */
+  readonly workloads: readonly string[];
+  /** Null for the gateways, which serve every region. */
+  readonly region: string | null;
+  /** Null while nobody has the slot, and for the gateways. */
   readonly instance: string | null;
   readonly serverName: string;
-  /** Data directory of the slot. */
+  /** In which its files lie: the data directory of the slot. */
   readonly folder: string;
   readonly certificate: RenewableCertificate;
+  /** Set for who reads its files by itself when they change: so many processes behind one port. */
+  readonly readers?: number;
 }
 
 export interface TlsPartsOptions {
@@ -49,6 +53,8 @@ const AFTER_RENEWAL_MS = 30_000;
 /** Of many listeners the others have their turn a second later. */
 const AT_ONCE_MAX = 20;
 const DAY_MS = 86_400_000;
+/** The system picks one of those behind a port by chance: that one of them is missed in so many is less likely than 1 in 100,000. */
+const HANDSHAKES_EACH = 12;
 /** The last third of its life, as ACME clients do, and a month at most. */
 const LAST_SHARE = 1 / 3;
 const LAST_MS_MAX = 30 * DAY_MS;
@@ -155,10 +161,11 @@ export class TlsParts implements Parts {
     context.signal.throwIfAborted();
     if (reload && 'signal' in reload) await hangUp(instanceOf(place), context.signal);
     else if (reload) await postReload(place, reload.path, context.signal);
-    else await replaceFor(order, context, way);
+    else if (place.readers === undefined) await replaceFor(order, context, way);
     if (wanted === undefined) return;
     const find = () => this.#options.places().find(({ subject }) => subject === place.subject);
-    await untilShown(find, wanted, { withinMs: shownWithinMs, clock, signal: context.signal });
+    const inRow = HANDSHAKES_EACH * (place.readers ?? 0) || 1;
+    await untilShown(find, wanted, { withinMs: shownWithinMs, inRow, clock, signal: context.signal });
   }
 
   #isDue(asset: string): boolean {
@@ -216,12 +223,12 @@ function filesOf({ folder, certificate: { file, keyFile } }: CertificatePlace) {
 }
 
 function assetOf(place: CertificatePlace): AssetView {
-  const { workload, region, instance, certificate } = place;
-  const takesUpBy = certificate.renew.reload ? 'reload' : 'restart';
+  const { workloads, region, instance, certificate, readers } = place;
+  const takesUpBy = certificate.renew.reload || readers !== undefined ? 'reload' : 'restart';
   return {
     id: idOf(place),
     kind: 'certificate',
-    workloads: [workload],
+    workloads,
     tenants: [],
     region,
     host: null,
