@@ -9,7 +9,7 @@ import type { StateDirectory } from '../base/state-directory.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
 import type { Secrets } from './instance-environment.ts';
 import type { StoreAddress } from './postgresql/store.ts';
-import { rootsIn } from './tls/roots.ts';
+import { rootsIn } from './tls-roots.ts';
 import type { World } from './world.ts';
 
 /** What probes of Kintsugi's own show. */

@@ -18,7 +18,7 @@ import type { InstanceView } from '../diagnose/fleet-view.ts';
 import type { Workload } from '../resources/workload.ts';
 import { tenantsIn } from './collector-places.ts';
 import type { Slot } from './declared.ts';
-import { rootsIn } from './tls/roots.ts';
+import { rootsIn } from './tls-roots.ts';
 import type { CertificatePlace } from './tls/tls-parts.ts';
 import type { BackupProgram } from './backup/backup-parts.ts';
 import type { Secrets } from './instance-environment.ts';

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import type { OwnPorts } from '../collector-places.ts';
 import type { World } from '../world.ts';
-import { rootsIn } from './roots.ts';
+import { rootsIn } from '../tls-roots.ts';
 import type { CertificatePlace } from './tls-parts.ts';
 
 const HERE = '127.0.0.1';
