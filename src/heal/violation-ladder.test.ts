@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { AT, tenantView } from '../../test/sim/fleet-views.ts';
+import { AT, instanceView, tenantView, workloadView } from '../../test/sim/fleet-views.ts';
 import { diagnosisOf, policyOf, situationOf } from '../../test/sim/plans.ts';
 import { violatedControl } from '../../test/sim/readings.ts';
 import { assetView, sceneFleet, settingView, symptomOf } from '../../test/sim/scenes.ts';
@@ -35,8 +35,10 @@ const off = settingView(TABLE, {
   history: [now('off', AT - 5_000, null)],
 });
 
+const slot = (ordinal: number) => instanceView(`records-${ordinal}`, { region: ordinal === 2 ? 'us' : 'eu' });
 const fleetWith = (tenantContext = true) =>
   sceneFleet({
+    workloads: [workloadView('records', { instances: [0, 1, 2].map(slot), wanted: { eu: 2, us: 1 } })],
     tenants: [tenantView('shop', { profiles: ['pci-dss-4.0.1'] }), tenantView('far', { regions: ['us'] })],
     settings: [surplus, asSetUp, off],
     assets: [
@@ -71,6 +73,8 @@ test('only what the violated control names is done, and only to what came since 
   expect(movesOf(plan)).toContain(`revert ${GRANT}`);
   expect(movesOf(plan).join()).not.toContain('reader');
   expect(plan.steps[0]?.input).toMatchObject({ value: null, oldValue: 'there' });
+  // It is of a store in one region, wherever else its workload runs.
+  expect(plan.steps[0]?.touch).toMatchObject({ regions: ['eu'], tenants: ['shop'] });
   expect(plan.answers).toEqual([`fact-rls.truncate.granted asset ${STORE.name}`]);
 });
 

@@ -17,9 +17,15 @@ export function touchRegions(fleet: FleetView, regions: readonly string[]): Touc
   return { ...touchTenants(tenantsIn(fleet, regions)), regions };
 }
 
-/** A setting that governs one tenant touches that one; any other touches whoever its workloads serve. */
+/**
+ * A setting that governs one tenant touches that one, and one of a thing that is in one region whoever may be there; any
+ * other touches whoever its workloads serve.
+ */
 export function touchSetting(fleet: FleetView, setting: SettingView): Touch {
-  const regions = [...new Set(occupantsOf(fleet, setting.workloads).map((each) => each.region))];
+  const places = fleet.assets.filter(({ settings }) => settings.includes(setting.id)).map(({ region }) => region);
+  const everywhere = occupantsOf(fleet, setting.workloads).map((each) => each.region);
+  const isPlaced = places.length > 0 && places.every((region) => region !== null);
+  const regions = [...new Set(isPlaced ? places : everywhere)];
   const own = fleet.tenants.filter((each) => each.name === setting.tenant);
   const tenants = setting.tenant === null ? tenantsIn(fleet, regions) : own;
   return { ...touchTenants(tenants), regions: setting.tenant === null ? regions : [], settings: [setting.id] };
