@@ -165,9 +165,13 @@ describe('a tenant that is served where it may not be', () => {
       declared,
       history: [change(before, 0), change('us', AT - 2_000)],
     });
-  const made = (settings: readonly ReturnType<typeof route>[], regions: readonly string[] = ['eu']) => {
+  const made = (
+    settings: readonly ReturnType<typeof route>[],
+    regions: readonly string[] = ['eu'],
+    evidence = [claim],
+  ) => {
     const fleet = { ...fleetWith(), settings, tenants: [tenantView('shop', { profiles: ['gdpr'], regions })] };
-    const situation = situationOf(diagnosisOf('compliance', subject, { evidence: [claim], summary: 'it is abroad' }));
+    const situation = situationOf(diagnosisOf('compliance', subject, { evidence, summary: 'it is abroad' }));
     const rules = builtinProfiles().map(rulesOf);
     return decide(situation, fleet, { global: 20, 'asset tenant shop': 20 }, policyOf({ rules }), AT);
   };
@@ -196,6 +200,13 @@ describe('a tenant that is served where it may not be', () => {
     expect(decision.kind === 'plan' && decision.steps[0]?.input).toMatchObject({ tenant: 'shop', workload: null });
     const home = { ...route('us'), value: 'eu', history: [change('us', 0), change('eu', AT - 9_000)] };
     expect(stepsOf(made([home]))).toEqual(['page undefined']);
+    // What it left there while it was abroad is another matter, of the same incident.
+    const left = symptomOf('fact-residency.stores', subject, {
+      violated: [violatedControl(['shop'], { moves: ['quarantine'] })] as unknown as JsonObject[],
+      where: [STORE.name.slice('store '.length)],
+    });
+    const both = made([home], ['eu'], [claim, left]);
+    expect(both.kind === 'plan' && both.steps[0]?.input).toMatchObject({ store: 'postgresql/records/eu' });
   });
 });
 

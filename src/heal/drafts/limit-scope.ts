@@ -26,8 +26,8 @@ export const ALL = { tenant: null, workload: null, route: null, fingerprint: nul
 export function containingScopes(scene: Scene, kind: Mitigation['kind']): readonly Scope[] | undefined {
   if (kind !== 'quarantine') return undefined;
   const strayed = strayedTenant(scene);
-  if (strayed) return isLedHome(strayed, scene) ? [] : [strayedScope(strayed)];
-  return leakingScopes(scene) ?? refusingScopes(scene);
+  if (strayed && !isLedHome(strayed, scene)) return [strayedScope(strayed)];
+  return leakingScopes(scene) ?? refusingScopes(scene) ?? (strayed ? [] : undefined);
 }
 
 /**
