@@ -50,7 +50,7 @@ export class PartWatch {
       assets: seen.flatMap((view) => view.assets),
       actors: seen.flatMap((view) => view.actors),
     };
-    for (const sample of seen.flatMap((view) => view.samples)) onSample(sample);
+    for (const { samples, levels = [] } of seen) for (const sample of [...samples, ...levels]) onSample(sample);
     this.#tellChanges();
   }
 

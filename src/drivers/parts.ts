@@ -7,7 +7,7 @@ import type { ActorView, AssetView, SettingView } from '../diagnose/fleet-view.t
 import type { AssetOrder, SettingOrder } from '../heal/fleet.ts';
 import type { MoveContext } from '../heal/move.ts';
 import type { RecordEvent } from '../heal/record.ts';
-import type { ConditionSample } from '../observe/sample.ts';
+import type { ConditionSample, LevelSample } from '../observe/sample.ts';
 import type { Database } from '../store/database.ts';
 import type { LeaderLease } from '../store/lease.ts';
 import type { Driver } from './driver.ts';
@@ -20,6 +20,8 @@ export interface PartsView {
   readonly assets: readonly AssetView[];
   readonly actors: readonly ActorView[];
   readonly samples: readonly ConditionSample[];
+  /** What runs out there; left out by who knows of nothing that does. */
+  readonly levels?: readonly LevelSample[];
 }
 
 export const NO_PARTS: PartsView = { settings: [], assets: [], actors: [], samples: [] };

@@ -1,10 +1,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import { Client } from 'pg';
+import { Client, Pool } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../base/clock.ts';
 import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
+import { readServerLevels } from './server-levels.ts';
 import { PostgresqlServerParts } from './server-parts.ts';
 import type { StoreAddress } from './store.ts';
 
@@ -203,4 +204,28 @@ test('of a server that is away nothing is known', async () => {
   expect((await away.look()).settings).toEqual([]);
   expect(blind).toEqual(['database/eu']);
   await away.close();
+});
+
+test('connections and the size of each database are told as levels with their limits, every ten seconds', async () => {
+  const { levels } = await parts.look();
+  expect(levels?.map(({ of, measure }) => `${of.name}: ${measure}`)).toEqual([
+    'store postgresql/database/eu: connections',
+    'store postgresql/database/eu/kintsugi: MiB',
+  ]);
+  expect((await parts.look()).levels).toEqual([]);
+  const pool = new Pool({ host: '127.0.0.1', port, database: 'kintsugi', user: 'kintsugi', password: ADMIN, max: 1 });
+  try {
+    const read = () => readServerLevels(pool, 'database/eu', ['kintsugi']);
+    const [before, size] = await read();
+    await app();
+    await admin.query('create table public.grown as select repeat(md5(n::text), 32) from generate_series(1, 20000) n');
+    const [after, grown] = await read();
+    await admin.query('drop table public.grown');
+    expect(after!.level).toBe(before!.level + 1);
+    expect(after!.limit).toBeGreaterThan(after!.level);
+    expect(grown!.level - size!.level).toBeGreaterThan(10);
+    expect(grown!.limit).toBeGreaterThan(grown!.level);
+  } finally {
+    await pool.end();
+  }
 });

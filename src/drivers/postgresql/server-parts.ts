@@ -4,13 +4,17 @@ import { KinError } from '../../base/errors.ts';
 import type { SettingChange, SettingKind, SettingView } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
+import type { LevelSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
 import type { StoreAddress } from './store.ts';
+import { readServerLevels } from './server-levels.ts';
 import { readServerSettings, type Scope, type ServerSetting, statementFor } from './server-setting.ts';
 
 /** What served this long before somebody wrote another value is what one goes back to. */
 const SOAK_MS = 600_000;
 const HISTORY_MAX = 20;
+/** Levels change slowly. */
+const LEVELS_EVERY_MS = 10_000;
 /** Of a server that sets ever new parameters only the newest are remembered. */
 const REMEMBERED_MAX = 500;
 const PREFIX = 'postgresql-server/';
@@ -51,6 +55,8 @@ export class PostgresqlServerParts implements Parts {
   readonly #pools = new Map<string, { readonly port: number; readonly pool: Pool }>();
   /** By server and name of the setting. */
   readonly #known = new Map<string, Map<string, Remembered>>();
+  /** When the levels of each server were read last. */
+  readonly #levelsAt = new Map<string, number>();
 
   constructor(options: PostgresqlServerPartsOptions) {
     this.#addresses = options.addresses;
@@ -65,13 +71,29 @@ export class PostgresqlServerParts implements Parts {
   async look(): Promise<PartsView> {
     const views = await Promise.all(
       this.#servers().map((server) =>
-        this.#lookAt(server).catch((error: unknown): readonly SettingView[] => {
-          this.#onBlind(server.id, error);
-          return [];
-        }),
+        this.#lookAt(server)
+          .then(async (settings) => ({ settings, levels: await this.#levelsOf(server) }))
+          .catch((error: unknown) => {
+            this.#onBlind(server.id, error);
+            return { settings: [], levels: [] };
+          }),
       ),
     );
-    return { ...NO_PARTS, settings: views.flat() };
+    return {
+      ...NO_PARTS,
+      settings: views.flatMap(({ settings }) => settings),
+      levels: views.flatMap(({ levels }) => levels),
+    };
+  }
+
+  /** What runs out there, now and then. */
+  async #levelsOf({ id, pool, stores }: Server): Promise<readonly LevelSample[]> {
+    const at = this.#clock.now();
+    if (Math.abs(at - (this.#levelsAt.get(id) ?? 0)) < LEVELS_EVERY_MS) return [];
+    this.#levelsAt.set(id, at);
+    const databases = [...new Set(stores.map(({ database }) => database))];
+    const levels = await readServerLevels(pool, id, databases);
+    return levels.map((level) => ({ kind: 'level', at, vantage: 'postgresql', ...level }));
   }
 
   async set({ setting, value, oldValue }: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
