@@ -88,6 +88,7 @@ const RULES: readonly (readonly [type: string, rule: Rule])[] = [
   ['access.refused', { matter: 'api', outcome: () => 'failure', severity: 'low' }],
   ['token.created', { matter: 'entity', verb: 'create' }],
   ['token.revoked', { matter: 'entity', verb: 'disable' }],
+  ['advisories.', { matter: 'entity', verb: 'update' }],
   ['duty.', { matter: 'compliance', outcome: () => 'unknown' }],
 ];
 
