@@ -26,7 +26,8 @@ export function socketClient(socketPath: string, unreachable: ErrorCode): Socket
 
 /** The same calls over the network, by whoever has no access to the socket and was given a token. */
 export function tokenClient(url: string, token: Redacted<string>, unreachable: ErrorCode): SocketClient {
-  const dispatcher = new Agent({ connections: 16, headersTimeout: 0, bodyTimeout: 0 });
+  // A connection for each request: what stands between may drop an idle one at any time.
+  const dispatcher = new Agent({ connections: 16, pipelining: 0, headersTimeout: 0, bodyTimeout: 0 });
   const headers = { authorization: `Bearer ${token.reveal()}` };
   return clientOf({ origin: url.replace(/\/+$/, ''), where: url, dispatcher, headers }, unreachable);
 }
@@ -95,8 +96,13 @@ function parse(text: string): Record<string, unknown> {
   }
 }
 
-/** Listens on a Unix socket for its owner only. A socket file left by a dead process is replaced. */
+/**
+ * Listens on a Unix socket for its owner only. A socket file left by a dead process is replaced. Idle connections stay
+ * open until the caller closes them: who was busy with something else for seconds would write into a connection that the
+ * server had given up, and could not know whether the request was done.
+ */
 export async function listenOnSocket(server: Server, socketPath: string): Promise<void> {
+  server.keepAliveTimeout = 0;
   rmSync(socketPath, { force: true });
   server.listen(socketPath);
   await once(server, 'listening');
