@@ -116,6 +116,8 @@ import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
 import type { MoveName } from './resources/playbook.ts';
+import { LimitParts } from './drivers/limits/limit-parts.ts';
+import { LedgerParts } from './drivers/ledger/ledger-parts.ts';
 import { retentionOf } from './resources/tenant.ts';
 import { databaseNow } from './store/database.ts';
 
@@ -196,6 +198,13 @@ export function createParts(situation: PartsSituation, ports: OwnPorts): readonl
       },
       clock,
     }),
+    new LimitParts({
+      ...situation,
+      file: state.limitsFile,
+      workloads: () => world.declared.workloads,
+      tenants: () => tenants().map(({ metadata }) => metadata.name),
+    }),
+    new LedgerParts({ folder: state.ledger, clock }),
     new BackupParts({ programs: () => backupPrograms(world), clock }),
     new RouteParts({ world, snapshotFile: state.snapshotFile, publish: situation.publishRouting, clock }),
   ];

@@ -35,7 +35,8 @@ export function partsSituation(control: Control): PartsSituation {
   const { world, secrets } = picture;
   const isTroubled = (tenant: string) => control.tracker.open.some(({ body }) => concerns(body.diagnosis, tenant));
   const publishRouting = () => picture.publishAgain();
-  return { world, secrets, driver, database, lease, record, state, clock, log, isTroubled, publishRouting };
+  const demanded: PartsSituation['demanded'] = (tenant, fact) => control.compliance.demanded(tenant, fact);
+  return { world, secrets, driver, database, lease, record, state, clock, log, isTroubled, demanded, publishRouting };
 }
 
 export function collectorSituation({ options, picture, compliance }: Control): CollectorSituation {

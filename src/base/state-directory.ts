@@ -25,6 +25,8 @@ export interface StateDirectory {
   readonly snapshotFile: string;
   /** Configuration of tenants for workloads that read it; written by control. */
   readonly tenantConfigFile: string;
+  /** Limits that workloads keep to besides their own; written by control. */
+  readonly limitsFile: string;
   /** What has ended of the programs that playbooks run. */
   readonly programs: string;
   /** Known vulnerabilities that were imported, a file each. */
@@ -61,6 +63,7 @@ export function stateDirectory(path: string): StateDirectory {
     logs: join(root, 'logs'),
     snapshotFile: join(root, 'gateway', 'snapshot.json'),
     tenantConfigFile: join(root, 'tenant-config.json'),
+    limitsFile: join(root, 'limits.json'),
     programs: join(root, 'programs'),
     advisories: join(root, 'advisories'),
     gatewayJournals: join(root, 'gateway'),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../base/json.ts';
 import { oncePer } from '../base/once-per.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 
 /**
  * The fleet as plain data: what was declared, what runs, and when it was last seen. Diagnosis and decision look at one
@@ -41,6 +42,24 @@ export interface SettingView {
   readonly needsRestart: boolean;
   /** Oldest first; the last one made the present value. */
   readonly history: readonly SettingChange[];
+  /** What the law asks of its number, where it is known which facts come of it. */
+  readonly floor?: SettingFloor;
+}
+
+/** The least that a number has to be by the law of all whom it governs, or the most, and what is measured of it. */
+export interface SettingFloor {
+  readonly lawful: number;
+  /** Whether a value above `lawful` breaks the law, or one below. */
+  readonly worse: 'higher' | 'lower';
+  readonly facts: readonly FactName[];
+  /** Of whom these facts are measured, as claims name it: `tenant shop`, `platform ledger`. */
+  readonly subjects: readonly string[];
+}
+
+/** Whether a value of a setting is within its floor. One that nobody set, or that is no number, is not known to be. */
+export function meetsFloor({ lawful, worse }: SettingFloor, value: string | null): boolean {
+  if (value === null || value === '') return false;
+  return worse === 'higher' ? Number(value) <= lawful : Number(value) >= lawful;
 }
 
 export const SETTING_KINDS = [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { violatedControl } from '../../test/sim/readings.ts';
 import { AT, fleetView, instanceView, tenantView, versionView, workloadView } from '../../test/sim/fleet-views.ts';
-import { assetView } from '../../test/sim/scenes.ts';
+import { assetView, settingView } from '../../test/sim/scenes.ts';
 import { assetNamed, found, seen, standing, workloadNamed } from '../../test/sim/symptoms.ts';
 import type { Symptom } from '../detect/symptom.ts';
 import type { FactName } from '../resources/fact-kinds.ts';
@@ -127,4 +127,19 @@ describe('a violation that came with a version', () => {
     const violated = [violatedControl(['shop'], { moves: ['rotate'] })];
     expect(subjects(portal(), { ...claim, evidence: { violated } })).toEqual(listener);
   });
+});
+
+test('what comes of one setting is one incident of that setting, for however many tenants it is measured', () => {
+  const subjects = ['tenant shop', 'tenant clinic'];
+  const floor = { lawful: 15, worse: 'higher', facts: ['auth.session.idleMinutes'], subjects } as const;
+  const limit = settingView('limit/staff/IDLE', { kind: 'policy', workloads: ['records'], value: null, floor });
+  const idle = (tenant: string) => violated('auth.session.idleMinutes', `tenant ${tenant}`);
+  const other = violated('auth.leavers.minutes', 'tenant shop');
+  const all = diagnose(standing([idle('shop'), idle('clinic'), other]), { ...fleet, settings: [limit] });
+  expect(all.map(({ subject, explains }) => [subject.name, explains.length])).toEqual([
+    ['limit/staff/IDLE', 2],
+    ['tenant shop', 1],
+  ]);
+  expect(all[0]).toMatchObject({ cause: 'compliance', subject: { kind: 'setting' }, workload: 'records' });
+  expect(all[0]?.summary).toContain('limit/staff/IDLE is beyond what the law allows');
 });

@@ -12,6 +12,7 @@ import {
   type FleetView,
   lastKnownGood,
   occupantOf,
+  type SettingView,
   type VersionView,
   type WorkloadView,
   workloadOf,
@@ -54,6 +55,8 @@ export const violations: Rule = (scene) => {
   if (own) return own;
   const change = changeBefore(claim, scene);
   if (change) return ofChange(change, scene);
+  const setting = settingBehind(claim, scene);
+  if (setting) return ofSetting(setting, scene);
   const { name } = claim.subject;
   const evidence = violationsOf(name, scene);
   const [workload = null, ...others] = assetOf(scene.fleet, name)?.workloads ?? [];
@@ -65,6 +68,23 @@ export const violations: Rule = (scene) => {
   };
   return accuse({ ...accused, summary: tellViolations(evidence) }, evidence, []);
 };
+
+/** The setting that a fact comes of: it is what is wrong, for however many tenants that is measured. */
+function settingBehind({ name, subject }: Symptom, { fleet }: Scene): SettingView | undefined {
+  const fact = factOf(name);
+  return (
+    fact && fleet.settings.find(({ floor }) => floor?.facts.includes(fact) && floor.subjects.includes(subject.name))
+  );
+}
+
+function ofSetting(setting: SettingView, scene: Scene): Diagnosis {
+  const evidence = violationClaims(scene.left).filter((each) => settingBehind(each, scene)?.id === setting.id);
+  const [workload = null, ...others] = setting.workloads;
+  const summary = `${setting.id} is beyond what the law allows: ${tellViolations(evidence)}`;
+  const subject = { kind: 'setting', name: setting.id } as const;
+  const accused = { cause: 'compliance' as const, subject, workload: others.length === 0 ? workload : null };
+  return accuse({ ...accused, summary }, evidence, []);
+}
 
 /** What came into a slot right before its facts turned. */
 interface ChangeBefore {

@@ -41,6 +41,7 @@ export function instanceEnvironment(options: {
   const env: Record<string, string> = {
     KINTSUGI_SERVICE_TOKEN: secrets.read('service-token').reveal(),
     KINTSUGI_TENANT_CONFIG: state.tenantConfigFile,
+    KINTSUGI_LIMITS: state.limitsFile,
   };
   for (const [name, value] of Object.entries(version.spec.config)) {
     env[name] = value.replace(

@@ -8,6 +8,7 @@ import type { AssetOrder, SettingOrder } from '../heal/fleet.ts';
 import type { MoveContext } from '../heal/move.ts';
 import type { RecordEvent } from '../heal/record.ts';
 import type { ConditionSample, LevelSample } from '../observe/sample.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 import type { Database } from '../store/database.ts';
 import type { LeaderLease } from '../store/lease.ts';
 import type { Driver } from './driver.ts';
@@ -58,6 +59,8 @@ export interface PartsSituation {
   readonly log: Log;
   /** Whether an incident is open that concerns the tenant. */
   readonly isTroubled: (tenant: string) => boolean;
+  /** The numbers that the law of a tenant names for a fact. */
+  readonly demanded: (tenant: string, fact: FactName) => readonly number[];
   /** Writes the routing of the gateways again, whatever stands in its file. */
   readonly publishRouting: () => void;
 }

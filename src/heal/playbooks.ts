@@ -73,7 +73,8 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       // Of a version that came with another artefact, going back is a `rollback`.
       { move: 'revert', ...STEADY },
       { move: 'rollback', ...STEADY },
-      { move: 'resize', ...STEADY },
+      // That an idle session ends is seen no sooner than it may.
+      { move: 'resize', soakMs: 15_000, verifyWithinMs: 5_400_000 },
       { move: 'rotate', ...STEADY },
       { move: 'sync-clock', ...STEADY },
       { move: 'replace', ...STEADY },

@@ -210,6 +210,64 @@ describe('a tenant that is served where it may not be', () => {
   });
 });
 
+describe('a number that lies below what the law asks for', () => {
+  const subject = { kind: 'setting', name: 'ledger/keepDays' } as const;
+  const floor = {
+    lawful: 366,
+    worse: 'lower',
+    facts: ['audit.retention.shortDays'],
+    subjects: ['platform ledger'],
+  } as const;
+  const asset = { kind: 'asset', name: 'platform ledger' } as const;
+  const claim = symptomOf('fact-audit.retention.shortDays', asset, {
+    violated: [violatedControl(['shop'], { moves: ['revert', 'resize'] })] as unknown as JsonObject[],
+  });
+  const stepsOf = (value: string | null, before: readonly string[] = []) => {
+    const history = [...before, value].map((each, i) => now(each, AT - 9_000_000 + i * 8_000_000, i === 0 ? 1 : null));
+    const setting = settingView(subject.name, {
+      kind: 'policy',
+      workloads: [],
+      value,
+      declared: undefined,
+      history,
+      floor,
+    });
+    const situation = situationOf(diagnosisOf('compliance', subject, { evidence: [claim], summary: 'too short' }));
+    const policy = policyOf({ rules: builtinProfiles().map(rulesOf) });
+    const fleet = { ...fleetWith(), settings: [setting] };
+    const workloads = [...fleet.workloads, workloadView('bills')];
+    const decision = decide(
+      situation,
+      { ...fleet, workloads },
+      { global: 20, [`setting ${subject.name}`]: 20 },
+      policy,
+      AT,
+    );
+    if (decision.kind !== 'plan') expect.fail(JSON.stringify(decision.verdicts.filter(({ kind }) => kind === 'deny')));
+    return decision.steps;
+  };
+  const told = (...given: Parameters<typeof stepsOf>) =>
+    stepsOf(...given).map(({ move, input }) => `${move} ${String(input['value'])}`);
+
+  test('is raised to it and never lowered again, also where nobody had ever set it', () => {
+    expect(told('30')).toEqual(['resize 366']);
+    expect(stepsOf('30')[0]).toMatchObject({
+      input: { stays: true, oldValue: '30' },
+      touch: { settings: [subject.name] },
+    });
+    expect(told(null)).toEqual(['resize 366']);
+  });
+
+  test('goes back to what it was where that was lawful, and nowhere else', () => {
+    expect(told('30', ['2000'])[0]).toBe('revert 2000');
+    expect(told('30', ['100'])).toEqual(['resize 366']);
+  });
+
+  test('that is as the law asks is not written: then it is something else, and a person looks', () => {
+    expect(told('400')).toEqual(['page undefined']);
+  });
+});
+
 test('rows in a forbidden store: new ones are refused there, a person gets count, place and table, and nobody is kept out', () => {
   const subject = { kind: 'asset', name: 'tenant shop' } as const;
   const claim = symptomOf('fact-residency.stores', subject, {

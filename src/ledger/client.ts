@@ -1,6 +1,7 @@
 import { socketClient } from '../base/socket-http.ts';
 import type { Appended, Ledger, NewEvent, RecordedEvent } from './entry.ts';
 import type { LedgerStatus } from './ledger-status.ts';
+import { shortestKeepDays } from './retention/retention-policy.ts';
 import type { SelfCheckState } from './self-check.ts';
 
 /** An event with its place in the log. */
@@ -21,6 +22,8 @@ export interface LedgerClient extends Ledger {
   tail(from: number, signal: AbortSignal): AsyncIterable<IndexedEvent>;
   /** Index of the first entry that is there: those before it were pruned after their retention. */
   first(): Promise<number>;
+  /** For how many days it keeps what goes first, by what it goes by; null where nothing ever goes. */
+  keepDays(): Promise<number | null>;
   /** How far the ledger has read itself again, and what it found. */
   selfCheck(signal?: AbortSignal): Promise<SelfCheckState>;
   close(): Promise<void>;
@@ -49,6 +52,7 @@ export function ledgerClient(socketPath: string): LedgerClient {
       return (await http.call<{ entries: IndexedEvent[] }>('GET', path)).entries;
     },
     first: async () => (await http.call<LedgerStatus>('GET', '/v1/status')).retention.first,
+    keepDays: async () => shortestKeepDays((await http.call<LedgerStatus>('GET', '/v1/status')).retention.policy),
     tail: (from, signal) => http.lines<IndexedEvent>(`/v1/tail?from=${from}`, signal),
     selfCheck: (signal) => http.call<SelfCheckState>('GET', '/v1/self-check', undefined, signal),
     close: () => http.close(),

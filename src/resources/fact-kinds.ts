@@ -101,6 +101,7 @@ const TABLE = {
   'audit.ship.lagSeconds': ['platform', 'number', 'seconds', 15 * MINUTE, 'age of the oldest entry that no other place has'],
   'audit.retention.missingDays': ['platform', 'number', 'days', DAY, 'days of the required span of which nothing can be retrieved'],
   'audit.retention.readyMissingDays': ['platform', 'number', 'days', DAY, 'days of the span that has to be at hand and is not'],
+  'audit.retention.shortDays': ['platform', 'number', 'days', HOUR, 'days of the required span that entries of the ledger will not be kept for, by what the ledger goes by'],
   'audit.review.ageHours': ['platform', 'number', 'hours', HOUR, 'age of the last automated review of the logs'],
   'audit.export.works': ['tenant', 'boolean', 'true: exported', DAY, "an export of the tenant's own records succeeded and verified"],
   'clock.offset.seconds': ['instance', 'number', 'seconds', 15 * MINUTE, 'offset of its clock from the sources of time, without sign'],

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { FactName } from './fact-kinds.ts';
 import { nameSchema } from './metadata.ts';
 
 const METHODS = ['PUT', 'POST', 'PATCH', 'DELETE'] as const;
@@ -10,6 +11,12 @@ function callSchema(method: (typeof METHODS)[number]) {
     body: z.json().optional().describe('JSON; {account}, {password} and {newPassword} are filled in'),
   });
 }
+
+const limitSchema = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'must be a name such as SESSION_IDLE_MINUTES')
+  .max(100)
+  .optional();
 
 /**
  * How a canary logs in to an API, and what it can do there. All of it runs in a canary tenant, with passwords that Kintsugi
@@ -38,7 +45,28 @@ export const sessionTrialSchema = z.strictObject({
   read: z.string().startsWith('/').describe('What a GET with a session shows, and without one does not'),
   logout: callSchema('DELETE').optional().describe('How a session is ended'),
   password: callSchema('PUT').optional().describe('How the owner of a session sets a new password'),
+  limits: z
+    .strictObject({
+      idleMinutes: limitSchema.describe('Longest idle time of a session, in minutes'),
+      lockoutAttempts: limitSchema.describe('Wrong attempts after which an account is locked'),
+      lockoutMinutes: limitSchema.describe('For how long it stays locked, in minutes'),
+      passwordLength: limitSchema.describe('Characters of the shortest password'),
+      passwordHistory: limitSchema.describe('Former passwords that are refused'),
+    })
+    .optional()
+    .describe(
+      'Names under which the workload reads numbers from the file KINTSUGI_LIMITS, and keeps to whichever is stricter, theirs or its own',
+    ),
 });
+
+/** The fact that comes of each limit. */
+export const LIMIT_FACTS = {
+  idleMinutes: 'auth.session.idleMinutes',
+  lockoutAttempts: 'auth.lockout.attempts',
+  lockoutMinutes: 'auth.lockout.minutes',
+  passwordLength: 'auth.password.lengthMin',
+  passwordHistory: 'auth.password.history',
+} as const satisfies Readonly<Record<string, FactName>>;
 
 export type SessionTrial = z.output<typeof sessionTrialSchema>;
 /** One call of the trial, with what is to be filled in. */

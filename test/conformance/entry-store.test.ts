@@ -180,8 +180,19 @@ describe('a ledger in PostgreSQL', () => {
     const prune = async () => {
       const { signal } = new AbortController();
       const time = { look: () => nowMs };
-      const pruner = new Pruner({ dir, ledger, clock, time, log: createLog('t', 'silent'), holds: () => [], signal });
+      let ranMs = 0;
+      const hourly = { ...clock, monotonicMs: () => (ranMs += 3_600_000) };
+      const pruner = new Pruner({
+        dir,
+        ledger,
+        clock: hourly,
+        time,
+        log: createLog('t', 'silent'),
+        holds: () => [],
+        signal,
+      });
       const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
+      await pruner.step();
       await pruner.step();
       stop();
       expect(pruner.fault).toBeUndefined();

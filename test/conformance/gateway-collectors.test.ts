@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -9,6 +9,7 @@ import { createLog } from '../../src/base/log.ts';
 import { systemRandom as random } from '../../src/base/random.ts';
 import { Redacted } from '../../src/base/redacted.ts';
 import { HELD_CANARY, heldDoor, heldKeys } from '../../src/drivers/held-canary.ts';
+import { LedgerParts } from '../../src/drivers/ledger/ledger-parts.ts';
 import { routingOf } from '../../src/drivers/routing.ts';
 import type { World } from '../../src/drivers/world.ts';
 import { CANARY_TOKEN, routeEntry, sha256, TestWorld, tenantEntry, until } from '../../src/gateway/test-world.ts';
@@ -243,7 +244,8 @@ describe('a canary in the ledger', () => {
 describe('the keeping of the ledger', () => {
   const keeping = (over: Partial<LedgerClient> = {}, at = folder) => {
     const entries = (from: number, limit: number) => ledger.entries(from, limit);
-    const calls = { entries, first: () => ledger.first(), selfCheck: () => ledger.selfCheck(), ...over };
+    const keepDays = () => ledger.keepDays();
+    const calls = { entries, first: () => ledger.first(), keepDays, selfCheck: () => ledger.selfCheck(), ...over };
     return measured(ledgerKeeping({ ledger: calls, folder: at, clock }));
   };
 
@@ -276,6 +278,18 @@ describe('the keeping of the ledger', () => {
     };
     const later = await keeping({ first: async () => 1, entries: old });
     expect(later).toMatchObject({ 'audit.retention.missingDays': 267, 'audit.retention.readyMissingDays': 0 });
+  });
+
+  test('is told to be too short before anything is missing, by what its process goes by, until it is raised', async () => {
+    expect((await keeping())['audit.retention.shortDays']).toBe(0);
+    writeFileSync(join(folder, 'retention.json'), '{ "keepDays": 400, "types": { "request.": 30 } }');
+    expect((await keeping())['audit.retention.shortDays']).toBe(336);
+    const parts = new LedgerParts({ folder, clock });
+    const [setting] = (await parts.look()).settings;
+    const { id, value } = setting!;
+    await parts.set({ setting: id, value: '366', oldValue: value, expectedRevision: 1, key: 'pln_1-0' });
+    expect((await keeping())['audit.retention.shortDays']).toBe(0);
+    rmSync(join(folder, 'retention.json'));
   });
 
   test('names who else can reach its files', async () => {

@@ -241,11 +241,21 @@ function coursesOfLeaks(): readonly Course[] {
   ];
 }
 
-/** Who was led back to where it may be is not led away again, whatever comes of the repair. */
+/** Who was led back to where it may be is not led away again, and a number that the law asks for stays, whatever comes of the repair. */
 function coursesOfWaysHome(): readonly Course[] {
   const [of, stays] = ['reroute', true] as const;
   const cancelled: Saying = { say: 'cancelled', by: 'anna', when: 'applied', moveIndex: 0 };
+  const floor = { of: 'resize', ladder: [['resize']], stays } as const;
   return [
+    { ...floor, what: 'to what the law asks for does not heal', readings: ['bad'], ends: 'unwound' },
+    { ...floor, what: 'to what the law asks for, cancelled', people: [cancelled], ends: 'unwound' },
+    {
+      ...floor,
+      what: 'to what the law asks for, then a limit',
+      ladder: [['resize', 'shed']],
+      readings: ['bad'],
+      ends: 'unwound',
+    },
     { of, what: 'home does not heal', ladder: [['reroute']], stays, readings: ['bad'], ends: 'unwound' },
     { of, what: 'home, cancelled', ladder: [['reroute']], stays, people: [cancelled], ends: 'unwound' },
     { of, what: 'home, then a limit', ladder: [['reroute', 'shed']], stays, readings: ['bad'], ends: 'unwound' },

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Client } from 'pg';
@@ -112,20 +112,20 @@ const LAW: Partial<Record<FactName, readonly number[]>> = {
 };
 
 /** The first of five trials that says something of these: on a busy machine a look comes too late, and then it says so. */
-async function tried(name: string, asked: readonly FactName[]) {
+async function tried(name: string, asked: readonly FactName[], service = staff) {
   for (let left = 5; ; left -= 1) {
-    const found = await triedOnce(`${name}-${left}`);
+    const found = await triedOnce(`${name}-${left}`, service);
     if (left <= 1 || asked.every((each) => typeof found[each] === 'number')) return found;
   }
 }
 
 /** As `staff.yaml` declares it, until every fact that was asked for is there. */
-async function triedOnce(name: string) {
+async function triedOnce(name: string, service = staff) {
   const manifest = readFileSync(join(dirname(import.meta.dirname), 'staff.yaml'), 'utf8');
   const recipe = workloadSchema.parse(parse(manifest)).spec.sessionTrial!;
   const where = { subject: 'staff/eu', tenants: ['shop'], workload: 'staff', instance: 'staff-eu-0-a' };
   const secret = new Redacted(PROVISIONING_SECRET);
-  const place = { ...where, host: '127.0.0.1', port: staff.port, recipe, secret };
+  const place = { ...where, host: '127.0.0.1', port: service.port, recipe, secret };
   const collector = sessionTrials({
     instances: () => [place],
     tenants: () => ['shop'],
@@ -172,6 +172,40 @@ test(
     expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.lockout.minutes': 0, 'auth.leavers.minutes': 0 });
     expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
     await call(staff, undefined, 'POST', '/_drill', { fault: 'off' });
+  },
+  TRIAL_MS,
+);
+
+test(
+  'what it is told of the law holds over its own numbers, without a restart, and loosens none of them',
+  async () => {
+    const file = join(folder, 'limits.json');
+    const loose = { SESSION_IDLE_MINUTES: '60', LOCKOUT_ATTEMPTS: '50', PASSWORD_LENGTH_MIN: '6', PASSWORDS_KEPT: '1' };
+    const service = await bench.startService('services/staff/main.ts', {
+      ...loose,
+      LOCKOUT_MINUTES: '0.12',
+      PROVISIONING_SECRET,
+      KINTSUGI_LIMITS: file,
+    });
+    const asked = ['auth.session.idleMinutes', 'auth.lockout.attempts', 'auth.password.lengthMin'] as const;
+    const found = await tried('loose', asked, service);
+    expect(found).toMatchObject({ 'auth.lockout.attempts': 11, 'auth.password.history': 1 });
+    expect(found['auth.session.idleMinutes']).toBeGreaterThan(0.1);
+    expect(found['auth.password.lengthMin']).toBeLessThan(12);
+    const lawful = {
+      SESSION_IDLE_MINUTES: '0.1',
+      LOCKOUT_ATTEMPTS: '10',
+      PASSWORD_LENGTH_MIN: '12',
+      PASSWORDS_KEPT: '4',
+    };
+    writeFileSync(file, JSON.stringify({ limits: { staff: { ...lawful, LOCKOUT_MINUTES: '0.001' } } }));
+    expect(await tried('strict', [...asked, 'auth.lockout.minutes'], service)).toMatchObject({
+      'auth.session.idleMinutes': 0.1,
+      'auth.lockout.attempts': 10,
+      'auth.lockout.minutes': 0.1,
+      'auth.password.lengthMin': 12,
+      'auth.password.history': 4,
+    });
   },
   TRIAL_MS,
 );

@@ -1,28 +1,17 @@
 import { writeDurably } from '../../base/durable-file.ts';
-import { KinError } from '../../base/errors.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { SettingView } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
-import type { RecordEvent } from '../../heal/record.ts';
 import type { Tenant } from '../../resources/tenant.ts';
-import type { Database, DatabaseTransaction } from '../../store/database.ts';
-import { fencedTransaction, type LeaderLease } from '../../store/lease.ts';
-import {
-  appendSettingChange,
-  lockSetting,
-  promoteSettings,
-  readSettings,
-  type SettingRow,
-} from '../../store/setting-store.ts';
+import { fencedTransaction } from '../../store/lease.ts';
+import { promoteSettings, readSettings, type SettingRow } from '../../store/setting-store.ts';
 import { notOf, type Parts, type PartsView } from '../parts.ts';
+import { StoredSettings, type StoredSettingsOptions } from '../stored-settings.ts';
 
 const PREFIX = 'tenant/';
 
-export interface TenantPartsOptions {
-  readonly database: Database;
-  readonly lease: LeaderLease;
-  readonly record: RecordEvent;
+export interface TenantPartsOptions extends StoredSettingsOptions {
   /** Where the configuration in force is published for workloads, as one JSON file. */
   readonly file: string;
   readonly tenants: () => readonly Tenant[];
@@ -37,10 +26,12 @@ export interface TenantPartsOptions {
 export class TenantParts implements Parts {
   readonly name = 'tenant';
   readonly #options: TenantPartsOptions;
+  readonly #stored: StoredSettings;
   #published = '';
 
   constructor(options: TenantPartsOptions) {
     this.#options = options;
+    this.#stored = new StoredSettings(options);
   }
 
   owns(id: string): boolean {
@@ -64,22 +55,13 @@ export class TenantParts implements Parts {
   }
 
   async set(order: SettingOrder, context: MoveContext): Promise<void> {
-    await this.#write(async (tx) => {
-      const last = await lockSetting(tx, order.setting);
-      if (last?.write_key === order.key) return;
-      if ((last?.revision ?? 0) !== order.expectedRevision) {
-        throw new KinError('resource.conflict', `${order.setting} was written by another meanwhile`);
-      }
-      await this.#change(tx, order.setting, order.value, order.key, context);
-    });
+    await this.#stored.set(order, context);
+    await this.look();
   }
 
   async unset(order: SettingOrder, context: MoveContext): Promise<void> {
-    await this.#write(async (tx) => {
-      const last = await lockSetting(tx, order.setting);
-      if (last?.write_key !== order.key) return;
-      await this.#change(tx, order.setting, order.oldValue, `${order.key}:undone`, context);
-    });
+    await this.#stored.unset(order, context);
+    await this.look();
   }
 
   async act({ asset }: AssetOrder): Promise<never> {
@@ -92,25 +74,6 @@ export class TenantParts implements Parts {
 
   async close(): Promise<void> {
     return undefined;
-  }
-
-  async #write(run: (tx: DatabaseTransaction) => Promise<void>): Promise<void> {
-    const { database, lease } = this.#options;
-    await fencedTransaction(database, lease, run);
-    await this.look();
-  }
-
-  async #change(
-    tx: DatabaseTransaction,
-    setting: string,
-    value: string | null,
-    key: string,
-    context: MoveContext,
-  ): Promise<void> {
-    const [repair = ''] = context.key.split(':');
-    await appendSettingChange(tx, { setting, value, by: `kintsugi ${repair}`, key });
-    // The value may be anything, so it is not put on record: who and which key is enough to find it.
-    await this.#options.record(tx, 'resource.setting-written', setting, { key });
   }
 
   async #promote(bySetting: ReadonlyMap<string, readonly SettingRow[]>): Promise<void> {

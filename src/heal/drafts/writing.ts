@@ -1,5 +1,5 @@
 /** Moves that write a setting: back to what was good, to another size, or to another way. */
-import type { FleetView, SettingView, TenantView } from '../../diagnose/fleet-view.ts';
+import { type FleetView, meetsFloor, type SettingView, type TenantView } from '../../diagnose/fleet-view.ts';
 import { valueForPeople } from '../../diagnose/setting-value.ts';
 import type { MoveName } from '../../resources/playbook.ts';
 import { goodValues, whyNotTo } from '../onset.ts';
@@ -39,7 +39,8 @@ function restoring(move: MoveName, fits: (setting: SettingView) => boolean): Dra
       .filter(fits)
       .flatMap((setting) => {
         const good = goodValue(setting, scene);
-        return good === undefined || whyNotTo(setting, good) !== undefined ? [] : write(scene, move, setting, good);
+        if (good === undefined || whyNotTo(setting, good) !== undefined || !isLawful(setting, good)) return [];
+        return write(scene, move, setting, good);
       });
 }
 
@@ -74,6 +75,7 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
   const { id, revision, needsRestart } = setting;
   const strayed = strayedTenant(scene);
   const isHome = strayed !== undefined && setting.tenant === strayed.name;
+  const isFloor = setting.floor !== undefined && scene.cause === 'compliance';
   // Where a tenant is led is where it will be served: the gate judges that.
   const touch = touchSetting(scene.fleet, setting);
   const draft: Draft = {
@@ -84,14 +86,15 @@ function write(scene: Scene, move: MoveName, setting: SettingView, value: string
       expectedRevision: revision,
       oldValue: setting.value,
       key: keyOf(scene, id),
-      // What was before leads to where the tenant may not be: that is never written again.
-      ...(isHome ? { stays: true } : {}),
+      // What was before leads to where the tenant may not be, or is less than the law asks for: never written again.
+      ...(isHome || isFloor ? { stays: true } : {}),
     },
     touch: isHome && value !== null ? { ...touch, regions: value.split(' ') } : touch,
     effect: becoming(setting, value, ''),
-    undo: isHome
-      ? 'what was before is not permitted, and is not written again'
-      : becoming(setting, setting.value, ' again'),
+    undo:
+      isHome || isFloor
+        ? 'what was before is not permitted, and is not written again'
+        : becoming(setting, setting.value, ' again'),
   };
   const since = setting.history.at(-1)?.at ?? 0;
   const holders = needsRestart ? holdersOf(scene, setting.workloads, since) : [];
@@ -104,10 +107,22 @@ function becoming(setting: SettingView, value: string | null, again: string): st
   return `${setting.id} becomes ${valueForPeople(setting, value, isPresent ? 'what it is now' : 'an earlier value')}${again}`;
 }
 
+/** Nobody knows of a law about most settings. */
+function isLawful({ floor }: SettingView, value: string | null): boolean {
+  return floor === undefined || meetsFloor(floor, value);
+}
+
+/** What the law asks for, no more and no less, where a number is beyond it: more than that is for people to want. */
+function toFloor(scene: Scene, setting: SettingView): readonly Draft[] {
+  const { floor, value } = setting;
+  return floor === undefined || meetsFloor(floor, value) ? [] : write(scene, 'resize', setting, `${floor.lawful}`);
+}
+
 /** A limit that is too small: the same number times a factor, never more than a few times what was declared or soaked. */
 export const resize: DraftMove = (scene, parameters) => {
   const factor = Number(parameters['factor'] ?? 2);
   const timesMax = Number(parameters['timesMax'] ?? 4);
+  if (scene.cause === 'compliance') return settingsOf(scene).flatMap((setting) => toFloor(scene, setting));
   return limitsOf(scene).flatMap((setting) => {
     const now = numberOf(setting.value);
     if (!now) return [];

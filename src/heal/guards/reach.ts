@@ -182,7 +182,8 @@ export const progressive: Guard = {
         return deny(`${servingTakenAtOnce} at once, and ${max} may be tried first`, 'split the step');
       }
       if (servingTakenAtOnce > 0) max *= 2;
-      const isNew = step.move === 'resize' || step.move === 'reroute' || step.move === 'run';
+      const isAsked = settings.some((id) => settingOf(fleet, id)?.floor !== undefined);
+      const isNew = (step.move === 'resize' && !isAsked) || step.move === 'reroute' || step.move === 'run';
       const everybody = settings.find((id) => settingOf(fleet, id)?.workloads.length === 0);
       const governsAll = everybody !== undefined && settingOf(fleet, everybody)?.tenant === null;
       if (isNew && governsAll && instances.length === 0 && fleet.workloads.length > 1) {

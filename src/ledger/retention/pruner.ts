@@ -12,6 +12,8 @@ import { keepMs, type RetentionPolicy, readRetention } from './retention-policy.
 /** Segments that one step looks at: about half a gigabyte. */
 const SEGMENTS_PER_STEP = 32;
 const ENTRIES_PER_READ = 1000;
+/** A policy drops nothing before it has stood for so long under the eyes of this process: one that is wrong can be mended. */
+const STANDS_MS = 3_600_000;
 
 type PrunedLedger = Pick<OpenLedger, 'first' | 'prunedMs' | 'prune' | 'signed' | 'sequencer' | 'store' | 'covers'>;
 
@@ -50,6 +52,7 @@ interface Prunable {
 export class Pruner {
   readonly #options: PrunerOptions;
   #fault: string | undefined;
+  #stands: { readonly policy: string; readonly sinceMs: number } | undefined;
 
   constructor(options: PrunerOptions) {
     this.#options = options;
@@ -78,7 +81,7 @@ export class Pruner {
     // The clock is looked at also while there is no policy: one that comes is not kept waiting.
     const nowMs = time.look();
     const policy = readRetention(dir);
-    if (!policy || nowMs === undefined) return;
+    if (!policy || !this.#hasStood(policy) || nowMs === undefined) return;
     const prunable = await this.#prunable({ policy, nowMs }, holds());
     if (!prunable) return;
     const { first, latestMs, segments } = prunable;
@@ -88,6 +91,12 @@ export class Pruner {
     // A hold that was set meanwhile wins. Then the entry has announced what did not come.
     const still = await this.#prunable({ policy, nowMs }, holds());
     if (still && still.first >= first) await ledger.prune(first, latestMs);
+  }
+
+  #hasStood(policy: RetentionPolicy): boolean {
+    const [text, atMs] = [JSON.stringify(policy), this.#options.clock.monotonicMs()];
+    if (this.#stands?.policy !== text) this.#stands = { policy: text, sinceMs: atMs };
+    return atMs - this.#stands.sinceMs >= STANDS_MS;
   }
 
   /** The segment that is written to stays, and so does what no checkpoint covers. */

@@ -5,7 +5,7 @@ import { KinError } from '../../base/errors.ts';
 import type { Tier } from '../segment-file.ts';
 
 /** Put into a ledger's folder by its operator. Without it nothing is ever pruned (C2SP tlog-tiles asks for a policy). */
-const RETENTION_FILE = 'retention.json';
+export const RETENTION_FILE = 'retention.json';
 /** HIPAA asks for six years of documentation (45 CFR 164.316(b)(2)(i)), PCI DSS for one of audit logs. */
 const KEEP_DAYS = 6 * 366;
 /** PCI DSS wants the last three months of audit logs at hand, and the last twelve available. */
@@ -49,6 +49,11 @@ export function keepMs({ keepDays, types }: RetentionPolicy, type: string): numb
     .filter((each) => type.startsWith(each))
     .toSorted((a, b) => b.length - a.length);
   return (prefix === undefined ? keepDays : types[prefix]!) * DAY_MS;
+}
+
+/** For how many days what goes first is kept; null where nothing ever goes. */
+export function shortestKeepDays(policy: RetentionPolicy | undefined): number | null {
+  return policy ? Math.min(policy.keepDays, ...Object.values(policy.types)) : null;
 }
 
 /** The tier of entries of an age; without a policy, by the times that it has when it says nothing. An age that is none is young. */

@@ -51,7 +51,10 @@ let dir = '';
 let nowMs = BORN_MS;
 let ledger: LedgerDirectory;
 const ending = new AbortController();
+/** Each look at it is an hour later. */
+let ranMs = 0;
 const clock: Clock = { ...systemClock, now: () => nowMs };
+const pruningClock: Clock = { ...clock, monotonicMs: () => (ranMs += 3_600_000) };
 /** Every time is believed at once. */
 const time = { look: () => nowMs };
 const log = createLog('t', 'silent');
@@ -115,17 +118,47 @@ async function prune(of: LedgerDirectory = ledger, by: Pick<BelievedTime, 'look'
   const pruner = new Pruner({
     dir,
     ledger: of,
-    clock,
+    clock: pruningClock,
     time: by,
     log,
     holds: () => readHolds(dir),
     signal: ending.signal,
   });
   const stop = systemClock.every(5, () => of.sign().catch(() => undefined));
+  // A policy counts once it has stood for an hour.
+  await pruner.step();
   await pruner.step();
   stop();
   return pruner;
 }
+
+test('a policy that was just written drops nothing for an hour: one that is too short can be mended first', async () => {
+  nowMs = BORN_MS + SIX_YEARS_MS;
+  const before = firsts();
+  let atMs = 0;
+  const slowly = { ...clock, monotonicMs: () => atMs };
+  const pruner = new Pruner({
+    dir,
+    ledger,
+    clock: slowly,
+    time,
+    log,
+    holds: () => [],
+    signal: ending.signal,
+  });
+  const stepAt = async (minutes: number) => {
+    atMs = minutes * 60_000;
+    await pruner.step();
+  };
+  const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
+  for (const minutes of [0, 59]) await stepAt(minutes);
+  writeFileSync(join(dir, 'retention.json'), '{ "keepDays": 2 }');
+  for (const minutes of [60, 119]) await stepAt(minutes);
+  expect(firsts()).toEqual(before);
+  await stepAt(120);
+  expect(firsts()).not.toEqual(before);
+  stop();
+});
 
 test('nothing goes before its time, nothing at all without a policy, and then what is old, by whole segments', async () => {
   const before = firsts();
@@ -448,9 +481,9 @@ async function readAll(of: string): Promise<string> {
 test('a hold on a data subject keeps what its tenant has', async () => {
   nowMs = BORN_MS + SIX_YEARS_MS + 20 * DAY_MS;
   const holds = () => [{ tenant: 'clinic', kid: 'k' }];
-  const pruner = new Pruner({ dir, ledger, clock, time, log, holds, signal: ending.signal });
+  const pruner = new Pruner({ dir, ledger, clock: pruningClock, time, log, holds, signal: ending.signal });
   const stop = systemClock.every(5, () => ledger.sign().catch(() => undefined));
-  await pruner.step();
+  for (let i = 0; i < 2; i += 1) await pruner.step();
   stop();
   expect(ledger.first()).toBeGreaterThan(0);
   expect(ledger.first()).toBeLessThanOrEqual(PER_DAY);

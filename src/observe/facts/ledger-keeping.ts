@@ -8,7 +8,7 @@ import type { Measured } from '../fact.ts';
 import { type Look, placeCollector, reasonOf, unknown, value } from './place-collector.ts';
 
 export interface LedgerKeepingOptions {
-  readonly ledger: Pick<LedgerClient, 'entries' | 'first' | 'selfCheck'>;
+  readonly ledger: Pick<LedgerClient, 'entries' | 'first' | 'keepDays' | 'selfCheck'>;
   /** Its folder on this machine. */
   readonly folder: string;
   readonly clock: Clock;
@@ -18,11 +18,12 @@ const FACTS: readonly FactName[] = [
   'audit.chain.valid',
   'audit.retention.missingDays',
   'audit.retention.readyMissingDays',
+  'audit.retention.shortDays',
   'audit.readers.surplus',
 ];
 
 /** PCI DSS 10.5.1: records of twelve months are there, those of three at hand; the longest that so many months are. */
-const SPAN_DAYS = 366;
+export const LEDGER_SPAN_DAYS = 366;
 const READY_DAYS = 92;
 
 /** The ledger reads itself again all the time; a round that ended longer ago says too little of now. */
@@ -48,8 +49,9 @@ export function ledgerKeeping({ ledger, folder, clock }: LedgerKeepingOptions): 
       const gap = (days: number) => orUnknown(() => gapOf(ledger, days, clock.now()));
       const readings = {
         'audit.chain.valid': chain,
-        'audit.retention.missingDays': await gap(SPAN_DAYS),
+        'audit.retention.missingDays': await gap(LEDGER_SPAN_DAYS),
         'audit.retention.readyMissingDays': await gap(READY_DAYS),
+        'audit.retention.shortDays': await orUnknown(async () => value(shortBy(await ledger.keepDays()))),
         'audit.readers.surplus': await orUnknown(async () => value(await othersWithAccess(folder))),
       };
       return { readings, transcript: readings };
@@ -79,6 +81,11 @@ async function gapOf(ledger: LedgerKeepingOptions['ledger'], days: number, now: 
   if (oldest?.index !== first) return unknown('its oldest entry could not be brought back');
   if (first === 0) return value(0);
   return value(Math.max(0, Math.ceil(days - (now - fromIso(oldest.event.at)) / DAY_MS)));
+}
+
+/** By what the process that drops entries goes by: it will be missing before any day of it is. */
+function shortBy(keepDays: number | null): number {
+  return keepDays === null ? 0 : Math.max(0, LEDGER_SPAN_DAYS - keepDays);
 }
 
 /** Files and folders that group or others may enter, read or write; none when the folder itself shuts them out. */

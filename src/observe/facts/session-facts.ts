@@ -13,7 +13,7 @@ export interface Settled {
 }
 
 /** Facts of tenants, by whether the higher or the lower number is the worse one. */
-const WORSE = {
+export const WORSE = {
   'auth.session.idleMinutes': 'higher',
   'auth.lockout.attempts': 'higher',
   'auth.lockout.minutes': 'lower',

@@ -290,14 +290,23 @@ test('when no control ran in time, nothing is known and the trial begins anew', 
   expect(accounts.size).toBe(0);
 });
 
-test('a result that turns bad is tried again at once, one that stays so in an hour', async () => {
+test('a result that is bad is tried again at once until it is good, and what is told is as old as the trial', async () => {
   await wholeTrial();
   faults.add('no lock');
   skip(61);
-  expect((await wholeTrial())['auth.lockout.attempts']).toBe(11);
-  await look();
-  expect(accounts.size).toBeGreaterThan(0);
+  for (let trials = 0; trials < 2; trials += 1) {
+    expect((await wholeTrial())['auth.lockout.attempts']).toBe(11);
+    await look();
+    expect(accounts.size).toBeGreaterThan(0);
+  }
   await wholeTrial();
+  faults.clear();
+  const mendedAt = clock.now();
+  expect((await wholeTrial())['auth.lockout.attempts']).toBe(10);
+  const told = await collector().collect(signal);
+  expect(told.map(({ measuredAt }) => measuredAt >= mendedAt && measuredAt < clock.now() - 29 * MINUTE)).not.toContain(
+    false,
+  );
   await look();
   expect(accounts.size).toBe(0);
 });

@@ -151,7 +151,7 @@ class TrialRun {
     if (isOver(next)) await this.#settle(calls, next, keep);
   }
 
-  /** A result that has turned bad is looked at again at once. */
+  /** One that is bad is looked at again at once, for as long as it is: somebody waits to see it mended. */
   async #settle(calls: SessionCalls, notes: TrialNotes, keep: KeepTranscript): Promise<void> {
     const { clock } = this.#options;
     const readings = readingsOf(notes);
@@ -159,11 +159,10 @@ class TrialRun {
     const waits = notes.waits.map(({ kind, minutes, seen }) => ({ kind, minutes, seen }));
     const transcript = { waits, tokens: notes.tokens };
     const evidence = keep({ collector: NAME, subject, readings, transcript });
-    const before = this.#kept.settled?.readings ?? {};
     const isBad = (of: Readings) =>
       SESSION_FACTS.some((fact) => of[fact] && isViolated(fact, of[fact], this.#demanded(fact)));
-    const nextAt = isBad(readings) && !isBad(before) ? clock.now() : clock.now() + AGAIN_MS;
-    await this.#end(calls, { readings, at: clock.now(), evidence }, nextAt);
+    const nextAt = isBad(readings) ? clock.now() : clock.now() + AGAIN_MS;
+    await this.#end(calls, { readings, at: notes.since, evidence }, nextAt);
   }
 
   /** What was measured counts once nothing of the trial is left. */
