@@ -123,14 +123,15 @@ function renderPlan({ plan, target, hash, approvedBy }: StoryRepair): string {
 }
 
 /** One step: what it does, what it touches, how it is proven. */
-export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step, at: number): string[] {
+export function renderStep(step: Step, at: number): string[] {
+  const { move, effect, touch, soakMs, verifyWithinMs } = step;
   const away = touch.servingTakenAtOnce > 0 ? ` (${touch.servingTakenAtOnce} serving taken away at once)` : '';
   const touched = [
     touch.instances.length > 0 ? `${someOf(touch.instances)}${away}` : 'no instance',
     ...(['settings', 'assets', 'actors', 'tenants'] as const).map((kind) => listed(kind, touch[kind])),
     listed('data', touch.dataClasses),
     touch.regions.length > 0 ? `in ${touch.regions.join(', ')}` : '',
-    touch.reversible ? 'can be undone' : 'cannot be undone',
+    wayBackOf(step),
   ];
   const proof =
     soakMs > 0
@@ -141,6 +142,12 @@ export function renderStep({ move, effect, touch, soakMs, verifyWithinMs }: Step
     `   touches ${touched.filter((text) => text !== '').join('; ')}`,
     `   ${proof}`,
   ];
+}
+
+/** What the law forbids is not gone back to, whatever comes of the repair. */
+function wayBackOf({ touch, input, undo }: Step): string {
+  if (input['stays'] === true) return `is not undone: ${undo}`;
+  return touch.reversible ? 'can be undone' : 'cannot be undone';
 }
 
 /** `tenants clinic-de, shop`. Plans that were kept by an earlier Kintsugi do not name everything. */

@@ -75,13 +75,14 @@ describe('a fact that violated a control', () => {
   const write = stepOf({ move: 'reenable', input: { setting: 'records/RLS', value: 'on' } });
   const asked: string[] = [];
   /** What the signal says a second after the write, when requests are well and the fact was measured so. */
-  const readingWith = (word: FactWord | undefined) => {
+  const readingWith = (word: FactWord | undefined, workload: string | null = 'records') => {
     const userSignal = new UserSignal();
     const from = { vantage: 'gateway-1', at: AT, spanMs: 500, workload: 'records', tenant: 'shop', region: 'eu' };
-    userSignal.add({ kind: 'requests', ...from, ok: 9, failed: 0, limited: 0, refused: 0, latency: EMPTY_SKETCH });
+    const counts = { ok: 9, failed: 0, limited: 0, refused: 0, latency: EMPTY_SKETCH };
+    if (workload !== null) userSignal.add({ kind: 'requests', ...from, ...counts });
     const key = symptomKey('fact-rls.enabled', subjectOfFact('rls.enabled', 'records/eu'));
     return signalFor({
-      plan: planOf({ cause: 'compliance', steps: [write], answers: [key] }),
+      plan: planOf({ cause: 'compliance', workload, steps: [write], answers: [key] }),
       steps: [write],
       since: AT - 1_000,
       view: () => fleetView([workloadView('records', { routed: true })]),
@@ -105,6 +106,12 @@ describe('a fact that violated a control', () => {
   test('has to be good then', () => {
     expect(readingWith({ at: AT - 500, isBad: true })).toBe('bad');
     expect(readingWith({ at: AT - 500, isBad: false })).toBe('good');
+  });
+
+  test('speaks for itself where it is of no workload and nobody asks for anything', () => {
+    expect(readingWith({ at: AT - 500, isBad: false }, null)).toBe('good');
+    expect(readingWith({ at: AT - 500, isBad: true }, null)).toBe('bad');
+    expect(readingWith(undefined, null)).toBe('none');
   });
 });
 

@@ -65,7 +65,9 @@ export function signalFor(options: SignalOptions): () => Reading {
     const liars = doubted();
     if (failing || speaksAgainst(plan, since, symptoms(), liars)) return 'bad';
     if (felt.requests === 0 && isContained(plan, steps, limited, userSignal.felt(from, {}), symptoms())) return 'good';
-    if (plan.workload === null || exceptTenants !== undefined) return felt.requests > 0 ? 'good' : 'none';
+    // Where nobody asks for anything, that what was wrong is measured to be right is what there is to know.
+    const isProven = violated.length > 0 && exceptTenants === undefined;
+    if (plan.workload === null || exceptTenants !== undefined) return felt.requests > 0 || isProven ? 'good' : 'none';
     // What the tenants feel is what counts. Where nothing was put in place, readiness speaks only for want of requests.
     if (successors.length === 0 && (routed || liars.length > 0) && felt.requests > 0) return 'good';
     return isServed(plan.workload, successors, fleet) ? 'good' : 'bad';
