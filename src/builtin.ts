@@ -14,6 +14,7 @@ import { exitDetector } from './detect/exit.ts';
 import { failedProbeDetector } from './detect/failed-probe.ts';
 import { leakDetector } from './detect/leak.ts';
 import { loadAheadDetector } from './detect/load-ahead.ts';
+import { loadGoneDetector } from './detect/load-gone.ts';
 import { mortalityDetector } from './detect/mortality.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
@@ -77,6 +78,7 @@ import { page } from './heal/moves/page.ts';
 import { replace, restart } from './heal/moves/replace.ts';
 import { revert, rollback } from './heal/moves/rollback.ts';
 import { scale } from './heal/moves/scale.ts';
+import { scaleIn } from './heal/moves/scale-in.ts';
 import { suspend } from './heal/moves/suspend.ts';
 import { recreate, reenable, reroute, resize } from './heal/moves/write-setting.ts';
 import type { LedgerClient } from './ledger/client.ts';
@@ -139,6 +141,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(leakDetector(numbers)),
     run(exhaustionDetector(numbers)),
     run(loadAheadDetector(numbers)),
+    run(loadGoneDetector(numbers)),
     run(artefactDriftDetector),
     run(workloadDetector(numbers)),
     run(callsDetector(numbers)),
@@ -164,6 +167,7 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
     restart,
     replace,
     scale,
+    scaleIn,
     resize,
     recreate,
     reenable,

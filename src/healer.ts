@@ -14,6 +14,7 @@ import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts'
 import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
 import type { FleetView } from './diagnose/fleet-view.ts';
 import { rankingOf } from './diagnose/ranking.ts';
+import { Additions } from './diagnose/additions.ts';
 import { SettingChanges } from './diagnose/setting-changes.ts';
 import { isRunningOut, spentContainments } from './heal/containment.ts';
 import { createExecutor } from './heal/executor.ts';
@@ -102,7 +103,7 @@ export interface Healer {
 export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
   const tracker = new IncidentTracker({ memory, clock });
-  const heard = { facts: new FactSignal(), changes: new SettingChanges() };
+  const heard = { facts: new FactSignal(), changes: new SettingChanges(), additions: new Additions() };
   let symptoms: Symptoms = new Map();
   let panickedAt: number | null = null;
   /** Verifications under way: whatever wakes the loop may have changed what they look at. */
@@ -169,7 +170,7 @@ export function createHealer(options: HealerOptions): Healer {
     observe: options.takeSamples,
     detect(given) {
       const now = clock.now();
-      const samples = believed([...heard.changes.take(), ...given], now, log);
+      const samples = believed([...heard.changes.take(), ...heard.additions.take(), ...given], now, log);
       for (const listener of [harm, heard.facts]) for (const sample of samples) listener.take(sample);
       const changes = samples.flatMap((sample) => options.detectors.flatMap((detector) => detector.feed(sample)));
       symptoms = withoutStale(applyChanges(symptoms, changes), now);
@@ -182,6 +183,7 @@ export function createHealer(options: HealerOptions): Healer {
       const view = await options.look();
       if (looksDown(view, options.policy())) panickedAt = view.at;
       heard.changes.look(view);
+      heard.additions.look(view);
       return view;
     },
     async track(diagnoses) {

@@ -3,38 +3,21 @@ import type { DetectionNumbers } from '../resources/detection-number.ts';
 import { type Account, emptyAccount } from './account.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
-import { addLoad, forecastLoad, type LoadState, startLoad } from './forecast/load-forecast.ts';
+import { type Expected, HOUR_MS, type HourlyLoad, startHourly, turnHour } from './hourly-load.ts';
 import type { Change, Subject, Symptom } from './symptom.ts';
 
-/** What is expected of one hour: requests a second, and the least of them nine times in ten. */
-interface Expected {
-  readonly at: number;
-  readonly perSecond: number;
-  readonly low: number;
-}
-
-interface Watched {
-  readonly load: LoadState;
-  /** Number since 1970 of the hour that is being counted, and what was counted in it. */
-  hour: number;
-  requests: number;
+interface Watched extends HourlyLoad {
   failed: number;
-  /** Since when it is counted: an hour that was seen in part is not learnt. */
-  from: number;
   /** When each of its instances served last. */
   readonly instances: Record<string, number>;
   /** Who reported, and when last. */
   readonly vantages: Record<string, number>;
   /** Most requests a second, over an hour, that one instance served well. */
   servedBest: number;
-  ahead: Expected[];
   judgedAt: number;
   isClaimed: boolean;
 }
 
-const HOUR_MS = 3_600_000;
-const GAP_HOURS_MAX = 336;
-const WHOLE_HOUR_SHARE = 0.9;
 const JUDGE_MS = 10_000;
 const SERVING_MS = 60_000;
 /** What was served well long ago may be too much for what runs now: this much is forgotten in an hour (a tenth in a month). */
@@ -73,8 +56,7 @@ function step(state: Record<string, Watched>, sample: Sample, numbers: () => Det
   if (sample.kind !== 'requests') return NO_CHANGES;
   const { at, workload, ok, failed, limited } = sample;
   const watched = entryOf(state, workload, () => startWatching(at));
-  const hour = Math.floor(at / HOUR_MS);
-  if (hour !== watched.hour) turnHour(watched, hour, at, numbers()['load.failedShareMax']);
+  learnHour(watched, at, numbers()['load.failedShareMax']);
   watched.requests += ok + failed + limited;
   watched.failed += failed;
   watched.vantages[sample.vantage] = at;
@@ -84,41 +66,22 @@ function step(state: Record<string, Watched>, sample: Sample, numbers: () => Det
 }
 
 function startWatching(at: number): Watched {
-  return {
-    load: startLoad(),
-    hour: Math.floor(at / HOUR_MS),
-    requests: 0,
-    failed: 0,
-    from: at,
-    instances: {},
-    vantages: {},
-    servedBest: 0,
-    ahead: [],
-    judgedAt: at,
-    isClaimed: false,
-  };
+  const nothing = { failed: 0, instances: {}, vantages: {}, servedBest: 0, isClaimed: false };
+  return { ...startHourly(at), ...nothing, judgedAt: at };
 }
 
-/** Learns the hour that has passed and looks ahead from the new one. A clock that was set back begins a new hour. */
-function turnHour(watched: Watched, hour: number, at: number, failedShareMax: number): void {
-  const { load, requests, failed, from } = watched;
-  const startedAt = watched.hour * HOUR_MS;
-  const isWhole = hour > watched.hour && startedAt + HOUR_MS - Math.max(from, startedAt) >= WHOLE_HOUR_SHARE * HOUR_MS;
-  const perSecond = requests / (HOUR_MS / 1_000);
-  if (isWhole) {
-    addLoad(load, perSecond);
-    const serving = servingAt(watched, at, HOUR_MS);
-    watched.servedBest *= FORGET;
-    if (serving > 0 && failed <= failedShareMax * requests) {
-      watched.servedBest = Math.max(watched.servedBest, perSecond / serving);
-    }
-  } else if (load.past.length > 0 && hour > watched.hour) addLoad(load, null);
-  const gap = Math.min(GAP_HOURS_MAX, hour - watched.hour - 1);
-  for (let missing = 0; missing < gap; missing++) if (load.past.length > 0) addLoad(load, null);
-  Object.assign(watched, { hour, requests: 0, failed: 0, from: at });
-  watched.ahead = forecastLoad(load).map(({ mean, range }, ahead) => {
-    return { at: (hour + ahead) * HOUR_MS, perSecond: mean, low: range?.low ?? 0 };
-  });
+/** What each instance served in the hour that has passed, if it served it well. */
+function learnHour(watched: Watched, at: number, failedShareMax: number): void {
+  const { hour, requests, failed } = watched;
+  const perSecond = turnHour(watched, at);
+  if (watched.hour === hour) return;
+  watched.failed = 0;
+  if (perSecond === undefined) return;
+  const serving = servingAt(watched, at, HOUR_MS);
+  watched.servedBest *= FORGET;
+  if (serving > 0 && failed <= failedShareMax * requests) {
+    watched.servedBest = Math.max(watched.servedBest, perSecond / serving);
+  }
 }
 
 function servingAt({ instances }: Watched, at: number, withinMs: number): number {

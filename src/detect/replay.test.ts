@@ -27,6 +27,7 @@ import { exhaustionDetector } from './exhaustion.ts';
 import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector } from './leak.ts';
 import { loadAheadDetector } from './load-ahead.ts';
+import { loadGoneDetector } from './load-gone.ts';
 import { mortalityDetector } from './mortality.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
@@ -58,6 +59,7 @@ const DETECTORS = [
   overloadDetector(() => numbers),
   exhaustionDetector(() => numbers),
   loadAheadDetector(() => numbers),
+  loadGoneDetector(() => numbers),
   leakDetector(() => numbers),
   artefactDriftDetector,
   workloadDetector(() => numbers),
@@ -117,6 +119,10 @@ const reading: fc.Arbitrary<(at: number) => Sample> = fc.oneof(
       (at: number) =>
         inflightAt(at, of, keys),
   ),
+  fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 4 })).map(([added, declared]) => (at: number): Sample => {
+    const of = { workload: 'records', region: 'eu' } as const;
+    return { kind: 'added', at, vantage: 'control', ...of, added, wanted: declared + added };
+  }),
   fc.boolean().map((matches) => (at: number): Sample => {
     return { kind: 'artefact', at, vantage: 'control', workload: 'records', version: 1, matches };
   }),

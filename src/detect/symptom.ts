@@ -43,6 +43,8 @@ export const SYMPTOMS = [
   'exhausting',
   /** More load is coming than so many instances have ever served. */
   'load-ahead',
+  /** A repair added instances for load that has gone. */
+  'load-gone',
   'objective-burning',
   /** An error budget will be spent soon at the pace that it is spent: counted, and nothing that a repair ends. */
   'budget-ending',

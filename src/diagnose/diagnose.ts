@@ -41,7 +41,7 @@ import { worsenings } from './worsenings.ts';
  * 12. what shares a region or a store and is worse than its siblings is one incident that names that;
  * 13. an instance explains itself and who calls it;
  * 14. load explains slowness that is left;
- * 15. what has not failed yet and will is dealt with in time;
+ * 15. what has not failed yet and will is dealt with in time, and what a repair added and nobody needs goes;
  * 16. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [

@@ -153,6 +153,8 @@ export interface WorkloadView {
   readonly dependsOn: readonly string[];
   /** Instances wanted per region, moves included. */
   readonly wanted: Readonly<Record<string, number>>;
+  /** How many of those repairs added, per region; left out where nobody keeps count. */
+  readonly added?: Readonly<Record<string, number>>;
   readonly instances: readonly InstanceView[];
   readonly versions: readonly VersionView[];
   /** Whether tenants' requests reach it directly. */

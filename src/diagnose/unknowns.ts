@@ -22,7 +22,7 @@ const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
 };
 
 /** Of what is counted of the past nobody is called: it stands, with its deadline, for whoever looks. */
-const NO_INCIDENT: readonly SymptomName[] = ['version-slow', 'budget-ending', 'worse-since-change'];
+const NO_INCIDENT: readonly SymptomName[] = ['version-slow', 'budget-ending', 'worse-since-change', 'load-gone'];
 
 /** What nothing explains, and said so. */
 export const unknowns: Rule = (scene) => {

@@ -52,7 +52,7 @@ export function createFleet(options: FleetOptions): Fleet {
 
   return {
     ...succession,
-    scale: createScaling(createSlotTable({ world, fenced, refresh }), hands, succession),
+    ...createScaling(createSlotTable({ world, fenced, refresh }), hands, succession),
     async vacate(place, context) {
       const slot = slotOf(world, place);
       for (const [id, version] of [

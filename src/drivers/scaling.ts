@@ -10,7 +10,7 @@ export interface ScalingPorts {
   slots(workload: string): Promise<readonly (SlotPlace & SlotState)[]>;
   /** How many are wanted in each region by all but this order. */
   wantedBesides(order: ScaleOrder): Readonly<Record<string, number>>;
-  /** Writes down that the key of the order asks for more; with 0 that it does not. */
+  /** Writes down that the key of the order asks for more, or below 0 for fewer; with 0 that it does not. */
   ask(order: ScaleOrder, context: MoveContext): Promise<void>;
   add(place: SlotPlace, context: MoveContext): Promise<void>;
   remove(place: SlotPlace, context: MoveContext): Promise<void>;
@@ -24,21 +24,27 @@ export interface ScalingPorts {
  */
 export function createScaling(
   ports: ScalingPorts,
-  hands: Pick<SuccessionPorts, 'stop' | 'retire'>,
+  hands: Pick<SuccessionPorts, 'stop' | 'retire' | 'isRunning'>,
   succession: Pick<Fleet, 'replace'>,
-): Fleet['scale'] {
+): Pick<Fleet, 'scale' | 'scaleIn' | 'undoScaleIn'> {
+  /** A new instance for a place, whoever had it before and serves no more. */
+  const fill = async (order: ScaleOrder, place: SlotPlace, before: SlotState | undefined, context: MoveContext) => {
+    const version = ports.versionOfNew(order.workload);
+    const old = {
+      oldInstance: before?.instance ?? null,
+      oldVersion: before?.version ?? null,
+      oldState: 'gone',
+    } as const;
+    await succession.replace({ ...place, ...old, newInstance: idOf(order, place), version, inPlace: false }, context);
+  };
+
   const grow = async (order: ScaleOrder, context: MoveContext): Promise<void> => {
     await ports.slots(order.workload);
     await ports.ask(order, context);
     const places = placesOf(order, ports.wantedBesides(order));
     for (const place of places) await ports.add(place, context);
     // One by one: each takes room, and what does not become ready is undone before more is asked of the machine.
-    for (const place of places) {
-      const version = ports.versionOfNew(order.workload);
-      const before = { oldInstance: null, oldVersion: null, oldState: 'gone' } as const;
-      const newInstance = idOf(order, place);
-      await succession.replace({ ...place, ...before, newInstance, version, inPlace: false }, context);
-    }
+    for (const place of places) await fill(order, place, undefined, context);
   };
 
   const shrink = async (order: ScaleOrder, context: MoveContext): Promise<void> => {
@@ -60,7 +66,47 @@ export function createScaling(
     await ports.ask(order, context);
   };
 
-  return (order, context) => (order.by > 0 ? grow(order, context) : shrink(order, context));
+  /** Whoever occupies what is beyond what is wanted: it is the number that counts, not who came under which key. */
+  const scaleIn: Fleet['scaleIn'] = async (one, context) => {
+    const order = { ...one, regions: [one.region], by: -1 };
+    const slots = await ports.slots(order.workload);
+    await ports.ask(order, context);
+    const left = lastOf(order, ports);
+    for (const slot of slots.toReversed()) {
+      if (slot.region !== one.region || slot.ordinal < left) continue;
+      for (const [id, version] of [
+        [slot.incoming, slot.incomingVersion],
+        [slot.instance, slot.version],
+      ] as const) {
+        if (id === null) continue;
+        await hands.stop(id, { ...slot, version, drain: true }, context);
+        hands.retire(id, { ...slot, version });
+      }
+      await ports.remove(slot, context);
+    }
+  };
+
+  const undoScaleIn: Fleet['undoScaleIn'] = async (one, context) => {
+    const order = { ...one, regions: [one.region], by: 0 };
+    const place = { workload: one.workload, region: one.region, ordinal: lastOf(order, ports) };
+    const slots = await ports.slots(order.workload);
+    const slot = slots.find((each) => each.region === place.region && each.ordinal === place.ordinal);
+    const serves = slot !== undefined && slot.instance !== null && hands.isRunning(slot.instance);
+    if (!serves && place.ordinal >= 0) {
+      await ports.add(place, context);
+      await fill(order, place, slot, context);
+    }
+    // Last, so that until then whoever goes on knows that one is missing.
+    await ports.ask(order, context);
+  };
+
+  const scale: Fleet['scale'] = (order, context) => (order.by > 0 ? grow(order, context) : shrink(order, context));
+  return { scale, scaleIn, undoScaleIn };
+}
+
+/** Ordinal of the newest slot of a region as long as this order is not counted. */
+function lastOf(order: ScaleOrder, ports: ScalingPorts): number {
+  return (ports.wantedBesides(order)[order.regions[0]!] ?? 0) - 1;
 }
 
 function placesOf(

@@ -126,6 +126,7 @@ export class World {
         replacement: workload.spec.replacement,
         dependsOn: workload.spec.dependsOn,
         wanted: wantedOf(workload),
+        added: addedOf(workload),
         routed: workload.spec.route !== undefined,
         keepsData: workload.spec.keepsData,
         external: false,
@@ -173,4 +174,15 @@ export function wantedOf(workload: DeclaredWorkload): Readonly<Record<string, nu
     for (const [region, by] of Object.entries(delta)) wanted[region] = Math.max(0, (wanted[region] ?? 0) + by);
   }
   return wanted;
+}
+
+/** Instances beyond those that are declared, per region: none where moves took back what they added. */
+export function addedOf(workload: DeclaredWorkload): Readonly<Record<string, number>> {
+  const wanted = Object.entries(wantedOf(workload));
+  return Object.fromEntries(
+    wanted.flatMap(([region, count]) => {
+      const more = count - (workload.spec.instances[region] ?? 0);
+      return more > 0 ? [[region, more] as const] : [];
+    }),
+  );
 }

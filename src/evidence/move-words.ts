@@ -12,6 +12,7 @@ const MOVE_WORDS: Readonly<Record<MoveName, string>> = {
   restart: 'a process was started again',
   replace: 'another instance took the place',
   scale: 'the number of instances was changed',
+  'scale-in': 'an instance that a repair had added was taken out of service',
   resize: 'it was given other resources',
   recreate: 'what was missing was made again',
   reenable: 'a protection was switched on again',

@@ -70,6 +70,13 @@ export interface AssetOrder {
   readonly input: JsonObject;
 }
 
+/** One instance fewer of a workload in a region. */
+export interface ScaleInOrder {
+  readonly workload: string;
+  readonly region: string;
+  readonly key: string;
+}
+
 /**
  * What moves may do to the fleet. Every call is idempotent and may follow a crash in the middle of itself: it looks at
  * what is there and does what is left. Calls carry the epoch of the leader; a former leader is refused with `lease.stale`
@@ -119,6 +126,13 @@ export interface Fleet {
     order: { workload: string; regions: readonly string[]; by: number; key: string },
     context: MoveContext,
   ): Promise<void>;
+  /**
+   * Wants one instance fewer in one region, under the key of the order, and resolves when the newest slot there is gone; its
+   * occupant leaves the routing and finishes what it has in hand before it stops.
+   */
+  scaleIn(order: ScaleInOrder, context: MoveContext): Promise<void>;
+  /** Takes that back, however far it came: the slot is wanted again, and has an instance that serves. */
+  undoScaleIn(order: ScaleInOrder, context: MoveContext): Promise<void>;
   /**
    * Calls a person through the configured webhook; says in the result whether there is one. The only call that may arrive
    * twice: it carries the key, by which the receiver knows a repetition.

@@ -119,6 +119,13 @@ export const MOVE_TRAITS: Readonly<Record<MoveName, MoveTraits>> = {
     inverse: 'as many as before',
     cost: 'room for the new instances as long as they stay',
   },
+  'scale-in': {
+    ...CALM,
+    footprint: 'one instance that a repair added, in one region',
+    inverse: 'one is started in its place',
+    cost: 'those that stay carry its load',
+    takesAway: true,
+  },
   resize: {
     ...CALM,
     footprint: 'one limit or quota',

@@ -211,6 +211,8 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
   ),
   // Nothing is wrong yet: who cannot be added in time is a matter for a person, and nobody is turned away for a forecast.
   playbook('scale-ahead', ['demand'], [{ move: 'scale', ...STEADY }, PAGE]),
+  // Nobody is called for an instance too many.
+  playbook('scale-back', ['spare'], [{ move: 'scale-in', soakMs: 60_000, verifyWithinMs: 120_000 }]),
   // Whatever it is: what is dead serves nobody, and an equal successor does no harm.
   playbook('replace-what-is-dead', ['unknown'], [{ move: 'replace', soakMs: 5_000, verifyWithinMs: 45_000 }, PAGE]),
   playbook('call-a-person', ['observer'], [PAGE]),

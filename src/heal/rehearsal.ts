@@ -49,6 +49,8 @@ function noteOnly(note: (call: keyof Fleet, order: JsonObject) => void): Fleet {
     mitigate: noting('mitigate'),
     liftMitigation: noting('liftMitigation'),
     scale: noting('scale'),
+    scaleIn: noting('scaleIn'),
+    undoScaleIn: noting('undoScaleIn'),
     async page(message) {
       note('page', { ...message });
       return { delivered: false };

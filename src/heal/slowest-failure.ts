@@ -27,6 +27,8 @@ export const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
   dependency: 10_000,
   overload: 10_000,
   demand: 10_000,
+  // Queues of those that stay build up slowly.
+  spare: 30_000,
   resource: 5_000,
   observer: 0,
   unknown: 0,

@@ -207,6 +207,15 @@ export interface ChangeSample extends Reading {
   readonly by: string;
 }
 
+/** How many instances of a workload are wanted in a region, and how many of them repairs added: 0 once the last is gone. */
+export interface AddedSample extends Reading {
+  readonly kind: 'added';
+  readonly workload: string;
+  readonly region: string;
+  readonly wanted: number;
+  readonly added: number;
+}
+
 /** An instance is no longer part of the fleet: folds forget it. */
 export interface RetiredSample extends Reading, InstanceRef {
   readonly kind: 'retired';
@@ -227,4 +236,5 @@ export type Sample =
   | ArtefactSample
   | StartFailedSample
   | ChangeSample
+  | AddedSample
   | RetiredSample;

@@ -114,6 +114,20 @@ export const DETECTION_NUMBERS = {
     what: 'share of the requests of an hour that may fail for its load to count as served well',
     source: 'more is an hour of trouble',
   },
+  'spare.calmMs': {
+    default: 1_800_000,
+    min: 300_000,
+    max: 86_400_000,
+    what: 'how long fewer instances would have done before one that a repair added is taken away; twice as long each time that it had to come back within a day',
+    source: 'six times the 300 s of the Kubernetes HorizontalPodAutoscaler, which makes no claim and opens no incident',
+  },
+  'spare.shareMax': {
+    default: 0.9,
+    min: 0.1,
+    max: 1,
+    what: 'share of what fewer instances have served well that the load of every minute may be at most',
+    source: 'less than what load.headroom asks for, so that none is added again at once',
+  },
   'sibling.failedShareMin': {
     default: 0.2,
     min: 0.01,

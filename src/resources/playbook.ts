@@ -26,6 +26,8 @@ export const CAUSES = [
   'overload',
   /** Load that is coming. */
   'demand',
+  /** Instances that a repair added, and that the load has no use for any more. */
+  'spare',
   'resource',
   'observer',
   'unknown',
@@ -44,6 +46,7 @@ export const MOVES = [
   'restart',
   'replace',
   'scale',
+  'scale-in',
   'resize',
   'recreate',
   'reenable',

@@ -188,6 +188,28 @@ function scaling(open: () => Promise<FleetUnderTest>): void {
     for (let i = 0; i < 2; i++) await of.fleet.scale({ ...order, by: 0 }, contextOf(of, 'a:undo'));
     expect(await pictureOf(of)).toEqual(before);
   });
+
+  test('one fewer serves when scaling in resolves, no fewer when it is repeated, and as many as before at its undo', async () => {
+    const of = await open();
+    const before = await of.running();
+    const order = { workload: of.workload, region: of.region, key: 'pln_infew' };
+    for (let i = 0; i < 2; i++) await of.fleet.scaleIn(order, contextOf(of, 'a'));
+    const fewer = await of.running();
+    expect(fewer).toHaveLength(before.length - 1);
+    expect(before).toEqual(expect.arrayContaining([...fewer]));
+    for (let i = 0; i < 2; i++) await of.fleet.undoScaleIn(order, contextOf(of, 'a:undo'));
+    const again = await of.running();
+    expect(again).toHaveLength(before.length);
+    expect(again).toEqual(expect.arrayContaining([...fewer]));
+  });
+
+  test('an undo of scaling in that had not begun changes nothing', async () => {
+    const of = await open();
+    const before = await pictureOf(of);
+    const order = { workload: of.workload, region: of.region, key: 'pln_never' };
+    await of.fleet.undoScaleIn(order, contextOf(of, 'a:undo'));
+    expect(await pictureOf(of)).toEqual(before);
+  });
 }
 
 function fencing(open: () => Promise<FleetUnderTest>): void {

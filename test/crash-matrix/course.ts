@@ -113,6 +113,7 @@ function inputOf(move: MoveName, at: number, old: Course['old']): JsonObject {
     restart: { ...one, inPlace: true },
     replace: { ...one, inPlace: false },
     scale: { workload: 'records', regions: [REGION], by: 2, key: `pln_${at}` },
+    'scale-in': { workload: 'records', region: REGION, key: `pln_in_${at}` },
     resize: settingOf('records/LIMIT', at, 'high'),
     recreate: settingOf('records/OBJECT', at, 'there'),
     reenable: settingOf('records/PROTECTION', at, 'on'),

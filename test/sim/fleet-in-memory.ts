@@ -82,7 +82,7 @@ export class FleetInMemory {
     const succession = createSuccession(hands);
     return {
       ...succession,
-      scale: createScaling(this.#scalingPorts(), hands, succession),
+      ...createScaling(this.#scalingPorts(), hands, succession),
       setTarget: (order, context) => this.#setTarget(order, context),
       vacate: async (place, context) => {
         const { instance, version } = this.slots.at(place);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { instanceView, tenantView, workloadView } from '../../../test/sim/fleet-views.ts';
+import { instanceView, workloadView } from '../../../test/sim/fleet-views.ts';
 import { assetView, sceneFleet, sceneOf, settingView, symptomOf } from '../../../test/sim/scenes.ts';
-import { replaceInstances, scaleOut } from './succession.ts';
+import { replaceInstances } from './succession.ts';
 
 const olds = (steps: ReturnType<typeof replaceInstances>) => steps.map(({ input }) => input['oldInstance']);
 
@@ -59,43 +59,5 @@ describe('replace', () => {
     const fleet = sceneFleet({ workloads: [workloadView('records', { external: true })] });
     const subject = { kind: 'instance', name: 'records-0', workload: 'records', version: 1 } as const;
     expect(replaceInstances(sceneOf('instance-hung', subject, fleet), {})).toEqual([]);
-  });
-});
-
-describe('scale', () => {
-  test('adds one in every region of an overloaded workload, and none to what owns its place', () => {
-    const subject = { kind: 'workload', name: 'records' } as const;
-    expect(scaleOut(sceneOf('overload', subject, sceneFleet()), {})[0]?.input).toMatchObject({
-      regions: ['eu'],
-      by: 1,
-    });
-    const owned = sceneFleet({ workloads: [workloadView('records', { replacement: 'in-place' })] });
-    expect(scaleOut(sceneOf('overload', subject, owned), {})).toEqual([]);
-  });
-
-  test.each(['store main', 'hook vault'])('adds none that would need %s, which fails', (id) => {
-    const subject = { kind: 'asset', name: id } as const;
-    const scaled = (workloads: readonly string[]) =>
-      scaleOut(
-        sceneOf('infrastructure', subject, sceneFleet({ assets: [assetView(id, { workloads })] }), {
-          workload: 'records',
-        }),
-        {},
-      );
-    expect(scaled(['records'])).toEqual([]);
-    expect(scaled([])).toEqual([]);
-    expect(scaled(['bills'])).toHaveLength(1);
-  });
-
-  test('makes up for a lost region where tenants of it may be served, and says who is held', () => {
-    const network = assetView('network eu', { region: 'eu', workloads: [] });
-    const fleet = sceneFleet({
-      assets: [network],
-      workloads: [workloadView('records', { wanted: { eu: 3, us: 1 } })],
-      tenants: [tenantView('shop', { regions: ['eu', 'us'] }), tenantView('clinic')],
-    });
-    const [step] = scaleOut(sceneOf('infrastructure', { kind: 'asset', name: network.id }, fleet), {});
-    expect(step).toMatchObject({ input: { regions: ['us'], by: 3 }, touch: { tenants: ['shop'] } });
-    expect(step?.effect).toMatch('held where they are: clinic');
   });
 });

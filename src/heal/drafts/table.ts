@@ -4,7 +4,8 @@ import { NOTHING_TOUCHED } from '../plan.ts';
 import { backUp, deadLetter, failover, rotate, run, syncClock, terminate } from './acting.ts';
 import { limiting, suspend } from './limiting.ts';
 import type { DraftMove, Scene } from './scene.ts';
-import { goBack, replaceInstances, scaleOut } from './succession.ts';
+import { scaleIn, scaleOut } from './scaling.ts';
+import { goBack, replaceInstances } from './succession.ts';
 import { recreate, reenable, reroute, resize, revert } from './writing.ts';
 
 const page: DraftMove = ({ incident, summary, evidence }) => [
@@ -35,6 +36,7 @@ export const DRAFTS: Readonly<Record<MoveName, DraftMove>> = {
   restart: replaceInstances,
   replace: replaceInstances,
   scale: scaleOut,
+  'scale-in': scaleIn,
   resize,
   recreate,
   reenable,

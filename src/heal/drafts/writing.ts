@@ -16,7 +16,8 @@ import {
   wasDisturbed,
   writerOf,
 } from './scene.ts';
-import { goBack, holdersOf, lostRegion, succeed } from './succession.ts';
+import { lostRegion } from './scaling.ts';
+import { goBack, holdersOf, succeed } from './succession.ts';
 import { touchSetting } from './touching.ts';
 
 /** Of a version: to the one before. Of settings: each to its newest good value. */

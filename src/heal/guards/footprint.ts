@@ -16,6 +16,7 @@ const DEEDS: Readonly<Record<MoveName, readonly Deed[]>> = {
   restart: ['place'],
   replace: ['place'],
   scale: ['scale-out', 'place'],
+  'scale-in': [],
   resize: ['change'],
   recreate: ['change'],
   reenable: ['change'],

@@ -275,6 +275,15 @@ describe('selection', () => {
     expect(scaled(2)).toBe('allow');
     expect([scaled(-6), scaled(0), scaled(1.5), scaled(Number.NaN)]).toEqual(['deny', 'deny', 'deny', 'deny']);
   });
+  test('denies to take away what no repair added, and the last of a region', () => {
+    const input = { workload: 'records', region: 'eu', key: 'k' };
+    const taken = (added: number, wanted: number) =>
+      verdict('selection', {
+        fleet: fleetView([workloadView('records', { wanted: { eu: wanted }, added: { eu: added } })]),
+        plan: planOf({ steps: [stepOf({ move: 'scale-in', input })] }),
+      });
+    expect([taken(1, 3), taken(0, 3), taken(1, 1)]).toEqual(['allow', 'deny', 'deny']);
+  });
 });
 
 describe('minimum-healthy', () => {

@@ -122,7 +122,7 @@ export const minimumHealthy: Guard = {
 export const selection: Guard = {
   number: 13,
   name: 'selection',
-  rule: 'an empty selection is nothing; what is selected is in the inventory, and not more than the step says; room is added, never taken away',
+  rule: 'an empty selection is nothing; what is selected is in the inventory, and not more than the step says; room is added, and only what was added is taken away',
   source: 'Google Diskerase: empty meant everything; AWS S3 2017; TravisCI 2016',
   thresholds: [],
   at: 'planning',
@@ -147,6 +147,9 @@ export const selection: Guard = {
       if (step.move === 'scale' && !(Number.isInteger(by) && Number(by) > 0)) {
         return deny(`scale says ${String(by)} more instances`, 'correct the playbook: a repair only adds some');
       }
+      if (step.move === 'scale-in' && !isSpare(step, fleet)) {
+        return deny('scale-in selects an instance that no repair added', 'declare fewer, if fewer are wanted');
+      }
       if (Array.isArray(slots) && slots.length !== step.touch.instances.length) {
         return deny(
           `${step.move} says ${step.touch.instances.length} instances and selects ${slots.length}`,
@@ -157,6 +160,13 @@ export const selection: Guard = {
     return undefined;
   },
 };
+
+/** What people declared stays, and so does the last one of a region. */
+function isSpare({ input }: Step, fleet: FleetView): boolean {
+  const region = String(input['region']);
+  const workload = workloadOf(fleet, String(input['workload']));
+  return (workload?.added?.[region] ?? 0) >= 1 && (workload?.wanted[region] ?? 0) >= 2;
+}
 
 function isEmpty({ input, touch }: Step): boolean {
   const { slots, workload } = input;

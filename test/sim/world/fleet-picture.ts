@@ -1,3 +1,4 @@
+import { addedOf } from '../../../src/drivers/world.ts';
 import type { FleetView, InstanceView, TenantView, WorkloadView } from '../../../src/diagnose/fleet-view.ts';
 import type { Scenario } from '../../scenarios/scenario.ts';
 import type { Actors } from './actors.ts';
@@ -51,6 +52,7 @@ function workloadView(state: WorkloadState, population: Population): WorkloadVie
     replacement: words.replacement,
     dependsOn: words.dependsOn.filter((callee) => !words.undeclared.includes(callee)),
     wanted: words.external ? words.instances : state.wanted,
+    ...(words.external ? {} : { added: addedOf(state.declared()) }),
     instances: words.external ? externals(state, population) : occupants(state, population),
     versions: versions.map(({ version, artefactDigest, configDigest, createdAt, promotedAt, rejectedAt }) => ({
       version,

@@ -53,7 +53,7 @@ export function handsOf(world: World, owner: Owner): Fleet {
   };
   const ports = portsOf(world, owner, effect);
   const succession = createSuccession(ports);
-  const scale = createScaling(slotBookOf(world, effect), ports, succession);
+  const scaling = createScaling(slotBookOf(world, effect), ports, succession);
   const by = (context: MoveContext) => `kintsugi ${partsOf(context.key)?.repair ?? context.key}`;
   return {
     replace: (order, context) => called(context, () => succession.replace(order, context)),
@@ -85,7 +85,9 @@ export function handsOf(world: World, owner: Owner): Fleet {
     mitigate: (mitigation, context) =>
       called(context, () => effect(context, () => void world.mitigations.add(mitigation, world.now()))),
     liftMitigation: (id, context) => called(context, () => effect(context, () => void world.mitigations.lift(id))),
-    scale: (order, context) => called(context, () => scale(order, context)),
+    scale: (order, context) => called(context, () => scaling.scale(order, context)),
+    scaleIn: (order, context) => called(context, () => scaling.scaleIn(order, context)),
+    undoScaleIn: (order, context) => called(context, () => scaling.undoScaleIn(order, context)),
     page: (message, context) =>
       called(context, () =>
         effect(context, () => {
