@@ -9,11 +9,14 @@ import { CLINIC, Stack } from './stack.ts';
 
 const TEST_MS = 180_000;
 let stack: Stack;
+/** Of most tests: what is broken is used meanwhile. */
+let load: ClinicLoad;
 const clients: Client[] = [];
 
 beforeAll(async () => {
   stack = await Stack.create();
   await stack.up();
+  load = await ClinicLoad.start(stack);
 }, 150_000);
 
 afterAll(async () => {
@@ -45,7 +48,6 @@ function healed(cause: string, since: number): Promise<IncidentSummary> {
 test(
   'row-level security that somebody switches off is on again, forced, and the story names who may be read',
   async () => {
-    const load = await ClinicLoad.start(stack);
     await until('sessions of the application were seen to name their tenant', async () => {
       const { assets } = await stack.control.call<{ assets: { id: string; detail: { tenantContext?: boolean } }[] }>(
         'GET',
@@ -60,7 +62,6 @@ test(
     const incident = await healed('protection', since);
     expect(incident.outcome).toBe('healed');
     expect((await stack.incident(incident.id)).incident.violates?.map(({ clause }) => clause)).toContain('A1.1.2');
-    await load.stop();
     const { rows } = await client.query(
       "select relrowsecurity and relforcerowsecurity as on from pg_class where oid = 'records.records'::regclass",
     );
@@ -93,13 +94,11 @@ test(
 test(
   'a session that locks a table is ended, and tenants are served again',
   async () => {
-    const load = await ClinicLoad.start(stack);
     const holder = await database('eu');
     const since = Date.now();
     await holder.query('begin; lock table records.records in access exclusive mode');
     const incident = await healed('session', since);
     expect(incident.outcome).toBe('healed');
-    await load.stop();
   },
   TEST_MS,
 );
@@ -107,7 +106,6 @@ test(
 test(
   'a privilege that is revoked is granted again',
   async () => {
-    const load = await ClinicLoad.start(stack);
     const client = await database('us');
     const since = Date.now();
     await client.query('revoke select on records.records from records_app');
@@ -120,7 +118,6 @@ test(
       );
       return rows[0]?.ok === true && open.length === 0;
     });
-    await load.stop();
   },
   TEST_MS,
 );
@@ -128,7 +125,8 @@ test(
 test(
   'a setting of one tenant that does not work is taken back for it alone',
   async () => {
-    const load = await ClinicLoad.start(stack);
+    await load.stop();
+    const own = await ClinicLoad.start(stack);
     const document = readFileSync(CLINIC, 'utf8')
       .split('\n---\n')
       .find((each) => each.includes('name: clinic-de }'))!
@@ -152,7 +150,7 @@ test(
     expect(incident).toMatchObject({ outcome: 'healed', subject: 'setting tenant/clinic-de/PAGE_SIZE_MAX' });
     const published = JSON.parse(readFileSync(stack.state.tenantConfigFile, 'utf8'));
     expect(published.tenants['clinic-de']).toEqual({ PAGE_SIZE_MAX: '40' });
-    const { tenants } = await load.stop();
+    const { tenants } = await own.stop();
     expect(tenants['shop']?.failedIdempotent).toBe(0);
   },
   TEST_MS + 90_000,
