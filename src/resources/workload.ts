@@ -229,7 +229,9 @@ export const workloadSchema = resourceSchema(
             .array(z.string().min(1))
             .max(100)
             .default([])
-            .describe('Other roles that may reach its rows: of administrators, reports, replication. No surplus'),
+            .describe(
+              'Other roles that may reach its rows (of administrators, reports, replication), and publications, slots and servers that carry them. No surplus',
+            ),
           protections: z.array(z.enum(['row-level-security'])).default([]),
         }),
       )

@@ -115,6 +115,15 @@ test.each([
   ['alter role shop_app bypassrls', 'attribute BYPASSRLS of shop_app'],
   ['alter role shop_app createrole', 'attribute CREATEROLE of shop_app'],
   ['grant owner to shop_app', 'membership of shop_app in owner'],
+  ['grant pg_read_server_files to shop_app', 'membership of shop_app in pg_read_server_files'],
+  [
+    'create table public.copy as select * from shop.orders; grant select on public.copy to reader',
+    'grant of SELECT on public.copy to reader',
+  ],
+  [
+    'create materialized view public.every as select * from shop.orders; grant select on public.every to shop_app',
+    'grant of SELECT on public.every to shop_app',
+  ],
   [
     'alter default privileges in schema shop grant delete on tables to shop_app',
     'grant of DELETE on what kintsugi makes next in schema shop to shop_app',

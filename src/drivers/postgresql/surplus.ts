@@ -1,7 +1,9 @@
 import { escapeIdentifier, type Pool } from 'pg';
 import { z } from 'zod';
 import { SURPLUS_DEFAULTS } from '../../observe/facts/postgresql-grants.ts';
-import { BYPASSING_FUNCTIONS, BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
+import { HOLDERS } from '../../observe/facts/row-holders.ts';
+import { BYPASSING_FUNCTIONS } from '../../observe/facts/definer-functions.ts';
+import { BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
 import type { StoreAddress } from './store.ts';
 
 /**
@@ -27,13 +29,18 @@ export type Surplus =
   | { readonly kind: 'attribute'; readonly role: string; readonly attribute: string }
   | { readonly kind: 'membership'; readonly role: string; readonly member: string };
 
-/** What its role and others were granted on relations of the schema beyond what is declared; groups of the role apart. */
+/**
+ * What its role and others were granted on relations of the schema beyond what is declared, and others on what holds its rows
+ * elsewhere; groups of the role apart.
+ */
 const GRANTS = `
+  with recursive ${HOLDERS}
   select x.privilege_type as privilege, c.oid::regclass::text as relation,
          case when x.grantee = 0 then 'PUBLIC' else r.rolname end as grantee
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
     cross join lateral aclexplode(c.relacl) x left join pg_roles r on r.oid = x.grantee
-  where n.nspname = $1 and c.relkind in ('r', 'p', 'v', 'm', 'f') and x.grantee <> c.relowner
+  where c.oid in (select oid from holders) and x.grantee <> c.relowner
+    and (n.nspname = $1 or c.relkind = 'm' or x.grantee <> 0 and r.rolname <> $2)
     and x.privilege_type in ('SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
     and not coalesce(r.rolsuper, false) and coalesce(r.rolname, '') <> all ($4::text[])
     and not (c.relkind = 'v' and x.privilege_type = 'SELECT' and (x.grantee = 0 or r.rolname = $2))
@@ -53,7 +60,7 @@ const CREATES = `
 
 const MEMBERSHIPS = `
   select g.rolname as role from pg_auth_members m join pg_roles g on g.oid = m.roleid join pg_roles r on r.oid = m.member
-  where r.rolname = $1 and g.rolname = any ($2::text[])`;
+  where r.rolname = $1 and (g.rolname = any ($2::text[]) or g.rolname ~ '^pg_' or g.rolcreaterole or g.rolreplication)`;
 
 /** Everything of the kind in the store now. Rejects with PostgreSQL's error when it cannot be read. */
 export async function readSurplus(

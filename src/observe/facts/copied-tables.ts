@@ -1,33 +1,44 @@
 import type { Client } from 'pg';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
+import { isLike } from './row-holders.ts';
 import type { TenantTable } from './row-security-catalog.ts';
 
 /**
- * Tables anywhere in the database that nobody declared, that are built as a protected one is (the column of the tenant, and
- * at least half of its columns by name and type; all of them when they are three or fewer), that the application may
- * read, and that no policy which looks at the row guards: what `create table ... as select` leaves behind. `$1` is the role,
- * `$2` and `$3` the protected tables and their columns of the tenant.
+ * Tables anywhere in the database that nobody declared, that hold data of tenants, that the application may read, and that no
+ * policy which looks at the row guards: those with a column of the tenant, by its name (`tenant`, `tenant_id`); those built as a protected one is,
+ * as `create table ... as select` leaves them behind; those that hang on a protected one by a foreign key. A list of tenants, in
+ * which each has one row, is none. `$1` is the role, `$2` and `$3` the protected tables and their columns of the tenant.
  */
-const COPIES = `
+const UNDECLARED = `
   with originals as (
-    select t.oid, t.col, count(*) as columns from unnest($2::oid[], $3::text[]) as t (oid, col)
-      join pg_attribute a on a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped
-    where t.col is not null group by t.oid, t.col
+    select t.oid, t.col, ${isAlone('t.oid', 'a.attnum')} as is_list
+    from unnest($2::oid[], $3::text[]) as t (oid, col)
+      join pg_attribute a on a.attrelid = t.oid and a.attname = t.col and not a.attisdropped
   )
   select distinct format('%I.%I', n.nspname, c.relname) as name
   from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join originals o
   where c.relkind in ('r', 'p', 'f') and c.oid <> all ($2::oid[]) and not c.relispartition
     and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
     and has_schema_privilege($1, n.oid, 'USAGE') and has_any_column_privilege($1, c.oid, 'SELECT')
-    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = o.col and not a.attisdropped)
-    and (select count(*) from pg_attribute a join pg_attribute b on b.attrelid = o.oid and b.attname = a.attname
-           and b.atttypid = a.atttypid and b.attnum > 0 and not b.attisdropped
-         where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
-        >= greatest(least(o.columns, 3), ceil(o.columns / 2.0))
+    and (not o.is_list and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+           and ${stemOf('a.attname')} = ${stemOf('o.col')} and not ${isAlone('c.oid', 'a.attnum')})
+         or ${isLike('c.oid', 'o.oid', 'o.col')}
+         or exists (select from pg_constraint f where f.contype = 'f' and f.conrelid = c.oid and f.confrelid = o.oid))
     and not (c.relrowsecurity and exists (
       select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
       where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
   order by 1`;
+
+/** `tenant` of `tenant`, `tenant_id` and `TenantName`. */
+function stemOf(name: string): string {
+  return `regexp_replace(lower(${name}), '(.)_?(?:id|name|key|code)$', '\\1')`;
+}
+
+/** Condition: a column is by itself a unique key, so that each of its values has one row. */
+function isAlone(relation: string, attnum: string): string {
+  return `exists (select from pg_index i where i.indrelid = ${relation} and i.indisunique and i.indnkeyatts = 1
+    and i.indkey[0] = ${attnum})`;
+}
 
 /**
  * Tables that the application may read, that no policy guards, and into which a trigger or a rule of a protected table writes
@@ -71,7 +82,7 @@ export async function readCopies(
 ): Promise<readonly string[]> {
   const [oids, columns] = [tables.map(({ oid }) => oid), tables.map(({ column }) => column)];
   const found = [
-    ...(await rowsOf<{ name: string }>(client, COPIES, [role?.user, oids, columns])),
+    ...(await rowsOf<{ name: string }>(client, UNDECLARED, [role?.user, oids, columns])),
     ...(await rowsOf<{ name: string }>(client, FED, [role?.user, oids])),
     ...(await rowsOf<{ name: string }>(client, LARGE_OBJECTS, [role?.user])),
   ];

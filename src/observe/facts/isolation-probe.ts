@@ -10,6 +10,8 @@ export interface TableProbe {
   readonly foreignRows: number;
   /** Why nothing is proven by their absence; null when it is. */
   readonly unproven: string | null;
+  /** Another setting that lets a stranger in, whoever it is; null when none was found. */
+  readonly backDoor: string | null;
   /** Views of it of which a canary tenant saw its own row, and a stranger nothing. */
   readonly viewsApart: readonly string[];
 }
@@ -86,7 +88,7 @@ class TableTrial {
 
   async run(isSilo: boolean): Promise<TableProbe> {
     const { table, column, setting } = this.#of;
-    const nothing = (unproven: string) => ({ table, foreignRows: 0, unproven, viewsApart: [] });
+    const nothing = (unproven: string) => ({ table, foreignRows: 0, unproven, backDoor: null, viewsApart: [] });
     if (column === null) return nothing('no policy says which column names the tenant');
     if (setting === null) return nothing('no policy says by which setting the tenant is told');
     const all = `select from ${table} where ${this.#column} is not null limit 1000`;
@@ -102,11 +104,29 @@ class TableTrial {
     const seenByNobody = await this.#count(all);
     const unnamed = await this.#seenIn();
     await this.#become(this.#stranger);
+    const backDoor = (read ?? 0) === 0 ? await this.#backDoor(all) : null;
     const forged = planted === null && (await this.#plant()) === null ? 1 : 0;
     const foreignRows = Math.max(read ?? 0, seenByNobody ?? 0, seenAtFirst ?? 0) + changed + forged;
     const unproven = planted !== null && (read === null || this.#of.holdsRows !== true) ? planted : null;
     const viewsApart = this.#views.filter((name) => shown.has(name) && !strange.has(name) && !unnamed.has(name));
-    return { table, foreignRows, unproven: foreignRows > 0 ? null : unproven, viewsApart };
+    return { table, foreignRows, unproven: foreignRows > 0 ? null : unproven, backDoor, viewsApart };
+  }
+
+  /**
+   * What else policies read of the session may narrow what a tenant sees; it must never show it rows of another. Each is set to
+   * what the policies compare with, and to what means yes, by the stranger, and left empty again.
+   */
+  async #backDoor(all: string): Promise<string | null> {
+    const { settings, setting, literals } = this.#of;
+    for (const other of settings.filter((each) => each !== setting)) {
+      for (const value of new Set([...literals, 'on', 'true', '1'])) {
+        await this.#set(other, value);
+        const seen = await this.#count(all);
+        await this.#set(other, '');
+        if ((seen ?? 0) > 0) return other;
+      }
+    }
+    return null;
   }
 
   /** Views in which whoever the session is now sees rows. */
@@ -122,7 +142,11 @@ class TableTrial {
 
   /** A setting that is left empty is what a connection of a pool has that was given back. */
   async #become(tenant: string): Promise<void> {
-    await this.#client.query('select set_config($1, $2, true)', [this.#of.setting, tenant]);
+    await this.#set(this.#of.setting ?? '', tenant);
+  }
+
+  async #set(setting: string, value: string): Promise<void> {
+    await this.#client.query('select set_config($1, $2, true)', [setting, value]);
   }
 
   /** Writes a row of the owner. Resolves with null, or with why it could not. */

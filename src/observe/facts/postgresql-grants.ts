@@ -3,9 +3,11 @@ import { Redacted } from '../../base/redacted.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
+import { readOutlets } from './outlets.ts';
 import { counted, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
-import { readStrangers } from './strangers.ts';
+import { HOLDERS } from './row-holders.ts';
+import { BECOMES, readStrangers } from './strangers.ts';
 
 /**
  * Privileges beyond the declared ones that come with every table that is made next (ALTER DEFAULT PRIVILEGES). `$1` schema,
@@ -24,14 +26,14 @@ export const SURPLUS_DEFAULTS = `
 
 /**
  * What the application's role may do beyond what is declared (its own grants, those of its groups and of PUBLIC, what it
- * may create), and who else has been granted anything. Owners of tables and superusers need no grants: those who may log
+ * may create, groups of PostgreSQL's own that it is in), who else has been granted anything on what holds the rows, wherever that
+ * is, and what was opened of the catalog itself. Owners of tables and superusers need no grants: those who may log
  * in are counted by `readStrangers`.
  */
 const SURPLUS = `
-  with tables as (
-    select c.* from pg_class c join pg_namespace n on n.oid = c.relnamespace
-    where n.nspname = $1::name and c.relkind in ('r', 'p', 'v', 'm', 'f')
-  ),
+  with recursive ${HOLDERS}, ${BECOMES},
+  tables as (select c.* from pg_class c join declared d on d.oid = c.oid),
+  everywhere as (select c.* from pg_class c join holders h on h.oid = c.oid),
   kinds (privilege) as (
     select unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER'])
   ),
@@ -43,7 +45,7 @@ const SURPLUS = `
   ),
   others as (
     select format('%s %s on %s', x.grantee::regrole, x.privilege_type, t.oid::regclass)
-    from tables t, aclexplode(t.relacl) x join pg_roles r on r.oid = x.grantee
+    from everywhere t, aclexplode(t.relacl) x join pg_roles r on r.oid = x.grantee
     where x.grantee <> t.relowner and not r.rolsuper and r.rolname <> all ($4::text[])
       and not pg_has_role($2::name, x.grantee, 'MEMBER')
   ),
@@ -53,21 +55,41 @@ const SURPLUS = `
   ),
   columns as (
     select format('%s %s (%s) on %s', coalesce(r.rolname, 'PUBLIC'), x.privilege_type, a.attname, t.oid::regclass)
-    from tables t join pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
+    from everywhere t join pg_attribute a on a.attrelid = t.oid and a.attacl is not null and not a.attisdropped
       cross join lateral aclexplode(a.attacl) x left join pg_roles r on r.oid = x.grantee
     where x.grantee <> t.relowner and not coalesce(r.rolsuper, false)
       and case when x.grantee = 0 then true
                when pg_has_role($2::name, x.grantee, 'MEMBER') then x.privilege_type <> all ($3::text[])
                else r.rolname <> all ($4::text[]) end
   ),
+  catalog as (
+    select format('%s %s on %s', coalesce(r.rolname, 'PUBLIC'), x.privilege_type, o.name)
+    from (select 'pg_class'::regclass as class, oid, oid::regclass::text as name, relacl as acl, acldefault('r', relowner) as plain
+          from pg_class where relnamespace = 'pg_catalog'::regnamespace and relacl is not null
+          union all
+          select 'pg_proc'::regclass, oid, oid::regprocedure::text, proacl, acldefault('f', proowner)
+          from pg_proc where pronamespace = 'pg_catalog'::regnamespace and proacl is not null) o
+      left join pg_init_privs i on i.classoid = o.class and i.objoid = o.oid and i.objsubid = 0
+      cross join lateral aclexplode(o.acl) x left join pg_roles r on r.oid = x.grantee
+    where not exists (select from aclexplode(coalesce(i.initprivs, o.plain)) b
+                      where b.grantee = x.grantee and b.privilege_type = x.privilege_type)
+      and (x.grantee = 0 or r.rolcanlogin and not r.rolsuper and (r.rolname = $2::name or r.rolname <> all ($4::text[])))
+  ),
   attributes as (
     select format('%s may %s', $2::name, a.what) from pg_roles r,
       lateral (values (r.rolcreaterole, 'create roles'), (r.rolcreatedb, 'create databases'), (r.rolreplication, 'replicate'),
                       (has_schema_privilege($2::name, $1::name, 'CREATE'), 'create in the schema')) as a (may, what)
     where r.rolname = $2::name and a.may
+  ),
+  groups as (
+    select format('%s is in %s', $2::name, g.rolname)
+    from pg_roles r join becomes b on b.role = r.oid join pg_roles g on g.oid = b.oid and g.oid <> r.oid
+    where r.rolname = $2::name and not r.rolsuper and (g.rolname ~ '^pg_' or g.rolcreaterole or g.rolreplication)
+      and exists (select from pg_auth_members m join pg_roles o on o.oid = m.member join becomes c on c.oid = o.oid
+                  where m.roleid = g.oid and c.role = r.oid and o.rolname !~ '^pg_')
   )
   select * from own union select * from others union select * from everybody union select * from columns
-  union select * from attributes
+  union select * from catalog union select * from attributes union select * from groups
   union select format('%s of what %s makes next', d.privilege, d.creator) from (${SURPLUS_DEFAULTS}) d order by 1`;
 
 export interface PostgresqlGrantsOptions {
@@ -92,7 +114,8 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
       const known = [role.user, admin.user, ...operators];
       const surplus = await inSession(place, admin, signal, async (client) => {
         const grants = await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, known]);
-        return [...grants.map(({ name }) => name), ...(await readStrangers(client, place))];
+        const others = [...(await readStrangers(client, place)), ...(await readOutlets(client, place))];
+        return [...grants.map(({ name }) => name), ...others];
       });
       return { readings: { 'access.grants.surplus': counted(surplus) }, transcript: surplus };
     },

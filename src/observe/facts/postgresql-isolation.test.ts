@@ -66,6 +66,10 @@ const SOUND = `
   insert into records.notes values ('clinic-de', default, 'note', '{}'), ('clinic-fr', default, 'note', '{}')`;
 
 const CLEAN = `
+  drop publication if exists spy; drop extension if exists dblink;
+  select pg_drop_replication_slot(slot_name) from pg_replication_slots where slot_name = 'spy';
+  do $$ begin if exists (select from pg_subscription) then alter subscription spy disable;
+    alter subscription spy set (slot_name = none); drop subscription spy; end if; end $$;
   select lo_unlink(oid) from pg_largeobject_metadata; drop foreign data wrapper if exists nowhere cascade;
   drop schema if exists records cascade; drop schema if exists reports cascade; drop table if exists public.notes_2026, public.history;
   do $$ declare r text; begin
@@ -160,6 +164,15 @@ describe('the live probe', () => {
 });
 
 describe('grants', () => {
+  const STRANGER = 'create role stranger login';
+  const GROUP = 'create role group_role';
+  const COPY = 'create table public.notes_2026 as select * from records.notes';
+  const VIEWS = `create schema reports; create view reports.a as select * from records.notes;
+    create view reports.b as select * from reports.a`;
+  const CALL = `create schema reports; grant usage on schema reports to stranger;
+    create function reports.all_of_it() returns setof records.notes language sql security definer as 'select * from records.notes';
+    revoke all on function reports.all_of_it() from public`;
+
   async function surplus(over: Partial<PostgresPlace> = {}) {
     const [fact] = await postgresqlGrants({ places: () => [{ ...place, ...over }], clock }).collect(signal);
     return fact?.measured;
@@ -183,9 +196,80 @@ describe('grants', () => {
     ['to one who passes policies by', 'create role backup login bypassrls', 1],
     ['of creating roles', 'alter role records_app createrole', 1],
     ['of creating in the schema', 'grant create on schema records to records_app', 1],
+    ['by way of a group of the server', 'grant pg_read_all_stats to records_app', 1],
+    ['by way of two groups', `${GROUP}; grant pg_read_server_files to group_role; grant group_role to records_app`, 1],
+    ['of running programs to a stranger', `${STRANGER}; grant pg_execute_server_program to stranger`, 1],
+    ['of making roles to a stranger', 'create role stranger login createrole', 1],
+    [
+      'to a stranger who has to ask for it',
+      `create role stranger login noinherit; grant pg_read_all_data to stranger`,
+      1,
+    ],
+    ['on a copy elsewhere', `${STRANGER}; ${COPY}; grant select on public.notes_2026 to stranger`, 1],
+    ['on a view of a view elsewhere', `${STRANGER}; ${VIEWS}; grant select on reports.b to stranger`, 1],
+    [
+      'of a function to a stranger',
+      `${STRANGER}; ${CALL}; grant execute on function reports.all_of_it() to stranger`,
+      1,
+    ],
+    ['of hashes of passwords', 'grant select on pg_authid to records_app', 1],
+    ['of files of the server', 'grant execute on function pg_read_file(text) to records_app', 1],
   ])('%s beyond what is declared are counted', async (_, harm, count) => {
     await admin.query(harm);
     expect(await surplus()).toMatchObject({ value: count, detail: expect.any(String) });
+  });
+
+  test('of reading what an extension brought, and a stranger who may see how the server does, are none', async () => {
+    await admin.query('create schema reports; create extension pg_stat_statements schema reports');
+    await admin.query('grant usage on schema reports to records_app; create role stranger login connection limit 2');
+    await admin.query('grant select on all tables in schema reports to records_app; grant pg_monitor to stranger');
+    expect(await surplus()).toEqual({ kind: 'value', value: 0 });
+  });
+
+  describe('ways out of the store', () => {
+    const WRAPPER = 'create foreign data wrapper nowhere; create server elsewhere foreign data wrapper nowhere';
+    const RATES = `${WRAPPER}; create foreign table records.rates (currency text) server elsewhere`;
+
+    test.each([
+      ['a publication', 'create publication spy for table records.notes', 'publication spy gives its rows out'],
+      ['a publication of all', 'create publication spy for all tables', 'publication spy gives its rows out'],
+      ['a slot', "select pg_create_physical_replication_slot('spy', true)", 'replication slot spy'],
+      [
+        'a subscription',
+        "create subscription spy connection 'dbname=none' publication p with (connect = false)",
+        'subscription spy brings rows of another server in',
+      ],
+      [
+        'a table elsewhere',
+        `${RATES}; grant insert on records.rates to records_app`,
+        'records_app may write records.rates on server elsewhere',
+      ],
+      [
+        'a server',
+        `${WRAPPER}; grant usage on foreign server elsewhere to records_app`,
+        'records_app may use server elsewhere',
+      ],
+      ['dblink', 'create extension dblink', 'records_app may call functions of dblink'],
+      [
+        'a trigger',
+        `${RATES}; create function records.out() returns trigger language plpgsql security definer as
+           $f$ begin insert into records.rates values (new.body::text); return new; end $f$;
+         create trigger out after insert on records.notes for each row execute function records.out()`,
+        'what comes into records.notes is written to server elsewhere',
+      ],
+    ])('%s is found, unless it is declared', async (_, harm, detail) => {
+      await admin.query(harm);
+      expect(await surplus()).toEqual({ kind: 'value', value: 1, detail });
+      expect(await surplus({ operators: ['spy', 'elsewhere', 'dblink'] })).toEqual({ kind: 'value', value: 0 });
+    });
+
+    test('for other tables, and into the store for reading, are none', async () => {
+      await admin.query(`${RATES}; grant select on records.rates to records_app; create schema reports`);
+      await admin.query(
+        'create table reports.plans (a int primary key); create publication spy for table reports.plans',
+      );
+      expect(await surplus()).toEqual({ kind: 'value', value: 0 });
+    });
   });
 
   test('of roles that people declared are no surplus, nor are groups without login', async () => {

@@ -57,9 +57,12 @@ async function lookAt(place: PostgresPlace, signal: AbortSignal, random: Random)
   const apart = new Set(probe.probes.flatMap(({ viewsApart }) => viewsApart));
   const views = bypasses.views.filter((name) => !apart.has(name));
   const missing = tables.filter(({ unguarded }) => unguarded.length > 0);
+  const doors = probe.probes.flatMap(({ table, backDoor }) =>
+    backDoor === null ? [] : [`${table}, whose policies let everybody in who sets ${backDoor}`],
+  );
   return {
     readings: {
-      'rls.policies.missing': counted([...missing.map(({ table }) => table), ...copies]),
+      'rls.policies.missing': counted([...missing.map(({ table }) => table), ...doors, ...copies]),
       'rls.roles.bypassing': counted(bypasses.roles),
       'rls.views.bypassing': counted([...views, ...bypasses.functions]),
       'rls.truncate.granted': counted(bypasses.grants),

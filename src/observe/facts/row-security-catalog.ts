@@ -1,4 +1,6 @@
 import type { Client } from 'pg';
+import { BYPASSING_FUNCTIONS } from './definer-functions.ts';
+import { LEAKING_KEYS } from './leaking-keys.ts';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
 
 /** A table that holds data of tenants, as the catalog shows it. */
@@ -12,6 +14,9 @@ export interface TenantTable {
   readonly columnType: string | null;
   /** Setting of the session that its policies, or functions that they call, read. */
   readonly setting: string | null;
+  /** Every setting that its policies read, and every value that they write out. */
+  readonly settings: readonly string[];
+  readonly literals: readonly string[];
   /** Commands that the role may give and to which no policy that looks at the row applies. */
   readonly unguarded: readonly string[];
   /** Whether it has rows; null when that could not be seen past the policies. */
@@ -59,13 +64,21 @@ export const UNGUARDED = `
        on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
      where d.classid = 'pg_policy'::regclass and d.refobjid = t.oid and d.refobjsubid > 0
      group by a.attname order by count(*) desc, min(a.attnum) limit 1) as column,
-    (select coalesce(
-       substring(coalesce(pg_get_expr(p.polqual, t.oid), '') || coalesce(pg_get_expr(p.polwithcheck, t.oid), '')
-                 from 'current_setting\\(''([^'']+)'''),
-       (select substring(f.prosrc from 'current_setting\\(''([^'']+)''') from pg_depend d join pg_proc f on f.oid = d.refobjid
-        where d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refclassid = 'pg_proc'::regclass
-          and f.prosrc like '%current_setting%' limit 1))
-     from pg_policy p where p.polrelid = t.oid order by 1 nulls last limit 1) as setting,
+    coalesce(
+      (select m[1] from pg_policy p, lateral (values (p.polqual), (p.polwithcheck)) as e (tree),
+         lateral (select pg_get_expr(e.tree, t.oid) as text) as x, regexp_matches(x.text, 'current_setting\\(''([^'']+)''', 'g') m
+       where p.polrelid = t.oid
+       group by m[1] order by count(*) filter (where x.text ~ ('= [^=]{0,40}current_setting\\(''' || m[1] || '''')) desc, m[1] limit 1),
+      (select substring(f.prosrc from 'current_setting\\(''([^'']+)''')
+       from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+         join pg_proc f on d.refclassid = 'pg_proc'::regclass and f.oid = d.refobjid
+       where p.polrelid = t.oid and f.prosrc like '%current_setting%' order by 1 limit 1)) as setting,
+    array(select distinct m[1] from pg_policy p, lateral (values (p.polqual), (p.polwithcheck)) as e (tree),
+            regexp_matches(pg_get_expr(e.tree, t.oid), 'current_setting\\(''([^'']+)''', 'g') m
+          where p.polrelid = t.oid order by 1) as settings,
+    array(select distinct m[1] from pg_policy p, lateral (values (p.polqual), (p.polwithcheck)) as e (tree),
+            regexp_matches(pg_get_expr(e.tree, t.oid), '''([^'']+)''::text', 'g') m
+          where p.polrelid = t.oid order by 1 limit 20) as literals,
     array(select c.command from commands c where (case when c.command = 'DELETE' then has_table_privilege($2, t.oid, 'DELETE')
                  else has_any_column_privilege($2, t.oid, c.command) end)
        and exists (select from unnest(c.kinds) k (kind)
@@ -184,49 +197,12 @@ export function readFilteringViews(client: Client, tables: readonly TenantTable[
   return rowsOf<FilteringView>(client, FILTERING_VIEWS, [tables.map(({ oid }) => oid)]);
 }
 
-/**
- * Functions that run with the rights of an owner whom the policies do not bind, that the role may call, and that read one of
- * the tables: by what the catalog knows of their bodies, or by the name in their text. `$1` is the role that calls, `$2`
- * the oids of the tables.
- */
-export const BYPASSING_FUNCTIONS = `
-  select format('%I.%I(%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) as name
-  from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
-  where p.prosecdef and p.prokind in ('f', 'p') and p.prorettype <> all (array['trigger', 'event_trigger']::regtype[])
-    and n.nspname not in ('pg_catalog', 'information_schema')
-    and has_schema_privilege($1, n.oid, 'USAGE') and has_function_privilege($1, p.oid, 'EXECUTE')
-    and exists (
-      select from pg_class c where c.oid = any ($2::oid[])
-        and (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, c.relowner, 'USAGE') and not c.relforcerowsecurity))
-        and (exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
-                     and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
-             or p.prosrc ~* ('\\m' || regexp_replace(c.relname, '([^[:alnum:]_])', '\\\\\\1', 'g') || '\\M')))`;
-
 const BLIND_SPOTS = `
   select format('%s on %s', x.privilege_type, c.oid::regclass) as name
   from pg_class c, aclexplode(c.relacl) x
   where c.oid = any ($2::oid[]) and x.privilege_type in ('TRUNCATE', 'REFERENCES') and x.grantee <> c.relowner
     and (x.grantee = 0 or pg_has_role($1, x.grantee, 'MEMBER'))
     and not (select rolsuper from pg_roles where rolname = $1)`;
-
-/**
- * Unique keys without the column of the tenant, over values that a client can choose. Keys that the server makes (uuid,
- * identity, sequence) tell nobody anything: who does not know them cannot meet them.
- */
-const KEYS = `
-  select i.indexrelid::regclass::text as name
-  from pg_index i join unnest($2::oid[], $3::text[]) as t (oid, col) on t.oid = i.indrelid
-    join pg_class ic on ic.oid = i.indexrelid
-  where i.indisunique and t.col is not null and not ic.relispartition and has_any_column_privilege($1, i.indrelid, 'INSERT')
-    and not exists (
-      select from unnest(i.indkey[0:i.indnkeyatts - 1]) k (attnum)
-        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
-        left join pg_attrdef f on f.adrelid = a.attrelid and f.adnum = a.attnum
-      where a.attname = t.col or a.atttypid = 'uuid'::regtype or a.attidentity <> ''
-         or pg_get_expr(f.adbin, f.adrelid) like 'nextval(%')
-    and not (i.indexprs is not null and exists (
-      select from pg_depend d join pg_attribute a on a.attrelid = d.refobjid and a.attnum = d.refobjsubid
-      where d.classid = 'pg_class'::regclass and d.objid = i.indexrelid and d.refobjid = i.indrelid and a.attname = t.col))`;
 
 /** What the catalog says of ways around row-level security; each list names what it found. */
 export interface Bypasses {
@@ -246,6 +222,6 @@ export async function readBypasses(client: Client, role: string, tables: readonl
     views: await names(BYPASSING_VIEWS),
     functions: await names(BYPASSING_FUNCTIONS),
     grants: await names(BLIND_SPOTS),
-    keys: await names(KEYS, [tables.map(({ column }) => column)]),
+    keys: await names(LEAKING_KEYS, [tables.map(({ column }) => column)]),
   };
 }
