@@ -168,7 +168,8 @@ test('kill -9 of the only instance holds safe requests until a new one is there'
 });
 
 test('a stopped instance that still accepts connections loses its traffic within a second', async () => {
-  world.routes.push(routeEntry('web', { tryTimeoutMs: 2_000 }));
+  const tryTimeoutMs = 2_000;
+  world.routes.push(routeEntry('web', { tryTimeoutMs }));
   const [victim] = [await world.process(2), await world.process(2)];
   world.publish();
   const { port } = await world.gateway();
@@ -177,9 +178,12 @@ test('a stopped instance that still accepts connections loses its traffic within
   const held = Array.from({ length: 8 }, () => ask(port));
   await systemClock.sleep(600);
   await ask(port);
-  const startedMs = systemClock.monotonicMs();
-  for (let n = 0; n < 20; n += 1) expect((await ask(port)).status).toBe(200);
-  expect(systemClock.monotonicMs() - startedMs).toBeLessThan(500);
+  for (let n = 0; n < 20; n += 1) {
+    const startedMs = systemClock.monotonicMs();
+    expect((await ask(port)).status).toBe(200);
+    // Whoever asked the stopped one first would have waited for that long.
+    expect(systemClock.monotonicMs() - startedMs).toBeLessThan(tryTimeoutMs);
+  }
   expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(8).fill(200));
 });
 
