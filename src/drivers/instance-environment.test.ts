@@ -104,9 +104,5 @@ test('who keeps data gets a folder of its place that outlives the instance; othe
 });
 
 test('nothing of the environment of Kintsugi itself is handed over', () => {
-  expect(Object.keys(environment({}))).toEqual([
-    'KINTSUGI_SERVICE_TOKEN',
-    'KINTSUGI_TENANT_CONFIG',
-    'KINTSUGI_LIMITS',
-  ]);
+  expect(Object.keys(environment({}))).toEqual(['KINTSUGI_SERVICE_TOKEN', 'KINTSUGI_TENANT_CONFIG', 'KINTSUGI_LIMITS']);
 });
