@@ -172,6 +172,7 @@ function judgeLatency(watched: Watched, sample: CallsSample, numbers: DetectionN
     reason: `calls to ${callee} take ${Math.round(slow.ms)} ms instead of ${Math.round(slow.usualMs)} ms in the ${slow.where}`,
     evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
     staysMs: staysMsOf(sample.spanMs),
+    ...(slow.isOver ? { over: true as const } : {}),
   };
   return [{ raise }];
 }

@@ -14,6 +14,8 @@ const LATENCIES_MIN = 20;
 const TIMES_NORMAL = 1.5;
 /** What failed by it is felt a little longer: the claim that explains that stays as long. */
 const CALM_FOR_MS = 8_000;
+/** Below this part of what raises it a standing claim only explains what is left of it. */
+const OVER_AT = 0.8;
 
 interface Watched {
   readonly track: Track;
@@ -50,6 +52,7 @@ function step(state: Record<string, Watched>, sample: Sample, numbers: Detection
   watched.isOverloaded = true;
   watched.seenAt = at;
   const { medianMs, usualMedianMs } = slow;
+  const isOver = medianMs < OVER_AT * numbers['overload.timesSlower'] * usualMedianMs;
   const raise = {
     name: 'overloaded' as const,
     subject,
@@ -59,6 +62,7 @@ function step(state: Record<string, Watched>, sample: Sample, numbers: Detection
     reason: `${workload} has ${load.toFixed(1)} times its usual load and takes ${Math.round(medianMs)} ms instead of ${Math.round(usualMedianMs)} ms`,
     evidence: { load, medianMs, usualMedianMs },
     staysMs: staysMsOf(spanMs),
+    ...(isOver ? { over: true as const } : {}),
   };
   return [{ raise }];
 }

@@ -66,8 +66,12 @@ const RECENT_MS = 4_000;
 const REQUESTS_MIN = 20;
 /** A standing claim goes when it is less than this much slower than usual. */
 const TIMES_NORMAL = 1.5;
+/** Below this part of what raises it, it only explains what is left of it. */
+const OVER_AT = 0.8;
 
 export interface Slowness {
+  /** It has been worse, and would be no claim by itself any more. */
+  readonly isOver: boolean;
   readonly ms: number;
   readonly usualMs: number;
   readonly where: 'median' | 'slowest tenth';
@@ -92,7 +96,8 @@ export function slownessOf(
     const isSlow = isClaimed
       ? ms >= TIMES_NORMAL * usualMs && ms >= usualMs + byMs / 2
       : ms >= times * usualMs && ms >= usualMs + byMs;
-    if (isSlow) return { ms, usualMs, where };
+    const isOver = ms < OVER_AT * times * usualMs || ms < usualMs + OVER_AT * byMs;
+    if (isSlow) return { isOver, ms, usualMs, where };
   }
   return undefined;
 }

@@ -111,6 +111,14 @@ test('slower than usual for some seconds is a claim, a moment is none', () => {
   ).toEqual([]);
 });
 
+test('a slowness that would be no claim any more only explains what is left of it', () => {
+  const slow = traffic(() => 0, 8_000, 400);
+  const end = slow.at(-1)!.at;
+  const calmer = (ms: number) => every(250, end + 250, end + 8_000, (at) => [requestsAt(at, 'shop', 10, 0, { ms })]);
+  expect(claimsAfter(workloadDetector, [...slow, ...calmer(300)]).map(({ over }) => over)).toEqual([undefined]);
+  expect(claimsAfter(workloadDetector, [...slow, ...calmer(80)]).map(({ over }) => over)).toEqual([true]);
+});
+
 test('the gateways say which instances, versions and regions it is, and why requests fail', () => {
   const old = refOf('records-1');
   const young = refOf('records-2', 'records', 2);

@@ -214,5 +214,6 @@ function slowClaim({ track, slowSeenAt }: Watched, sample: RequestsSample, slow:
     reason: `${workload} takes ${now} ms instead of ${before} ms in the ${slow.where}`,
     evidence: { ms: slow.ms, usualMs: slow.usualMs, where: slow.where },
     staysMs: staysMsOf(sample.spanMs),
+    ...(slow.isOver ? { over: true as const } : {}),
   };
 }

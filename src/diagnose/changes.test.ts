@@ -240,6 +240,17 @@ describe('versions and settings', () => {
   });
 });
 
+test('calls that fail for all instances of one caller and for nobody else are a matter of that caller', () => {
+  const of = { instancesFailing: 3, instancesSeen: 9, failedShare: 0.2, requests: 300 };
+  const instances = ['records-0', 'records-1', 'records-2'];
+  const failing = seen('calls-failing', workloadNamed('store'), { ...of, callers: ['records'], instances });
+  expect(found(base, failing)).toEqual(['unknown: store']);
+  expect(found(withSettings(setting('records/MODE')), failing)).toEqual(['configuration: records/MODE']);
+  // Where another caller fails too, or only one of its instances does, it is another story.
+  const one = { ...of, instancesFailing: 1, callers: ['records'], instances: ['records-0'] };
+  expect(found(base, seen('calls-failing', workloadNamed('store'), one))).toEqual(['instance-degraded: records-0']);
+});
+
 test('what one actor does to a workload or to what it stands on is its doing', () => {
   const uses = [{ of: 'store', share: 0.7, timesUsual: 9 }];
   const fleet = { ...base, actors: [actorView('report', { uses })] };

@@ -5,13 +5,13 @@ import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
 import { conditionsIn } from './condition-effects.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import { type InstanceView, instanceOf, workloadOf } from './fleet-view.ts';
+import { type FleetView, type InstanceView, instanceOf, workloadOf } from './fleet-view.ts';
 import { named, placed } from './claims.ts';
 import { accuse, burning, needsOf, type Rule, type Scene, victimsOf } from './scene.ts';
 import { sharesTrait } from './shared-traits.ts';
 import { isSettling } from './setting-suspects.ts';
 import { startedInto } from './started-into.ts';
-import { failsAllOver, isOfFewCallers, textsOf } from './trouble.ts';
+import { callerOf, failsAllOver, isOfFewCallers, textsOf } from './trouble.ts';
 import { hasJustStarted, isDown } from './versions.ts';
 
 /** The first that stands names the cause. */
@@ -62,10 +62,10 @@ export const instances: Rule = (scene) => {
   return undefined;
 };
 
-const byInstance = oncePer(({ left, all }: Scene): ReadonlyMap<string, readonly Symptom[]> => {
+const byInstance = oncePer(({ left, all, fleet }: Scene): ReadonlyMap<string, readonly Symptom[]> => {
   const found = new Map<string, Symptom[]>();
   for (const symptom of left.values()) {
-    for (const id of instancesIn(symptom, all))
+    for (const id of instancesIn(symptom, all, fleet))
       found
         .set(id, found.get(id) ?? [])
         .get(id)!
@@ -75,11 +75,12 @@ const byInstance = oncePer(({ left, all }: Scene): ReadonlyMap<string, readonly 
 });
 
 /** The instance that it is about, or the few whose calls fail where those of others do not. */
-function instancesIn(symptom: Symptom, all: Symptoms): readonly string[] {
+function instancesIn(symptom: Symptom, all: Symptoms, fleet: FleetView): readonly string[] {
   if (symptom.name === 'instance-outlier') return [];
   if (symptom.subject.kind === 'instance') return [symptom.subject.name];
   // What fails wherever it is asked fails for whoever asks: that it is seen at few of these is chance.
   if (failsAllOver(symptom.subject.name, { left: all })) return [];
+  if (callerOf(symptom, fleet) !== undefined) return [];
   return isOfFewCallers(symptom) && failedIn(symptom) >= FAILED_MIN ? textsOf(symptom.evidence['instances']) : [];
 }
 

@@ -27,6 +27,11 @@ function sumOf(own: readonly Diagnosis[], alike: readonly Symptom[]) {
 /** One for all: whatever else comes of the same storm is put to it. */
 const KEY = 'storm';
 
+/** What is too much to be looked at one by one. */
+export function isStorm({ key }: Diagnosis): boolean {
+  return key === KEY;
+}
+
 function stormOf(own: readonly Diagnosis[], alike: readonly Symptom[]): Diagnosis {
   const { evidence, explains } = sumOf(own, alike);
   const places = countsOf(evidence.flatMap((symptom) => placeOf(symptom) ?? []));

@@ -67,6 +67,15 @@ export function isOfFewCallers({ name, evidence }: Symptom): boolean {
   return name === 'calls-failing' && all >= CALLERS_MIN && failing >= 1 && failing * 2 < all;
 }
 
+/** It fails for most instances of one workload and for nobody else: then it is that workload's, and of none of these alone. */
+export function callerOf(symptom: Symptom, fleet: FleetView): string | undefined {
+  const [caller, ...others] = textsOf(symptom.evidence['callers']);
+  if (caller === undefined || others.length > 0 || !isOfFewCallers(symptom)) return undefined;
+  const failing = textsOf(symptom.evidence['instances']).filter((id) => instanceOf(fleet, id)?.workload === caller);
+  const there = workloadOf(fleet, caller)?.instances.filter(({ role }) => role === 'occupant').length ?? 0;
+  return failing.length >= 2 && failing.length * 2 > there ? caller : undefined;
+}
+
 /** Symptoms by the place that they are of: a workload, or a thing that is called. */
 function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   const sick = new Map<string, Symptom[]>();
@@ -78,8 +87,10 @@ function sickPlaces(scene: Scene): ReadonlyMap<string, readonly Symptom[]> {
   const most = mostlySick(scene);
   const few = fewSick(scene, most);
   for (const symptom of scene.left.values()) {
-    const place = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
-    if (place === null || symptom.name.startsWith('asset-') || isOfFewCallers(symptom)) continue;
+    const called = placeOf(symptom) ?? (symptom.subject.kind === 'asset' ? symptom.subject.name : null);
+    const place = callerOf(symptom, scene.fleet) ?? called;
+    if (place === null || symptom.name.startsWith('asset-')) continue;
+    if (place === called && isOfFewCallers(symptom)) continue;
     if (isShortHanded(symptom, scene)) continue;
     if (few.has(place) && !BY_ITSELF.includes(symptom.name)) continue;
     if (OF_ALL.includes(symptom.name) || (OF_ONE.includes(symptom.name) && most.has(place))) add(place, symptom);

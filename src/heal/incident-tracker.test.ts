@@ -109,18 +109,40 @@ const setting = diagnosisOf(
   { evidence: unknown.evidence, explains: unknown.explains },
 );
 
+/** What cannot be told is an incident once it could not be told for a while. */
+async function puzzle({ tracker, clock }: Awaited<ReturnType<typeof start>>, diagnosis = unknown) {
+  await tracker.track([diagnosis], never);
+  await clock.advance(8_000);
+  return tracker.track([diagnosis], never);
+}
+
+test('that a cause cannot be told is no incident before it could not be told for a while', async () => {
+  const { clock, tracker } = await start();
+  expect(await tracker.track([unknown], never)).toEqual([]);
+  await clock.advance(7_000);
+  expect(await tracker.track([unknown], never)).toEqual([]);
+  // What is explained meanwhile begins anew.
+  await tracker.track([], never);
+  await clock.advance(2_000);
+  expect(await tracker.track([unknown], never)).toEqual([]);
+  await clock.advance(8_000);
+  expect(await tracker.track([unknown], never)).toHaveLength(1);
+});
+
 test('a better explanation of the same trouble is the same incident under another name', async () => {
-  const { tracker } = await start();
-  const [first] = await tracker.track([unknown], never);
+  const started = await start();
+  const { tracker } = started;
+  const [first] = await puzzle(started);
   const [second] = await tracker.track([setting], never);
   expect(second).toMatchObject({ id: first?.id, key: setting.key, body: { diagnosis: { cause: 'configuration' } } });
   expect(await states()).toEqual([['open', null]]);
 });
 
 test('a cause that was named stays named when it can no longer be told, and replaces one that could not', async () => {
-  const { tracker } = await start();
+  const started = await start();
+  const { tracker } = started;
   const hung = { ...sick, cause: 'instance-hung' as const };
-  await tracker.track([{ ...sick, cause: 'unknown' }], never);
+  await puzzle(started, { ...sick, cause: 'unknown' });
   const [named] = await tracker.track([hung], never);
   expect(named?.body.diagnosis.cause).toBe('instance-hung');
   const [still] = await tracker.track([{ ...sick, cause: 'unknown' }], never);
@@ -129,8 +151,9 @@ test('a cause that was named stays named when it can no longer be told, and repl
 });
 
 test('while a repair is at work on it the incident keeps its name, and no other is opened beside it', async () => {
-  const { tracker } = await start();
-  const [first] = await tracker.track([unknown], never);
+  const started = await start();
+  const { tracker } = started;
+  const [first] = await puzzle(started);
   await tracker.track([setting], () => true);
   expect(tracker.open.map(({ id, key }) => [id, key])).toEqual([[first?.id, unknown.key]]);
 });
@@ -143,6 +166,8 @@ test('what detectors still hold of a trouble that was healed opens nothing, and 
   expect(await tracker.track([unknown], never)).toEqual([]);
   await clock.advance(5_000);
   const again = { ...unknown, evidence: [{ ...burning, ...seen, since: AT + 1_000 }] };
+  await tracker.track([again], never);
+  await clock.advance(8_000);
   expect(await tracker.track([again], never)).toHaveLength(1);
 });
 

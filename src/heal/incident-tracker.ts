@@ -2,6 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import { oncePer } from '../base/once-per.ts';
 import { factOf, type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
+import { isStorm } from '../diagnose/storm.ts';
 import type { Cause } from '../resources/playbook.ts';
 import type { Incident, Memory } from './memory.ts';
 
@@ -15,11 +16,16 @@ const MEASURED_MS = 300_000;
 /** Detectors look back for so long: what is claimed within this time of the end may be of before it. */
 const ECHO_MS = 15_000;
 
+/** That a cause cannot be told is said once it could not be told for so long: what stands out beside it may name it by then. */
+const PUZZLED_MS = 8_000;
+
 /** Keeps incidents in step with diagnoses: one open incident per subject, opened at first sight, closed when quiet. */
 export class IncidentTracker {
   readonly #memory: Memory;
   readonly #clock: Clock;
   readonly #lastSeen = new Map<string, number>();
+  /** Since when the cause of what is not an incident yet cannot be told. */
+  #puzzled: ReadonlyMap<string, number> = new Map();
   /** When incidents of a key went quiet lately. */
   readonly #quietened = new Map<string, readonly number[]>();
   #open: readonly Incident[] = [];
@@ -53,6 +59,8 @@ export class IncidentTracker {
   ): Promise<readonly Incident[]> {
     const now = this.#clock.now();
     await this.#readAgain();
+    const puzzles = diagnoses.filter(({ cause }) => cause === 'unknown');
+    this.#puzzled = new Map(puzzles.map(({ key }) => [key, this.#puzzled.get(key) ?? now]));
     for (const diagnosis of diagnoses) {
       this.#lastSeen.set(diagnosis.key, now);
       const known = this.#open.find((each) => each.key === diagnosis.key);
@@ -61,6 +69,7 @@ export class IncidentTracker {
       if (known || this.#isEcho(diagnosis, now) || this.#isInHand(diagnosis, isRepairing)) continue;
       if (hasEnded(diagnosis) && this.#mayBeHealed(isRepairing)) continue;
       const same = this.#open.find((each) => isBetterSaid(each, diagnosis, diagnoses));
+      if (!same && this.#mayBeTold(diagnosis, now)) continue;
       if (!same) await this.#openNew(diagnosis, now);
       else if (isRepairing(same.id)) this.#lastSeen.set(same.key, now);
       else await this.#rediagnose(same, diagnosis);
@@ -79,6 +88,11 @@ export class IncidentTracker {
     return this.#healed.some(({ at, keys }) =>
       evidence.every((each) => each.since <= at && keys.has(symptomKey(each.name, each.subject))),
     );
+  }
+
+  #mayBeTold(diagnosis: Diagnosis, now: number): boolean {
+    const since = this.#puzzled.get(diagnosis.key);
+    return since !== undefined && now - since < PUZZLED_MS && !isStorm(diagnosis);
   }
 
   /** A repair is at work on what explains it, and nothing better than that is said of it. */

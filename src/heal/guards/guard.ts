@@ -54,6 +54,14 @@ export function deedsOf(plan: Plan): readonly Step[] {
   return plan.steps.filter((step) => step.move !== 'page');
 }
 
+/** Instances that a step touches and that requests are sent to. */
+export function servingTouched({ plan, fleet }: Pick<Review, 'plan' | 'fleet'>): readonly string[] {
+  const running = new Set(runningTouched({ plan, fleet }));
+  return fleet.workloads.flatMap(({ instances }) =>
+    instances.flatMap(({ id, ready }) => (ready && running.has(id) ? [id] : [])),
+  );
+}
+
 /** Occupants that a step touches and that run: what it may take away from somebody. */
 export function runningTouched({ plan, fleet }: Pick<Review, 'plan' | 'fleet'>): readonly string[] {
   const touched = new Set(plan.steps.flatMap((step) => step.touch.instances));

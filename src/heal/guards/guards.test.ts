@@ -190,8 +190,25 @@ describe('attempts', () => {
     expect(past(['unwound', 'unwound', 'unwound'])).toBe('deny');
     expect(past(Array.from({ length: 6 }, () => 'healed' as const))).toBe('deny');
   });
+  test('denies to replace one that runs where three before it were replaced for the same, and no other', () => {
+    const back = (more: object, ready = true) => {
+      const repairs = [1, 2, 3].map(() =>
+        repairOf('slot records/eu/0', { endedAt: AT - 1, outcome: 'healed', ...more }),
+      );
+      const views = [instanceView('records-0', { ready })];
+      return verdict('attempts', {
+        situation: situationOf(diagnosisOf('instance-hung', subject), repairs),
+        fleet: fleetView([workloadView('records', { instances: views })]),
+        plan: planOf({ steps: [stepOf({}, { instances: ['records-0'] })] }),
+      });
+    };
+    expect(back({})).toBe('deny');
+    expect(back({ cause: 'instance-died' })).toBe('allow');
+    // Who does not answer serves nobody: a successor takes nothing away.
+    expect(back({}, false)).toBe('allow');
+  });
   test('allows fewer, older, and those of another target', () => {
-    expect(past(['unwound', 'unwound', 'healed', 'refused'])).toBe('allow');
+    expect(past(['unwound', 'unwound', 'healed', 'refused'], { cause: 'instance-died' })).toBe('allow');
     expect(past(['unwound', 'unwound', 'unwound'], { startedAt: AT - 600_001 })).toBe('allow');
     expect(past(['unwound', 'unwound', 'unwound'], { target: 'slot records/eu/1' })).toBe('allow');
   });

@@ -1,6 +1,6 @@
 /** Guards that ask how often, how many at once, and whether somebody else is at it. */
 import { type FleetView, type InstanceView, settingOf, workloadOf } from '../../diagnose/fleet-view.ts';
-import { deedsOf, deny, type Guard, type Review, threshold } from './guard.ts';
+import { deedsOf, deny, type Guard, type Review, servingTouched, threshold } from './guard.ts';
 import { budgetScopes, overlaps } from './target.ts';
 
 export const velocity: Guard = {
@@ -27,19 +27,22 @@ export const attempts: Guard = {
   thresholds: ['attempts.repairsMax'],
   at: 'planning',
   helps: 'person',
-  review({ plan, situation, policy, now }) {
+  review(review) {
+    const { plan, situation, policy, now } = review;
     const limits = policy.playbooks.find((each) => each.metadata.name === plan.playbook)?.spec.limits;
     if (!limits) return deny(`playbook ${plan.playbook} is not known`, 'apply it again');
     if (deedsOf(plan).length === 0) return undefined;
     const recent = situation.repairs.filter(
       (each) => each.target === plan.target && each.startedAt > now - limits.windowMs,
     );
-    const failed = recent.filter(
-      (each) => each.endedAt !== null && each.outcome !== 'healed' && each.outcome !== 'refused',
+    // Who serves and is sick of the same as those before it in that place: it was none of these that was wrong.
+    const isBack = servingTouched(review).length > 0;
+    const failed = recent.filter(({ endedAt, outcome, cause }) =>
+      outcome === 'healed' ? isBack && cause === plan.cause : endedAt !== null && outcome !== 'refused',
     );
     const repairsMax = threshold(policy, 'attempts.repairsMax');
     if (failed.length < limits.attempts && recent.length < repairsMax) return undefined;
-    const reason = `${recent.length} repairs of ${plan.target} in ${limits.windowMs / 60_000} min, ${failed.length} failed`;
+    const reason = `${recent.length} repairs of ${plan.target} in ${limits.windowMs / 60_000} min, ${failed.length} did not hold`;
     return deny(reason, 'a person has to look; the window moves on by itself');
   },
 };
