@@ -106,6 +106,8 @@ import { networkListeners } from './observe/facts/network-listeners.ts';
 import { ownPlaces } from './observe/facts/own-places.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
+import { postgresqlServers } from './observe/facts/postgresql-servers.ts';
+import { readableBackups, readableLogs } from './observe/facts/readable-files.ts';
 import { recordExports } from './observe/facts/record-exports.ts';
 import { sessionTrials } from './observe/facts/session-trials.ts';
 import { software } from './observe/facts/software.ts';
@@ -255,6 +257,7 @@ export function createCollectors(
     ...dataCollectors(situation, own),
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),
+    postgresqlServers({ stores: places, clock, random }),
     defaultAccounts({ places, clock }),
     databaseClocks({ places, clock }),
     instanceClocks({ instances: () => httpInstances(world), clock }),
@@ -274,6 +277,7 @@ export function createCollectors(
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),
+    readableBackups({ stores: backed, clock }),
     dataLosses({ stores: places, file: state.dataLosses, clock }),
     software({ artefacts: () => runningArtefacts(world), folder: state.advisories, clock }),
     storedCardNumbers({ places, clock }),
@@ -307,6 +311,7 @@ function ownCollectors(
     ownPlaces({ tenants, place: () => policy()?.place, logs, keys, elsewhere, clock }),
     secretAges({ secrets, clock }),
     readableSecrets({ secrets, logs: state.logs, clock }),
+    readableLogs({ folders: [state.logs, state.transcripts, state.gatewayJournals], clock }),
     networkListeners({ processes: () => watchedProcesses(world, ports), clock }),
   ];
 }

@@ -71,7 +71,8 @@ function renderAnswer({ move, when, tenants, kind, permitted, held }: GateAnswer
     ...reasonsOf(ruling).map((text) => ['', '', '', text]),
   ]);
   const splits = kind !== 'permit' && permitted.length > 0;
-  const split = `  lawful for ${permitted.join(', ')} alone; ${held.join(', ')} stay where they are and are told\n`;
+  const rest = held.length === 1 ? 'stays where it is and is told' : 'stay where they are and are told';
+  const split = `  lawful for ${permitted.join(', ')} alone; ${held.join(', ')} ${rest}\n`;
   return head + renderRows(rows) + (splits ? split : '');
 }
 

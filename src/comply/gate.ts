@@ -140,8 +140,9 @@ function rulingFor(
   const [first, ...others] = denials;
   if (!first) return asks ?? yes(name, duties);
   // Who makes it lawful under one regulation is not to learn of the next one by another try.
-  const also = others.length === 0 ? '' : `; also against ${others.map(({ clause }) => clause).join(', ')}`;
-  return { ...first, reason: `${first.reason}${also}` };
+  if (others.length === 0) return first;
+  const also = others.map(({ clause }) => clause).join(', ');
+  return { ...first, reason: `${first.reason.replace(/\.$/, '')}; also against ${also}` };
 }
 
 /** It takes nothing away from anybody, whatever the rules may say. */
@@ -204,8 +205,9 @@ function whatStandsAgainst(rule: MoveRule, footprint: Footprint, tenant: BoundTe
   return bar && `${footprint.move} is barred: ${CLAIMS[bar]}`;
 }
 
-/** Claims about places follow from the standing and the tenant; the others are given. */
+/** Claims about places follow from the standing and the tenant; the others are given. What is known not to be so is not so. */
 function isShown(claim: Claim, { after, claims }: Footprint, tenant: BoundTenant): boolean | undefined {
+  if (claims[claim] === false) return false;
   switch (claim) {
     case 'copies-permitted':
       return both(areAmong(after.data, tenant.regions), areAmong(after.backups, tenant.regions));
@@ -217,7 +219,7 @@ function isShown(claim: Claim, { after, claims }: Footprint, tenant: BoundTenant
       return areAmong(after.processors, tenant.processors);
     case 'processors-bound':
       // Who runs it today runs it under the agreement of today.
-      return after.processors === undefined ? true : claims['agreement-in-force'];
+      return after.processors === undefined ? true : (claims['processors-bound'] ?? claims['agreement-in-force']);
     case 'emergency-open':
       return claims[claim] ?? tenant.hasEmergencyAccess;
     default:

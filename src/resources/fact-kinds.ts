@@ -118,6 +118,7 @@ const TABLE = {
   'resilience.rtoMs': ['tenant', 'number', 'ms', DAY, 'longest time without service in incidents and drills of 90 days'],
   'resilience.rpoMs': ['tenant', 'number', 'ms', DAY, 'longest span of data lost in restores of 90 days'],
   'backup.ageHours': ['store', 'number', 'hours', HOUR, 'age of the newest backup that is whole'],
+  'backup.readers.surplus': ['store', 'number', 'files', HOUR, 'files of backups that every user of the machine can read'],
   'backup.restore.equal': ['store', 'boolean', 'true: equal', 8 * DAY, 'a restore into a scratch database held what the source held'],
   'drill.ageDays': ['platform', 'number', 'days', DAY, 'age of the last drill that passed, by its record'],
   'drill.degraded.protected': ['platform', 'boolean', 'true: kept', 90 * DAY, 'authentication, audit and encryption held while degraded in a drill'],
@@ -141,6 +142,7 @@ const TABLE = {
 
   'retention.expired.rows': ['tenant', 'number', 'rows', DAY, 'rows older than their class may be'],
   'retention.purge.ageDays': ['tenant', 'number', 'days', RECORD, 'age of the last proof that expired data were deleted'],
+  'personal.logs.statements': ['store', 'number', 'settings', HOUR, 'settings of the server by which values of statements come into its log'],
   'personal.undeclared.columns': ['store', 'number', 'columns', DAY, 'columns with personal data that nobody declared'],
   'subject.requests.oldestDays': ['tenant', 'number', 'days', DAY, 'age of the oldest open request of a data subject; 0 when none is open'],
   'erasure.canary.hits': ['tenant', 'number', 'places', DAY, 'places in which an erased canary subject was found again'],

@@ -39,6 +39,7 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'encryption.keys.custodians': `${OUTSIDE}: keep what the custodians of keys signed; keys that Kintsugi generates are never handled in clear`,
   'retention.expired.rows': 'it takes a store with `retention`',
   'backup.ageHours': 'it takes a workload that `backs` the server of the store',
+  'backup.readers.surplus': 'it takes a workload that `backs` the server of the store',
   'backup.restore.equal': 'it takes a workload that `backs` the server of the store, and a whole backup',
   'residency.backups': 'it takes a workload that `backs` the server of the store, and a whole backup',
   'residency.support': `${OUTSIDE}: name in the contract from where your people can see the data`,

@@ -104,3 +104,40 @@ describe('a lawyer can read every reason', () => {
     }
   });
 });
+
+test('what is known not to be so is never made so by what follows from elsewhere', () => {
+  fc.assert(
+    fc.property(anyFootprint, fc.constantFrom(...LAWS), fc.constantFrom(...claims), (footprint, profile, claim) => {
+      const { [claim]: _, ...others } = footprint.claims;
+      const ask = (known: Footprint['claims']) =>
+        gate({ ...footprint, claims: known }, [tenant('one', [profile])], RULES).kind;
+      const isBar = claim === 'known-critical-vulnerability' || /lost|stale|silent|off$/.test(claim);
+      if (!isBar) expect(RANK[ask({ ...others, [claim]: false })]).toBeGreaterThanOrEqual(RANK[ask(others)]);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('that who runs the new place is bound can be said of exactly that', () => {
+  const move = {
+    move: 'it',
+    deeds: ['place' as const],
+    tenants: ['one'],
+    after: { instances: ['home'], processors: ['own host'] },
+  };
+  const ask = (claims: Footprint['claims'], profile: string) =>
+    gate({ ...move, claims }, [tenant('one', [profile])], RULES);
+  for (const profile of [...LAWS, 'dora']) {
+    expect(ask({ 'processors-bound': true }, profile).kind).toBe('permit');
+    expect(ask({ 'agreement-in-force': true }, profile).kind).toBe('permit');
+    expect(ask({ 'agreement-in-force': true, 'processors-bound': false }, profile).kind).toBe('deny');
+    expect(ask({}, profile).kind).toBe('deny');
+  }
+});
+
+test('several that deny make one sentence', () => {
+  const purge = { move: 'run', deeds: ['purge-logs' as const], tenants: ['one'], after: {}, claims: {} };
+  expect(gate(purge, [tenant('one', ['gdpr', 'hipaa'])], RULES).reason).toBe(
+    'run is never lawful here: What shows what happened is not destroyed; also against hipaa 164.316(b)(2)(i)',
+  );
+});

@@ -121,6 +121,23 @@ test('a role that the workload made after the first look is seen for the first t
   await admin.query(`alter role records_app password 'app-password'`);
 });
 
+test('what comes into the log of a server governs it as a store, goes back, and nothing else does', async () => {
+  await parts.look();
+  await admin.query(`alter system set log_statement = 'all'`);
+  await admin.query(`alter role records_app set work_mem = '8MB'`);
+  await admin.query('select pg_reload_conf()');
+  const { assets, settings } = await parts.look();
+  expect(assets).toMatchObject([
+    { id: 'store postgresql/database/eu', settings: [`${ID}log_statement of the server`] },
+  ]);
+  const setting = settings.find(({ id }) => id === assets[0]?.settings[0])!;
+  await parts.set(
+    { setting: setting.id, value: null, oldValue: 'all', expectedRevision: setting.revision, key: 'rep_1:0' },
+    { key: 'rep_1:0' },
+  );
+  await expect.poll(async () => show(await app(), 'log_statement')).toBe('none');
+});
+
 test('of roles that are no role of a workload nothing is told', async () => {
   await parts.look();
   await admin.query(`alter role stranger set work_mem = '8MB'`);

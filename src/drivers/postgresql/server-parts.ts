@@ -1,7 +1,7 @@
 import { Pool } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
-import type { SettingChange, SettingKind, SettingView } from '../../diagnose/fleet-view.ts';
+import type { AssetView, SettingChange, SettingKind, SettingView } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import type { LevelSample } from '../../observe/sample.ts';
@@ -72,16 +72,21 @@ export class PostgresqlServerParts implements Parts {
     const views = await Promise.all(
       this.#servers().map((server) =>
         this.#lookAt(server)
-          .then(async (settings) => ({ settings, levels: await this.#levelsOf(server) }))
+          .then(async (settings) => ({
+            settings,
+            asset: assetOf(server, settings),
+            levels: await this.#levelsOf(server),
+          }))
           .catch((error: unknown) => {
             this.#onBlind(server.id, error);
-            return { settings: [], levels: [] };
+            return { settings: [], asset: undefined, levels: [] };
           }),
       ),
     );
     return {
       ...NO_PARTS,
       settings: views.flatMap(({ settings }) => settings),
+      assets: views.flatMap(({ asset }) => asset ?? []),
       levels: views.flatMap(({ levels }) => levels),
     };
   }
@@ -251,6 +256,17 @@ function viewOf({ id, stores }: Server, { setting, history }: Remembered): Setti
     needsRestart: false,
     history,
   };
+}
+
+/** Parameters that say what comes into the log of a server. */
+const LOGGING = /\/(?:log_|auto_explain\.|pgaudit\.)/;
+
+/** By the name that the facts have for the server; governed by what is set of its log. */
+function assetOf({ id, stores: [store] }: Server, settings: readonly SettingView[]): AssetView | undefined {
+  if (!store) return undefined;
+  const place = { workloads: [store.server], tenants: [], region: store.region, host: null, partOf: null };
+  const governing = settings.filter((each) => LOGGING.test(each.id)).map((each) => each.id);
+  return { id: `store postgresql/${id}`, kind: 'store', ...place, settings: governing, detail: {} };
 }
 
 function kindOf({ kind }: Scope): SettingKind {

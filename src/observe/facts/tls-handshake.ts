@@ -19,6 +19,8 @@ export interface Offer {
   readonly maxVersion?: SecureVersion;
   /** An OpenSSL cipher string. */
   readonly ciphers?: string;
+  /** Signature algorithms of OpenSSL, with colons between: by them a listener with several certificates chooses one. */
+  readonly sigalgs?: string;
 }
 
 export interface ShownCertificate {

@@ -68,7 +68,7 @@ async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock):
   const accepted = versions.filter(({ handshake }) => isTaken(handshake));
   const weak = accepted.length === 0 ? [] : await weakClassesOf(listener, signal);
   const best = versions.findLast(({ handshake }) => handshake.kind === 'accepted')?.handshake;
-  const shown = best?.kind === 'accepted' ? best.shown : null;
+  const shown = best?.kind === 'accepted' && best.shown ? await allShown(listener, best.shown, signal) : [];
   const asksClients = best === undefined && accepted.length > 0;
   const cannot = versions.filter(({ handshake }) => handshake.kind === 'impossible').map(({ version }) => version);
   if (accepted.length === 0 && !versions.some(({ handshake }) => isPlainText(handshake))) {
@@ -82,8 +82,25 @@ async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock):
       'tls.cipher.weak': accepted.length === 0 ? unknown('it speaks plain text') : value(weak.length),
       ...(asksClients ? UNSEEN : certificateReadings(shown, clock)),
     },
-    transcript: { versions, weak },
+    transcript: { versions, weak, shown },
   };
+}
+
+/** Clients that take only one kind of key are shown the certificate with it. */
+const KINDS = [
+  'rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512',
+  'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519',
+];
+
+/** Every certificate of the listener: whoever has one of each kind of key shows each to those who can take no other. */
+async function allShown(listener: TlsListener, best: ShownCertificate, signal: AbortSignal) {
+  const shown = [best];
+  for (const sigalgs of KINDS) {
+    const handshake = await shakeHands(listener, { sigalgs }, signal);
+    const other = handshake.kind === 'accepted' ? handshake.shown : null;
+    if (other && shown.every(({ fingerprint }) => fingerprint !== other.fingerprint)) shown.push(other);
+  }
+  return shown;
 }
 
 const NOT_SHOWN = unknown('it asks clients for a certificate, and no handshake without one succeeded');
@@ -119,15 +136,35 @@ async function weakClassesOf(listener: TlsListener, signal: AbortSignal): Promis
   return weak;
 }
 
-function certificateReadings(shown: ShownCertificate | null, clock: Clock): Look['readings'] {
-  if (!shown) {
+/** What OpenSSL has codes for. It has none that Node knows for keys and signatures below its level of security. */
+const FAULTS: readonly (readonly [code: RegExp, words: string])[] = [
+  [/HAS_EXPIRED/, 'it has expired'],
+  [/NOT_YET_VALID/, 'it is not valid yet'],
+  [/DEPTH_ZERO_SELF_SIGNED/, 'it is signed by itself'],
+  [/SELF_SIGNED_CERT_IN_CHAIN/, 'it comes from a root that is not trusted here'],
+  [/UNABLE_TO_(?:VERIFY_LEAF|GET_ISSUER)/, 'who signed it is neither shown nor trusted here'],
+  [/ALTNAME|Hostname/, 'it is for another name'],
+  [/UNSPECIFIED/, 'its key or its signature is too weak'],
+];
+
+function inWords(fault: string): string {
+  return FAULTS.find(([code]) => code.test(fault))?.[1] ?? fault;
+}
+
+/** The worst of what is shown decides: somebody is shown it. */
+function certificateReadings(shown: readonly ShownCertificate[], clock: Clock): Look['readings'] {
+  if (shown.length === 0) {
     const none = unknown('it shows no certificate');
     return { 'tls.chain.valid': value(false), 'tls.certificate.daysLeft': none };
   }
-  const expiresAt = fromIso(shown.expiresAt);
-  if (Number.isNaN(expiresAt)) throw new Unmeasured('its certificate has no date of expiry that can be read');
+  const ends = shown.map(({ expiresAt }) => fromIso(expiresAt));
+  if (ends.some(Number.isNaN)) throw new Unmeasured('its certificate has no date of expiry that can be read');
+  const faults = shown.flatMap(({ fault, fingerprint }) =>
+    fault === null ? [] : [shown.length === 1 ? inWords(fault) : `${fingerprint.slice(0, 11)}...: ${inWords(fault)}`],
+  );
+  const chain = { kind: 'value' as const, value: faults.length === 0 };
   return {
-    'tls.chain.valid': value(shown.fault === null),
-    'tls.certificate.daysLeft': value((expiresAt - clock.now()) / DAY_MS),
+    'tls.chain.valid': faults.length === 0 ? chain : { ...chain, detail: faults.join('; ') },
+    'tls.certificate.daysLeft': value((Math.min(...ends) - clock.now()) / DAY_MS),
   };
 }

@@ -63,7 +63,7 @@ async function measured(
   };
   const facts = await tlsListeners({ listeners: () => [listener], clock }).collect(new AbortController().signal);
   return Object.fromEntries(
-    facts.map(({ name, measured: each }) => [name, each.kind === 'value' ? each.value : each.reason]),
+    facts.map(({ name, measured: each }) => [name, each.kind === 'value' ? (each.detail ?? each.value) : each.reason]),
   );
 }
 
@@ -86,10 +86,14 @@ test.runIf(hasOpenssl)('TLS 1.3 alone is sound', async () => {
 test.runIf(hasOpenssl)(
   'a chain with a link left out, and a name that the wildcard does not cover, are not',
   async () => {
-    expect(await measured({}, ['leaf.pem', 'one.pem'])).toMatchObject({ 'tls.chain.valid': false });
+    expect(await measured({}, ['leaf.pem', 'one.pem'])).toMatchObject({
+      'tls.chain.valid': 'who signed it is neither shown nor trusted here',
+    });
     const deep = { serverName: 'a.eu-1.clinic.test' };
-    expect(await measured({}, undefined, deep)).toMatchObject({ 'tls.chain.valid': false });
-    expect(await measured({}, undefined, { serverName: 'clinic.test' })).toMatchObject({ 'tls.chain.valid': false });
+    expect(await measured({}, undefined, deep)).toMatchObject({ 'tls.chain.valid': 'it is for another name' });
+    expect(await measured({}, undefined, { serverName: 'clinic.test' })).toMatchObject({
+      'tls.chain.valid': 'it is for another name',
+    });
   },
 );
 
@@ -115,4 +119,35 @@ test.runIf(hasOpenssl)('and hides behind that neither an old protocol nor weak c
     'tls.cipher.weak': expect.any(Number),
     'tls.chain.valid': true,
   });
+});
+
+/** Leaves of RSA that the root signed, beside those of elliptic curves. */
+function rsaLeaf(name: string, bits: number, ...signing: readonly string[]): { key: string; cert: string } {
+  openssl(`req -newkey rsa:${bits} -nodes -subj /CN=${name} -keyout ${name}.key -out ${name}.csr`);
+  openssl(
+    `x509 -req -in ${name}.csr -CA root.pem -CAkey root.key -CAcreateserial -extfile leaf.ext -out ${name}.pem ${signing.join(' ')}`,
+  );
+  return { key: read(`${name}.key`), cert: read(`${name}.pem`) };
+}
+
+test.runIf(hasOpenssl)('a key that is too short, and a signature of SHA-1, are found and said', async () => {
+  const weak = { 'tls.chain.valid': 'its key or its signature is too weak' };
+  const ciphers = 'DEFAULT:@SECLEVEL=0';
+  expect(await measured({ ...rsaLeaf('small', 1024, '-days 20'), ciphers })).toMatchObject(weak);
+  expect(await measured({ ...rsaLeaf('sha', 2048, '-days 20 -sha1'), ciphers })).toMatchObject(weak);
+});
+
+test.runIf(hasOpenssl)('of two certificates beside each other the worse one counts, whoever is shown it', async () => {
+  const chain = ['leaf.pem', 'two.pem', 'one.pem'].map(read).join('');
+  const beside = ({ key, cert }: { key: string; cert: string }) =>
+    measured({ key: [read('leaf.key'), key], cert: [chain, cert] });
+  expect(await beside(rsaLeaf('fine', 2048, '-days 200'))).toMatchObject({ 'tls.chain.valid': true });
+  const short = await beside(rsaLeaf('short', 2048, '-days 2'));
+  expect(short).toMatchObject({ 'tls.chain.valid': true });
+  expect(Math.round(Number(short['tls.certificate.daysLeft']))).toBe(2);
+  openssl(
+    'req -x509 -newkey rsa:2048 -nodes -days 20 -subj /CN=x -addext subjectAltName=DNS:*.clinic.test -keyout own.key -out own.pem',
+  );
+  const own = await beside({ key: read('own.key'), cert: read('own.pem') });
+  expect(own['tls.chain.valid']).toMatch(/^(?:[0-9A-F]{2}:){3}[0-9A-F]{2}\.\.\.: it is signed by itself$/);
 });
