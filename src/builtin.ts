@@ -120,6 +120,7 @@ import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
 import type { MoveName } from './resources/playbook.ts';
+import { OwnProcesses, ownSocket } from './drivers/own-processes.ts';
 import { LimitParts } from './drivers/limits/limit-parts.ts';
 import { LedgerParts } from './drivers/ledger/ledger-parts.ts';
 import { retentionOf } from './resources/tenant.ts';
@@ -204,6 +205,7 @@ export function createParts(situation: PartsSituation, ports: OwnPorts): readonl
       },
       clock,
     }),
+    new OwnProcesses({ ...situation, children: () => world.children(), socketOf: (id) => ownSocket(state, id) }),
     new LimitParts({
       ...situation,
       file: state.limitsFile,

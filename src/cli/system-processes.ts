@@ -56,9 +56,14 @@ export function systemProcesses(
     stopSignal,
     killAfterMs: 15_000,
   });
-  const gateways = Array.from({ length: options.gateways }, (_, i) => role(`gateway-${i}`, 3, ['gateway', String(i)]));
+  // A gateway that hangs keeps the connections that its siblings would answer; while control hangs nobody heals.
+  const gateways = Array.from({ length: options.gateways }, (_, i) => ({
+    ...role(`gateway-${i}`, 3, ['gateway', String(i)]),
+    livenessSocket: state.socket(`gateway-${i}`),
+  }));
+  const control = { ...role('control', 2, ['control']), livenessSocket: state.socket('control') };
   const postgres = env['DATABASE_URL'] === undefined ? [role('postgres', 0, ['postgres'], 'SIGINT')] : [];
   // While it hangs nothing is recorded, and tenants who have to be recorded are refused.
   const ledger = { ...role('ledger', 1, ['ledger']), livenessSocket: state.socket('ledger') };
-  return [...postgres, ledger, role('control', 2, ['control']), ...gateways];
+  return [...postgres, ledger, control, ...gateways];
 }

@@ -14,6 +14,7 @@ import { withLearntCalls } from './learnt-calls.ts';
 import { noisyTenants } from './noisy-tenants.ts';
 import { observers } from './observers.ts';
 import { overloads } from './overloads.ts';
+import { ownProcesses } from './own-processes.ts';
 import { poisons } from './poisons.ts';
 import type { Rule, Scene } from './scene.ts';
 import { gather, inShort, STORM_SIZE } from './storm.ts';
@@ -27,7 +28,7 @@ import { worsenings } from './worsenings.ts';
  * From the most specific to the least. Each takes the symptoms that it explains, so that a victim never becomes an
  * incident of its own:
  *
- *  1. who looks may be what is wrong;
+ *  1. who looks may be what is wrong, and what hung of Kintsugi itself is told as such;
  *  2. data that leak are contained before anything else is thought of;
  *  3. requests that kill explain deaths;
  *  4. conditions that were measured of things explain what whoever needs these things does;
@@ -46,6 +47,7 @@ import { worsenings } from './worsenings.ts';
  */
 const RULES: readonly Rule[] = [
   observers,
+  ownProcesses,
   leaks,
   poisons,
   conditions,

@@ -47,6 +47,7 @@ const statusSchema = z.object({
   exit: exitSchema.nullable(),
   restarts: z.int(),
   limitsEnforced: z.boolean(),
+  hung: z.object({ at: z.string(), times: z.int() }).optional(),
 }) satisfies z.ZodType<ChildStatus>;
 
 const recordSchema = z.object({

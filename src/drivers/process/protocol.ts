@@ -83,6 +83,8 @@ export interface ChildStatus {
   /** How often the keeper restarted it (system processes). */
   readonly restarts: number;
   readonly limitsEnforced: boolean;
+  /** When the keeper killed it last because it hung, and how often it did (system processes); left out: never. */
+  readonly hung?: { readonly at: string; readonly times: number } | undefined;
 }
 
 export interface ExitReport {

@@ -7,6 +7,7 @@ import { createLog } from '../../base/log.ts';
 import { seededRandom } from '../../base/random.ts';
 import { openStateDirectory } from '../../base/state-directory.ts';
 import { type Keeper, startKeeper } from './keeper.ts';
+import { readKeeperRecord } from './keeper-record.ts';
 import type { SystemProcess } from './system-process.ts';
 
 /** Waits take a tenth of their time, and an answer may take a quarter of its own: a busy machine is not one that hangs. */
@@ -71,4 +72,9 @@ test('a process that answered and hangs is killed and started again; one that ne
   await expect.poll(() => noted('ledger'), wait).not.toBe(before);
   expect(statusOf('ledger')).toMatchObject({ state: 'running', pid: noted('ledger') });
   expect(statusOf('slow')).toMatchObject({ state: 'running', pid: noted('slow'), restarts: 0 });
+  // What was done stays known, also to whoever asks the next keeper.
+  expect(statusOf('ledger').hung).toEqual({ at: expect.stringMatching(/^\d{4}-/), times: 1 });
+  expect(statusOf('slow').hung).toBeUndefined();
+  const { children } = readKeeperRecord(state.keeperFile);
+  expect(children.find(({ status }) => status.id === 'ledger')?.status.hung).toEqual(statusOf('ledger').hung);
 }, 60_000);

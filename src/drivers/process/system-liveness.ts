@@ -1,4 +1,4 @@
-import { Agent, request } from 'undici';
+import { Agent, type Dispatcher, request } from 'undici';
 import type { Clock } from '../../base/clock.ts';
 
 const EVERY_MS = 1_000;
@@ -14,6 +14,12 @@ export interface SystemLivenessOptions {
   readonly onHung: () => void;
 }
 
+/** One question to the process behind the socket of the dispatcher. Rejects when it does not answer. */
+export async function askLiveness(dispatcher: Dispatcher, signal: AbortSignal): Promise<void> {
+  const { body } = await request('http://socket/livez', { dispatcher, signal });
+  await body.dump();
+}
+
 /**
  * Asks a process of Kintsugi's own again and again whether it lives. One that has not answered yet is starting, however
  * long that takes. Questions are counted and not seconds: a machine that was asleep asked none. Returns the way to stop.
@@ -24,9 +30,7 @@ export function watchLiveness({ socketPath, clock, onHung }: SystemLivenessOptio
   let unanswered: number | undefined;
   const ask = async () => {
     try {
-      const signal = clock.deadline(ANSWER_MS, over.signal);
-      const { body } = await request('http://socket/livez', { dispatcher, signal });
-      await body.dump();
+      await askLiveness(dispatcher, clock.deadline(ANSWER_MS, over.signal));
       unanswered = 0;
     } catch {
       if (unanswered !== undefined) unanswered += 1;

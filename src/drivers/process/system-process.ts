@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.ts';
+import { type Clock, toIso } from '../../base/clock.ts';
 import { describeError } from '../../base/errors.ts';
 import { Child, type Household, newStatus, specDigestOf } from './child.ts';
 import type { ChildRecord } from './keeper-record.ts';
@@ -81,6 +81,10 @@ export class SystemKeeper {
     if (socketPath === undefined) return;
     const onHung = () => {
       this.#home.log.error({ id }, 'hangs: it is killed and started again');
+      // On disk before it is done: whoever decides may be what hangs, and learns of it later.
+      const times = (this.child.status.hung?.times ?? 0) + 1;
+      this.child.set({ hung: { at: toIso(this.#clock.now()), times } });
+      this.#home.file.trySave();
       this.child.signal('SIGKILL');
     };
     this.#cancelWatch();
