@@ -9,6 +9,7 @@ import type { Log } from './base/log.ts';
 import type { Random } from './base/random.ts';
 import type { Account } from './detect/account.ts';
 import { type CallReadings, NO_READINGS } from './detect/call-graph.ts';
+import { isOwnProcess } from './detect/own-process.ts';
 import type { RunningDetector } from './detect/detector.ts';
 import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
 import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
@@ -197,7 +198,9 @@ export function createHealer(options: HealerOptions): Healer {
       if (tracker.isStale || desk.isRepairing(incident.id)) return undefined;
       if (CALLED.has(incident.outcome ?? '') && !isRunningOut(incident, options.view())) return undefined;
       if (refusals.isRecent(incident)) return undefined;
-      const { workload } = incident.body.diagnosis;
+      const { workload, subject } = incident.body.diagnosis;
+      // The keeper starts it again by itself, and nobody else may: there is nothing to decide.
+      if (isOwnProcess(subject.name)) return undefined;
       if (workload !== null && options.isBusy(workload)) return undefined;
       const given = await situationOf(options, experience, incident);
       return { ...given, situation: { ...given.situation, others: othersThan(tracker, incident.id), panickedAt } };
@@ -218,10 +221,10 @@ async function letIn(options: HealerOptions, tracker: IncidentTracker): Promise<
   const { fleet, clock, log } = options;
   const epoch = options.epoch();
   if (tracker.isStale || epoch === undefined) return;
-  for (const { id, incident } of spentContainments(options.view(), tracker.open)) {
+  for (const { id, incident, hasEnded } of spentContainments(options.view(), tracker.open)) {
     const signal = clock.deadline(LIFT_MS, options.leadership());
     await fleet
-      .liftMitigation(id, { key: `${incident}:let-in`, epoch, signal, fleet })
+      .liftMitigation(id, { key: `${incident}:${hasEnded === true ? 'ended' : 'let-in'}`, epoch, signal, fleet })
       .catch((error: unknown) => log.warn({ id, incident, reason: describeError(error) }, 'a limit was not lifted'));
   }
 }

@@ -43,7 +43,7 @@ export function statusRoutes(plain: FastifyInstance, control: Control, addresses
       const own = found && tenant !== undefined ? (await tenantIncidents(control, [found], tenant))[0] : found;
       if (!own) throw new KinError('resource.unknown', `no incident ${id}`);
       const view = await incidentView(database, own);
-      const told = tenant === undefined ? view : withoutInsides(view);
+      const told = tenant === undefined ? view : withoutInsides(view, tenant);
       const duties = await control.duties.readOf(id);
       return { ...told, duties: duties.filter(({ tenants }) => tenant === undefined || tenants.includes(tenant)) };
     },

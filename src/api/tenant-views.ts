@@ -62,13 +62,19 @@ type IncidentView = Awaited<ReturnType<typeof incidentView>>;
 const TOLD = new Set(['move', 'reason', 'guard', 'result', 'outcome', 'soakMs', 'delivered', 'by']);
 
 /** The story of an incident without the insides of the fleet: inputs of moves, instances, settings, raw evidence. */
-export function withoutInsides({ incident, repairs }: IncidentView): object {
+export function withoutInsides({ incident, repairs }: IncidentView, tenant: string): object {
+  const released = incident.released.filter((each) => each.tenant === tenant);
   return {
-    incident: { ...incident, evidence: incident.evidence.map((each) => ({ ...each, vantages: [], evidence: {} })) },
+    incident: {
+      ...incident,
+      released,
+      evidence: incident.evidence.map((each) => ({ ...each, vantages: [], evidence: {} })),
+    },
     repairs: repairs.map((repair) => {
       const plan = repair.plan as unknown as Plan;
       const steps = plan.steps.map((step) => {
-        const { tenants, regions, reversible, servingTakenAtOnce } = step.touch;
+        const { tenants, regions, servingTakenAtOnce } = step.touch;
+        const reversible = step.touch.reversible && step.input['stays'] !== true;
         const touch = { ...NOTHING_TOUCHED, tenants, regions, reversible, servingTakenAtOnce };
         return { ...step, input: {}, touch };
       });

@@ -13,6 +13,8 @@ import type { MoveName } from '../resources/playbook.ts';
 import type { Database } from '../store/database.ts';
 import { levelOf, trustFrom } from '../heal/trust.ts';
 import { readTrackRecord } from '../heal/trust-store.ts';
+import { heldAt } from './held-tenants.ts';
+import type { StandingMitigation } from '../drivers/declared.ts';
 import type { Control } from './control.ts';
 import { runningClocks } from './breach-clocks.ts';
 import { reasonToHold } from './hold.ts';
@@ -78,8 +80,16 @@ export async function statusView(control: Control, addresses: Record<string, str
   };
 }
 
+/** A limit in a few words, with the incident that it holds something for. */
+function tellLimit({ kind, store, incident, untilLifted }: StandingMitigation): string {
+  const what = store === undefined ? kind : `no new rows in ${store}`;
+  if (incident === undefined) return what;
+  return `${what}${untilLifted === true ? ' until lifted' : ''}, for ${incident}`;
+}
+
 function tenantsView({ world, picture }: Control, now: number) {
   const felt = picture.userSignal.byTenant(now, RATES_MS);
+  const fleet = world.view();
   return world.declared.tenants.map(({ metadata }) => {
     const own = felt.find((each) => each.tenant === metadata.name);
     const latency = mergeSketches(own?.sketches ?? []);
@@ -92,9 +102,10 @@ function tenantsView({ world, picture }: Control, now: number) {
       refused: own?.refused ?? 0,
       p50Ms: quantileMs(latency, 0.5) ?? null,
       p99Ms: quantileMs(latency, 0.99) ?? null,
-      mitigations: world.declared.mitigations
-        .filter((each) => each.tenant === metadata.name)
-        .map(({ kind, store }) => (store === undefined ? kind : `no new rows in ${store}`)),
+      mitigations: [
+        ...world.declared.mitigations.filter((each) => each.tenant === metadata.name).map(tellLimit),
+        ...heldAt(fleet, metadata.name),
+      ],
     };
   });
 }
@@ -178,7 +189,8 @@ export async function incidentView(database: Database, incident: Incident) {
     evidence: data,
   }));
   const symptoms = symptomCounts(incident.body.diagnosis);
-  return { incident: { ...incidentSummary(incident), evidence, symptoms }, repairs };
+  const { released = [] } = incident.body;
+  return { incident: { ...incidentSummary(incident), evidence, symptoms, released }, repairs };
 }
 
 /** One plan for whoever has to approve it, with a rehearsal: what its moves would call, and nothing called. */

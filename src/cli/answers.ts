@@ -1,3 +1,4 @@
+import type { Release } from '../heal/memory.ts';
 import type { Duty } from '../resources/move-rule-words.ts';
 import type { JsonObject } from '../base/json.ts';
 import type { Ranking } from '../diagnose/diagnosis.ts';
@@ -176,6 +177,8 @@ export interface IncidentAnswer {
     readonly evidence: readonly Evidence[];
     /** How many symptoms of each name it explains; not told by an earlier control. */
     readonly symptoms?: Readonly<Record<string, number>>;
+    /** What was kept out because of it and is let in again; not told by an earlier control. */
+    readonly released?: readonly Release[];
   };
   readonly repairs: readonly StoryRepair[];
   /** What the law laid on its moves; not told by an earlier control. */

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../base/json.ts';
+import type { Release } from '../heal/memory.ts';
 import type { Plan, Step, Verdict } from '../heal/plan.ts';
 import type {
   Evidence,
@@ -41,6 +42,7 @@ export function renderStory({ incident, repairs, duties = [] }: IncidentAnswer, 
     incident.refusal?.proposal?.length && incident.state === 'open'
       ? section(paint, 'Proposed (nothing was done)', renderProposal(incident.refusal.proposal))
       : '',
+    incident.released?.length ? section(paint, 'Let in again', renderReleases(incident.released, detectedMs)) : '',
     duties.length > 0 ? section(paint, 'Owed by law after its moves', tellDuties(duties)) : '',
     section(paint, 'Outcome', renderEnd(incident, repairs, telling)),
   ];
@@ -183,6 +185,16 @@ function renderRefusal(guards: readonly GuardRefusal[]): string {
   return lines.length > 0 ? lines.join('\n') : 'without a reason on record';
 }
 
+/** Who had been kept out, and why they no longer are. */
+function renderReleases(released: readonly Release[], detectedMs: number): string {
+  const rows = released.map(({ at, kind, tenant, workload, store, why }) => {
+    const what =
+      store === null ? `${kind} of ${tenant ?? 'everybody'}` : `new rows of ${tenant ?? 'everybody'} in ${store}`;
+    return [offsetOf({ at }, detectedMs), `${what}${workload === null ? '' : ` at ${workload}`}`, why];
+  });
+  return renderRows(rows, [{ align: 'right' }]);
+}
+
 function renderProposal(steps: readonly Proposed[]): string {
   return steps
     .map(({ move, effect, undo }, at) => `${at + 1}. ${move}: ${effect}${undo ? `; undone: ${undo}` : ''}`)
@@ -201,7 +213,7 @@ function paintEvent({ event }: StoryEntry, paint: Paint): string {
 }
 
 /** `+85 ms` from detection on. */
-function offsetOf({ at }: StoryEntry, detectedMs: number): string {
+function offsetOf({ at }: Pick<StoryEntry, 'at'>, detectedMs: number): string {
   const ms = epochMsOf(at) - detectedMs;
   return Number.isNaN(ms) ? '' : `${ms < 0 ? '' : '+'}${printDuration(ms)}`;
 }

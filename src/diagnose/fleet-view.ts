@@ -15,7 +15,13 @@ export interface FleetView {
   readonly assets: readonly AssetView[];
   readonly actors: readonly ActorView[];
   /** Limits that hold what leaks, or what is where it may not be; each with the incident that it is for, and its end. */
-  readonly containments?: readonly { readonly id: string; readonly incident: string; readonly until: number }[];
+  readonly containments?: readonly {
+    readonly id: string;
+    readonly incident: string;
+    readonly until: number;
+    /** Its time is over, and it holds nothing any more. */
+    readonly hasEnded?: boolean;
+  }[];
   /** Instances that can still be placed, per region; a region that is not in it is not known, which is not enough. */
   readonly room: Readonly<Record<string, number>>;
 }

@@ -1,5 +1,5 @@
 import { fromIso } from '../base/clock.ts';
-import type { VersionView } from '../diagnose/fleet-view.ts';
+import type { FleetView, VersionView } from '../diagnose/fleet-view.ts';
 import type { Mitigation } from '../heal/fleet.ts';
 import { readStops } from '../heal/stop-store.ts';
 import type { Stop } from '../heal/situation.ts';
@@ -60,6 +60,8 @@ export interface Declared {
   readonly freezes: readonly Freeze[];
   readonly policy: Policy | undefined;
   readonly mitigations: readonly StandingMitigation[];
+  /** Limits that hold something for an incident, those whose time is over too. */
+  readonly containments: NonNullable<FleetView['containments']>;
   readonly stops: readonly Stop[];
 }
 
@@ -72,16 +74,17 @@ export const NOTHING_DECLARED: Declared = {
   freezes: [],
   policy: undefined,
   mitigations: [],
+  containments: [],
   stops: [],
 };
 
 export async function readDeclared(database: Database): Promise<Declared> {
   const resources = (await readResources(database)).map((each) => each.resource);
-  const [states, versions, slots, mitigations, stops] = await Promise.all([
+  const [states, versions, slots, limits, stops] = await Promise.all([
     database.kysely.selectFrom('workload_state').selectAll().execute(),
     database.kysely.selectFrom('workload_version').selectAll().orderBy('version').execute(),
     database.kysely.selectFrom('slot').selectAll().orderBy('region').orderBy('ordinal').execute(),
-    database.kysely.selectFrom('mitigation').selectAll().where('expires_at', '>', sql<string>`now()`).execute(),
+    readLimits(database),
     readStops(database),
   ]);
   const workloads = resources.flatMap((resource): DeclaredWorkload[] => {
@@ -110,15 +113,31 @@ export async function readDeclared(database: Database): Promise<Declared> {
     exceptions: resources.filter((each) => each.kind === 'Exception'),
     freezes: resources.filter((each) => each.kind === 'Freeze'),
     policy: resources.find((each) => each.kind === 'Policy'),
-    mitigations: mitigations.map((row) => ({
-      ...(row.limits as unknown as Omit<Mitigation, 'id' | 'tenant' | 'kind'>),
-      id: row.id,
-      tenant: row.tenant,
-      kind: row.kind as Mitigation['kind'],
-      until: fromIso(row.expires_at),
-    })),
+    mitigations: limits.filter(({ stands, untilLifted }) => stands || untilLifted === true),
+    containments: limits.flatMap(({ id, incident, until, stands, untilLifted = false }) =>
+      incident === undefined ? [] : [{ id, incident, until, hasEnded: !stands && !untilLifted }],
+    ),
     stops,
   };
+}
+
+/** Limits that are in force by the clock of the database, and those that hold something, also when their time is over. */
+async function readLimits(database: Database): Promise<readonly (StandingMitigation & { readonly stands: boolean })[]> {
+  const isInForce = sql<boolean>`expires_at > now()`;
+  const rows = await database.kysely
+    .selectFrom('mitigation')
+    .selectAll()
+    .select(isInForce.as('stands'))
+    .where((eb) => eb.or([isInForce, sql<boolean>`limits ? 'incident'`]))
+    .execute();
+  return rows.map(({ id, tenant, kind, limits, expires_at, stands }) => ({
+    ...(limits as unknown as Omit<Mitigation, 'id' | 'tenant' | 'kind'>),
+    id,
+    tenant,
+    kind: kind as Mitigation['kind'],
+    until: fromIso(expires_at),
+    stands,
+  }));
 }
 
 /** What the law asks is not redefined under its own name. */

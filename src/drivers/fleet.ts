@@ -13,6 +13,7 @@ import { createInstanceHands, slotOf } from './instance-hands.ts';
 import { type Parts, partsOwning } from './parts.ts';
 import { createScaling } from './scaling.ts';
 import { createSlotTable } from './slot-table.ts';
+import { noteRelease, replaceOlder } from './release.ts';
 import { createSuccession } from './succession.ts';
 import type { World } from './world.ts';
 
@@ -93,8 +94,8 @@ export function createFleet(options: FleetOptions): Fleet {
     },
     async mitigate(mitigation: Mitigation, context) {
       const { id, tenant, kind, minutes, ...limits } = mitigation;
-      await fenced(context, (tx) =>
-        tx
+      await fenced(context, async (tx) => {
+        await tx
           .insertInto('mitigation')
           .values({
             id,
@@ -104,12 +105,16 @@ export function createFleet(options: FleetOptions): Fleet {
             expires_at: sql<string>`now() + ${minutes} * interval '1 minute'`,
           })
           .onConflict((conflict) => conflict.column('id').doNothing())
-          .execute(),
-      );
+          .execute();
+        if (mitigation.untilLifted === true) await replaceOlder(tx, mitigation);
+      });
       await refresh();
     },
     async liftMitigation(id, context) {
-      await fenced(context, (tx) => tx.deleteFrom('mitigation').where('id', '=', id).execute());
+      await fenced(context, async (tx) => {
+        const gone = await tx.deleteFrom('mitigation').where('id', '=', id).returningAll().executeTakeFirst();
+        if (gone) await noteRelease(tx, gone, context.key, record);
+      });
       await refresh();
     },
     set: (order, context) => onPart(order.setting, context, (part) => part.set(order, context)),

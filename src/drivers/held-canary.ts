@@ -10,7 +10,7 @@ import type { World } from './world.ts';
 
 export const HELD_CANARY = 'kintsugi-canary-held';
 /** 9999-12-31: it is kept out as long as it is in the snapshot. */
-const NEVER = 253_402_214_400_000;
+export const NEVER = 253_402_214_400_000;
 
 /** Keys of the canary that is kept out, out of the secret of probes: one for emergencies, and one that is none. */
 export function heldKeys(canaryKey: Redacted<string>) {

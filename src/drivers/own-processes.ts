@@ -136,5 +136,5 @@ export class OwnProcesses implements Parts {
 
 function assetOf({ id }: ChildStatus): AssetView {
   const place = { workloads: [], tenants: [], region: null, host: null, partOf: null, settings: [] };
-  return { id: ownProcessAsset(id), kind: 'service', ...place, detail: { keptBy: 'keeper' } };
+  return { id: ownProcessAsset(id), kind: 'service', ...place, detail: {} };
 }

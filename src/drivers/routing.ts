@@ -4,7 +4,7 @@ import type { Redacted } from '../base/redacted.ts';
 import { regionAddress } from '../base/region-address.ts';
 import type { Tenant } from '../resources/tenant.ts';
 import type { StandingMitigation } from './declared.ts';
-import { HELD_CANARY, HELD_CANARY_QUARANTINE, heldKeys } from './held-canary.ts';
+import { HELD_CANARY, HELD_CANARY_QUARANTINE, heldKeys, NEVER } from './held-canary.ts';
 import type { World } from './world.ts';
 
 /**
@@ -96,7 +96,9 @@ function isThrottle({ kind, workload, route, fingerprint, actor }: StandingMitig
 }
 
 function entryOf(each: StandingMitigation, tenants: readonly Tenant[]): SnapshotContent['mitigations'][number] {
-  const { id, kind, tenant, workload, route, fingerprint, actor, requestsPerSecond, until } = each;
+  const { id, kind, tenant, workload, route, fingerprint, actor, requestsPerSecond } = each;
+  // Gateways go on by themselves: what does not end has no end for them either.
+  const until = each.untilLifted === true ? NEVER : each.until;
   const keys = tenants.flatMap(({ spec }) => spec.identify.apiKeys);
   return {
     id,
@@ -110,6 +112,6 @@ function entryOf(each: StandingMitigation, tenants: readonly Tenant[]): Snapshot
     requestsPerSecond,
     share: each.share ?? 1,
     until,
-    rampFrom: until - (each.rampMinutes ?? 0) * 60_000,
+    rampFrom: each.untilLifted === true ? NEVER : until - (each.rampMinutes ?? 0) * 60_000,
   };
 }

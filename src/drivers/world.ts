@@ -139,9 +139,7 @@ export class World {
         limits: tenant.spec.limits,
         mitigations: this.declared.mitigations.filter((each) => each.tenant === tenant.metadata.name),
       })),
-      containments: this.declared.mitigations.flatMap(({ id, incident, until }) =>
-        incident ? [{ id, incident, until }] : [],
-      ),
+      containments: this.declared.containments,
       ...this.parts,
       room: this.room,
     };

@@ -3,21 +3,23 @@ import type { Incident } from './memory.ts';
 
 type Containment = NonNullable<FleetView['containments']>[number];
 
-/** A limit that holds a leak is put on anew when no more than this is left of it: it lets through more and more by then. */
+/** A limit that holds a leak is decided on anew when no more than this is left of its time. */
 const RENEW_MS = 12 * 60_000;
 
 /**
- * Limits that have done what they were for: the incident that they held something for is over, and nothing else is known
- * to leak. A leak that goes on as another incident is held by what held it before.
+ * Limits that have done what they were for: their time is over, or the incident that they held something for is, and nothing
+ * else is known to leak. A leak that goes on as another incident is held by what held it before.
  */
 export function spentContainments(fleet: FleetView, open: readonly Incident[]): readonly Containment[] {
   const { containments = [] } = fleet;
-  if (open.some(({ body }) => body.diagnosis.cause === 'isolation')) return [];
-  return containments.filter(({ incident }) => open.every(({ id }) => id !== incident));
+  const isLeaking = open.some(({ body }) => body.diagnosis.cause === 'isolation');
+  const isOver = ({ incident }: Containment) => !isLeaking && open.every(({ id }) => id !== incident);
+  return containments.filter((each) => each.hasEnded === true || isOver(each));
 }
 
 /**
- * Whether what holds a leak will end soon, although it is measured to leak: it is decided on again before that. Nothing
+ * Whether the time of what holds a leak will be over soon, although it is measured to leak: it is decided on again, and a
+ * person called again. It holds until then, and after. Nothing
  * else is renewed: of a tenant whose requests are refused nobody can measure where they would be served.
  */
 export function isRunningOut({ id, body }: Incident, { containments = [], at }: FleetView): boolean {

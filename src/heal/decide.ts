@@ -4,7 +4,6 @@ import { type FleetView, workloadOf } from '../diagnose/fleet-view.ts';
 import { aftermathOf, echoedBy, rolloutOver } from './aftermath.ts';
 import { asksForHelp, type Candidate, candidatesOf, type Deliberation } from './candidate.ts';
 import { callsAPerson, isIndependent, pageRung, type Rung } from './drafts/ladder.ts';
-import { subjectAsset } from './drafts/scene.ts';
 import type { Guard } from './guards/guard.ts';
 import { reviewPlan } from './guards/review.ts';
 import { GUARDS } from './guards/table.ts';
@@ -152,11 +151,6 @@ function callInstead(
   const calling = new Set(guards.filter(({ helps }) => helps === 'person').map(({ name }) => name));
   const refusal = { kind: 'refusal', incident: situation.incident, target } as const;
   if (refused.some(({ guard }) => !calling.has(guard))) return { ...refusal, verdicts: [...allowed, ...refused] };
-  const keptBy = subjectAsset(chosen.scene)?.detail['keptBy'];
-  if (refused.length === 0 && typeof keptBy === 'string') {
-    const reason = `the ${keptBy} starts it again by itself, and nobody else may`;
-    return refuse(situation, target, 'possible', reason, 'look into its log when it comes back');
-  }
   if (refused.length === 0 && !callsAPerson(playbook)) {
     const reason = `no move of playbook ${playbook.metadata.name} fits`;
     return refuse(situation, target, 'possible', reason, 'a person has to look');

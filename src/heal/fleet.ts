@@ -42,6 +42,11 @@ export interface Mitigation {
   readonly store?: string;
   /** It holds what leaks, or what is where it may not be: lifted once this incident is over, and not by an undo. */
   readonly incident?: string;
+  /**
+   * It does not end by itself, nor let through more and more: while nobody is there who could say that nothing leaks any
+   * more, it holds. After its minutes it is decided on anew by whoever leads.
+   */
+  readonly untilLifted?: boolean;
   readonly requestsPerSecond: number;
   readonly concurrency: number;
   /** Share of the requests that is refused while it sheds, 0 to 1. */

@@ -24,6 +24,20 @@ export interface IncidentBody {
   readonly detectedAt: string;
   /** The last refusal, which stands on the incident for people to see. */
   readonly refusal: JsonObject | null;
+  /** What had been kept out because of it and is let in again, oldest first; left out: nothing was. */
+  readonly released?: readonly Release[];
+}
+
+/** The end of a limit that held something for an incident. */
+export interface Release {
+  readonly limit: string;
+  readonly kind: string;
+  readonly tenant: string | null;
+  readonly workload: string | null;
+  /** Not requests, but new rows in this store. */
+  readonly store: string | null;
+  readonly at: string;
+  readonly why: string;
 }
 
 /** A repair that has not ended, with its plan. */

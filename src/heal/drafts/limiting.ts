@@ -48,6 +48,8 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
       ...rates,
       ...(kind === 'shed' ? { share } : {}),
       ...(HOLDING.has(scene.cause) ? { incident: scene.incident } : {}),
+      // One tenant sees what is another's: no failing on our side lets that go on.
+      ...(scene.cause === 'isolation' && kind === 'quarantine' ? { untilLifted: true } : {}),
       minutes,
       rampMinutes,
     },

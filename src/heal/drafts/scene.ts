@@ -48,7 +48,7 @@ export function keyOf(scene: Scene, what: string): string {
   return `${scene.planId}-${scene.rung}-${what}`;
 }
 
-export function subjectAsset({ subject, fleet }: Pick<Scene, 'subject' | 'fleet'>): AssetView | undefined {
+export function subjectAsset({ subject, fleet }: Scene): AssetView | undefined {
   return subject.kind === 'asset' ? assetOrPlaceOf(fleet, subject.name) : undefined;
 }
 
