@@ -27,6 +27,14 @@ test('what held an incident is let go once that is over, and not before', () => 
   expect(spentContainments(sceneFleet(), [])).toEqual([]);
 });
 
+test('what held for its time alone is let go after it, whatever is open: then it holds nothing any more', () => {
+  const over = { ...holding('limit-1', 'inc_1', -1), hasEnded: true };
+  const open = [incident('inc_1', 'compliance'), incident('inc_2', 'isolation')];
+  expect(spentContainments(fleetWith(over, holding('limit-2', 'inc_2', -90)), open).map(({ id }) => id)).toEqual([
+    'limit-1',
+  ]);
+});
+
 test('nothing is let go while something leaks: the incident may go on as another one', () => {
   expect(spentContainments(fleetWith(holding('limit-1', 'inc_1')), [incident('inc_9', 'isolation')])).toEqual([]);
 });

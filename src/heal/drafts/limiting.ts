@@ -39,6 +39,7 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
   const rates = ratesOf(scene, tenant, parameters);
   const { touch, who, ...narrowed } = scope;
   const share = Number(parameters['share'] ?? excessOf(scene));
+  const isLeak = scene.cause === 'isolation' && kind === 'quarantine';
   const draft: Draft = {
     move: kind,
     input: {
@@ -49,15 +50,17 @@ function limit(scene: Scene, kind: Kind, scope: Scope, parameters: JsonObject): 
       ...(kind === 'shed' ? { share } : {}),
       ...(HOLDING.has(scene.cause) ? { incident: scene.incident } : {}),
       // One tenant sees what is another's: no failing on our side lets that go on.
-      ...(scene.cause === 'isolation' && kind === 'quarantine' ? { untilLifted: true } : {}),
+      ...(isLeak ? { untilLifted: true } : {}),
       minutes,
       rampMinutes,
     },
     touch,
     undo: 'the limit is lifted',
-    effect: scope.store
-      ? `${who} are refused for ${minutes / 60} h`
-      : effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
+    effect: isLeak
+      ? `${who} refused until nothing is measured to leak any more`
+      : scope.store
+        ? `${who} are refused for ${minutes / 60} h`
+        : effectOf(kind, who, { requestsPerSecond: rates.requestsPerSecond, share, minutes }),
   };
   return [draft];
 }

@@ -22,12 +22,15 @@ export interface Passed {
   readonly refused: number;
 }
 
-/** Limits that stand at the gateways. Each ends by itself, and lets through more and more over its last part. */
+/** Limits that stand at the gateways. Each ends by itself, if it is not to be lifted, and lets through more and more over its last part. */
 export class Mitigations {
   #standing: Standing[] = [];
 
   add(mitigation: Mitigation, now: number): boolean {
     if (this.#standing.some((each) => each.mitigation.id === mitigation.id)) return false;
+    // What holds the same for the same incident takes its place.
+    if (mitigation.untilLifted)
+      this.#standing = this.#standing.filter((each) => !holdsSame(each.mitigation, mitigation));
     this.#standing.push({ mitigation, from: now, until: now + mitigation.minutes * 60_000 });
     return true;
   }
@@ -40,7 +43,7 @@ export class Mitigations {
 
   expire(now: number): boolean {
     const before = this.#standing.length;
-    this.#standing = this.#standing.filter((each) => now < each.until);
+    this.#standing = this.#standing.filter((each) => now < each.until || each.mitigation.untilLifted);
     return this.#standing.length < before;
   }
 
@@ -78,6 +81,11 @@ export class Mitigations {
   }
 }
 
+function holdsSame(one: Mitigation, other: Mitigation): boolean {
+  const names = ['kind', 'tenant', 'incident', 'untilLifted', 'workload'] as const;
+  return names.every((name) => one[name] === other[name]);
+}
+
 function concerns(limit: Mitigation, asked: Asked): boolean {
   return (
     limit.store === undefined &&
@@ -102,6 +110,7 @@ function heldBy(limit: Mitigation, count: number, dtMs: number, noise: Noise): n
 
 /** How much of what it holds is let through again, 0 to 1. */
 function returned({ mitigation, until }: Standing, now: number): number {
+  if (mitigation.untilLifted) return 0;
   const rampMs = (mitigation.rampMinutes ?? 0) * 60_000;
   if (rampMs <= 0) return 0;
   return Math.max(0, Math.min(1, 1 - (until - now) / rampMs));
