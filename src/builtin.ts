@@ -52,6 +52,7 @@ import {
 import type { Parts, PartsSituation } from './drivers/parts.ts';
 import { watchedProcesses } from './drivers/process-places.ts';
 import { BackupParts } from './drivers/backup/backup-parts.ts';
+import { FirstLooks } from './drivers/postgresql/first-looks.ts';
 import { GoodLooks } from './drivers/postgresql/good-looks.ts';
 import { RouteParts } from './drivers/gateway/route-parts.ts';
 import { PostgresqlParts } from './drivers/postgresql/postgresql-parts.ts';
@@ -189,12 +190,20 @@ export const MOVES: ReadonlyMap<MoveName, Move> = new Map(
 export function createParts(situation: PartsSituation, ports: OwnPorts): readonly Parts[] {
   const { world, secrets, driver, database, state, clock, log } = situation;
   const goodLooks = new GoodLooks(situation);
+  const firstLooks = new FirstLooks(situation);
   const addresses = () => storeAddresses(world, secrets);
   const onBlind = (store: string, error: unknown) => log.debug({ store, reason: describeError(error) }, 'not seen');
   const tenants = () => world.declared.tenants;
   return [
-    new PostgresqlParts({ addresses, clock, goodLooks, onBlind, refusals: (store) => writeRefusals(world, store) }),
-    new PostgresqlServerParts({ addresses, clock, onBlind }),
+    new PostgresqlParts({
+      addresses,
+      clock,
+      goodLooks,
+      firstLooks,
+      onBlind,
+      refusals: (store) => writeRefusals(world, store),
+    }),
+    new PostgresqlServerParts({ addresses, clock, firstLooks, onBlind }),
     new TenantParts({ ...situation, file: state.tenantConfigFile, tenants }),
     new ProgramParts(state.programs),
     new TlsParts({

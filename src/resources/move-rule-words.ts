@@ -57,7 +57,7 @@ export const CLAIMS = {
   'old-key-kept': 'the old key stays until all data are wrapped anew',
   'two-people': 'two people agreed to exactly this',
   'legal-hold-clear': 'no legal hold forbids it',
-  'time-boxed': 'it ends by itself',
+  'time-boxed': 'it ends by itself, or is decided on anew within a time, and a person is told each time',
   'emergency-open': 'the way in for emergencies stays open',
   'export-open': "the way to the tenant's own data stays open",
   'tenant-context-proven': 'the application was seen to name its tenant, so that protection does not become an outage',

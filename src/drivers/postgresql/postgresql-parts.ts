@@ -6,6 +6,7 @@ import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { ConditionName } from '../../observe/condition.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import type { FirstLooks } from './first-looks.ts';
 import type { GoodLooks } from './good-looks.ts';
 import { ProtocolFloor } from './protocol-floor.ts';
 import { PostgresqlStore, type StoreAddress } from './store.ts';
@@ -44,6 +45,8 @@ export interface PostgresqlPartsOptions {
   readonly clock: Clock;
   /** What protected tables were like when they were good; left out, that is known for as long as this process lives. */
   readonly goodLooks?: GoodLooks;
+  /** How stores were set up, beyond the life of this process; left out: its own first look is the first. */
+  readonly firstLooks?: FirstLooks;
   /** New rows that a store is to refuse now, by `records/us`; left out, none. */
   readonly refusals?: (store: string) => readonly WriteRefusal[];
   /** Called each time that a store cannot be looked at: nothing is known of it then, neither good nor bad. */
@@ -68,7 +71,7 @@ export class PostgresqlParts implements Parts {
   readonly #sessions = new Map<string, AssetView>();
   /** Since when each session has had somebody waiting at every look. */
   readonly #holding = new Map<string, number>();
-  readonly #surplus = new SurplusWatch();
+  readonly #surplus: SurplusWatch;
   readonly #tables: TableWatch;
   readonly #context: TenantContext;
   readonly #floor: ProtocolFloor;
@@ -80,9 +83,10 @@ export class PostgresqlParts implements Parts {
     this.#addresses = options.addresses;
     this.#clock = options.clock;
     this.#refusals = options.refusals ?? (() => []);
+    this.#surplus = new SurplusWatch(options.firstLooks);
     this.#tables = new TableWatch(options.goodLooks);
     this.#context = new TenantContext(options.clock);
-    this.#floor = new ProtocolFloor(options.clock);
+    this.#floor = new ProtocolFloor(options.clock, options.firstLooks);
   }
 
   owns(id: string): boolean {

@@ -5,11 +5,15 @@ import { appendFileSync, chownSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { holdLease } from '../../../test/sim/held-lease.ts';
 import { systemClock as clock } from '../../base/clock.ts';
 import { Redacted } from '../../base/redacted.ts';
 import { shakeHands } from '../../observe/facts/tls-handshake.ts';
+import { openDatabase } from '../../store/database.ts';
+import { migrate } from '../../store/migrate.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { unprivilegedUser } from '../../store/unix-user.ts';
+import { FirstLooks } from './first-looks.ts';
 import { PostgresqlParts } from './postgresql-parts.ts';
 import type { StoreAddress } from './store.ts';
 
@@ -103,6 +107,25 @@ test('a floor that was lowered is seen with what it was before, and belongs to t
   ]);
   const { assets } = await parts.look();
   expect(assets.find(({ id }) => id === 'listener postgresql/database/eu')).toMatchObject({ settings: [SETTING] });
+});
+
+test('one that was lowered while no control ran is known to have been higher', async () => {
+  await migrate(server.connection);
+  const database = await openDatabase(server.connection);
+  const firstLooks = new FirstLooks({ database, lease: await holdLease(database) });
+  const fresh = async () => {
+    const again = new PostgresqlParts({ addresses: () => [address], clock, firstLooks, onBlind: () => undefined });
+    const { settings } = await again.look();
+    await again.close();
+    return settings.find(({ id }) => id === SETTING)?.history.map(({ value, soakedAt }) => [value, soakedAt !== null]);
+  };
+  expect(await fresh()).toEqual([['TLSv1.2', true]]);
+  await alter("ssl_min_protocol_version = 'TLSv1'");
+  await expect.poll(fresh).toEqual([
+    ['TLSv1.2', true],
+    [WEAK, false],
+  ]);
+  await database.close();
 });
 
 test('it is put back so that no handshake gets below, and without a trace; undo makes it exactly what it was', async () => {

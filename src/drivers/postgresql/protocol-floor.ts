@@ -4,6 +4,7 @@ import { KinError } from '../../base/errors.ts';
 import type { AssetView, SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import type { SettingOrder } from '../../heal/fleet.ts';
 import { isTaken, shakeHands } from '../../observe/facts/tls-handshake.ts';
+import { clusterOf, type FirstLooks } from './first-looks.ts';
 import type { PostgresqlStore, StoreAddress } from './store.ts';
 
 const PARAMETER = 'ssl_min_protocol_version';
@@ -35,9 +36,14 @@ export interface FloorView {
 export class ProtocolFloor {
   readonly #clock: Clock;
   readonly #history = new Map<string, SettingChange[]>();
+  readonly #kept = new Map<string, string>();
 
-  constructor(clock: Clock) {
+  readonly #looks: FirstLooks | undefined;
+
+  /** Without `looks` it knows of no look of an earlier process. */
+  constructor(clock: Clock, looks?: FirstLooks) {
     this.#clock = clock;
+    this.#looks = looks;
   }
 
   /** Whether a setting is one of these. */
@@ -55,13 +61,30 @@ export class ProtocolFloor {
     if (!floor) return undefined;
     const id = settingId(store.address);
     const value = toValue(floor);
-    const known = this.#history.get(id) ?? [];
+    const known = this.#history.get(id) ?? (await this.#lastGood(store, id));
     if (known.at(-1)?.value !== value) {
       const at = known.length === 0 ? 0 : this.#clock.now();
       known.push({ value, at, by: 'unknown', soakedAt: isGood(floor) ? at : null });
     }
     this.#history.set(id, known.slice(-REMEMBERED_MAX));
+    if (isGood(floor)) await this.#keep(store, id, value);
     return { asset: assetOf(store.address), setting: viewOf(id, store.address, known) };
+  }
+
+  /** As an earlier process saw it last while it was good: what came since is a change. */
+  async #lastGood(store: PostgresqlStore, id: string): Promise<SettingChange[]> {
+    const kept = await this.#looks?.read(`floor/${await clusterOf(store.pool)}/${id}`);
+    const value = kept?.values[id];
+    return kept && value != null ? [{ value, at: kept.at, by: 'unknown', soakedAt: kept.at }] : [];
+  }
+
+  async #keep(store: PostgresqlStore, id: string, value: string): Promise<void> {
+    if (!this.#looks || this.#kept.get(id) === value) return;
+    await this.#looks.keep(`floor/${await clusterOf(store.pool)}/${id}`, {
+      at: this.#clock.now(),
+      values: { [id]: value },
+    });
+    this.#kept.set(id, value);
   }
 
   /** Rejects with `resource.conflict` when new connections still take less a few seconds later. */

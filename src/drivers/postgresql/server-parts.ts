@@ -6,6 +6,7 @@ import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import type { LevelSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { clusterOf, type FirstLooks } from './first-looks.ts';
 import type { StoreAddress } from './store.ts';
 import { readServerLevels } from './server-levels.ts';
 import { readServerSettings, type Scope, type ServerSetting, statementFor } from './server-setting.ts';
@@ -35,6 +36,8 @@ interface Remembered {
 export interface PostgresqlServerPartsOptions {
   readonly addresses: () => readonly StoreAddress[];
   readonly clock: Clock;
+  /** How servers were set up, beyond the life of this process; left out: its own first look is the first. */
+  readonly firstLooks?: FirstLooks;
   /** Called each time that a server cannot be looked at: nothing is known of it then. */
   readonly onBlind: (server: string, error: unknown) => void;
 }
@@ -52,15 +55,19 @@ export class PostgresqlServerParts implements Parts {
   readonly #addresses: () => readonly StoreAddress[];
   readonly #clock: Clock;
   readonly #onBlind: PostgresqlServerPartsOptions['onBlind'];
+  readonly #looks: FirstLooks | undefined;
   readonly #pools = new Map<string, { readonly port: number; readonly pool: Pool }>();
   /** By server and name of the setting. */
   readonly #known = new Map<string, Map<string, Remembered>>();
+  /** By server, what was kept last. */
+  readonly #kept = new Map<string, string>();
   /** When the levels of each server were read last. */
   readonly #levelsAt = new Map<string, number>();
 
   constructor(options: PostgresqlServerPartsOptions) {
     this.#addresses = options.addresses;
     this.#clock = options.clock;
+    this.#looks = options.firstLooks;
     this.#onBlind = options.onBlind;
   }
 
@@ -128,12 +135,13 @@ export class PostgresqlServerParts implements Parts {
     const found = await readOn(server);
     const now = this.#clock.now();
     const before = this.#known.get(server.id);
+    const kept = before ? undefined : await this.#lastGood(server);
     const known = before ?? new Map<string, Remembered>();
-    this.#known.set(server.id, known);
     for (const setting of found) {
       // A parameter can be absent; a role or a database that was not there before is seen for the first time.
-      const isNew = before === undefined || setting.scope.kind !== 'parameter';
-      const { history } = known.get(setting.name) ?? { history: isNew ? [] : [unsetUntil(now)] };
+      const isNew = (before ?? kept) === undefined || setting.scope.kind !== 'parameter';
+      const wasGood = kept?.get(setting.name);
+      const { history } = known.get(setting.name) ?? { history: wasGood ?? (isNew ? [] : [unsetUntil(now)]) };
       if (history.length === 0) history.push({ value: setting.value, at: now, by: 'the first look', soakedAt: now });
       else if (history.at(-1)?.value !== setting.value) write(history, setting.value, now);
       known.set(setting.name, { setting, history });
@@ -145,7 +153,28 @@ export class PostgresqlServerParts implements Parts {
       else if (history.at(-1)?.value !== null) write(history, null, now);
     }
     for (const name of [...known.keys()].slice(0, -REMEMBERED_MAX)) known.delete(name);
+    this.#known.set(server.id, known);
+    await this.#keep(server, known, now);
     return [...known.values()].map((each) => viewOf(server, each));
+  }
+
+  /** What an earlier process knew to be good: what is otherwise by now was changed while nobody looked. */
+  async #lastGood(server: Server): Promise<ReadonlyMap<string, SettingChange[]> | undefined> {
+    const kept = await this.#looks?.read(await firstLookOf(server));
+    if (!kept) return undefined;
+    const good = (value: string | null): SettingChange[] => [
+      { value, at: kept.at, by: 'the last good look', soakedAt: kept.at },
+    ];
+    return new Map(Object.entries(kept.values).map(([name, value]) => [name, good(value)]));
+  }
+
+  async #keep(server: Server, known: ReadonlyMap<string, Remembered>, now: number): Promise<void> {
+    if (!this.#looks) return;
+    const values = Object.fromEntries([...known].map(([name, { history }]) => [name, goodIn(history, now)]));
+    const text = JSON.stringify(values);
+    if (this.#kept.get(server.id) === text) return;
+    await this.#looks.keep(await firstLookOf(server), { at: now, values });
+    this.#kept.set(server.id, text);
   }
 
   /** Whether it is `to` now. False, and nothing is done, when it is not `from` either. */
@@ -182,6 +211,17 @@ export class PostgresqlServerParts implements Parts {
       return { id, stores, pool };
     });
   }
+}
+
+async function firstLookOf({ id, pool }: Server): Promise<string> {
+  return `server/${await clusterOf(pool)}/${id}`;
+}
+
+/** The newest value that has served for long enough, by now or when it was written over. */
+function goodIn(history: readonly SettingChange[], now: number): string | null {
+  const last = history.at(-1);
+  if (last && last.soakedAt === null && now - last.at >= SOAK_MS) return last.value;
+  return history.findLast(({ soakedAt }) => soakedAt !== null)?.value ?? null;
 }
 
 function poolOf({ host, port, database, admin }: StoreAddress): Pool {

@@ -2,6 +2,7 @@ import { KinError } from '../../base/errors.ts';
 import { canonicalJson } from '../../base/json.ts';
 import type { SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import type { SettingOrder } from '../../heal/fleet.ts';
+import { clusterOf, type FirstLook, type FirstLooks } from './first-looks.ts';
 import type { PostgresqlStore, StoreAddress } from './store.ts';
 import { nameOfSurplus, statementsOf, surplusOf } from './surplus.ts';
 
@@ -16,12 +17,21 @@ export class SurplusWatch {
   readonly #firstAt = new Map<string, number>();
   /** By store and id of the setting. */
   readonly #known = new Map<string, Map<string, SettingChange[]>>();
+  readonly #looks: FirstLooks | undefined;
+
+  /** Without `looks` it knows of no look of an earlier process. */
+  constructor(looks?: FirstLooks) {
+    this.#looks = looks;
+  }
 
   /** Settings of everything that is, or lately was, beyond what is declared in the store. */
   async look(store: PostgresqlStore, tables: readonly number[], now: number): Promise<readonly SettingView[]> {
     const { address } = store;
-    const firstAt = this.#firstAt.get(address.id);
-    const known = this.#known.get(address.id) ?? new Map<string, SettingChange[]>();
+    const isFirst = !this.#firstAt.has(address.id);
+    const of = isFirst && this.#looks ? `surplus/${await clusterOf(store.pool)}/${address.id}` : '';
+    const kept = isFirst ? await this.#looks?.read(of) : undefined;
+    const firstAt = kept?.at ?? this.#firstAt.get(address.id);
+    const known = this.#known.get(address.id) ?? historyOf(kept);
     const found = new Map<string, string>();
     for (const each of await store.readSurplus(tables)) {
       found.set(`postgresql/${address.id}/${nameOfSurplus(each)}`, canonicalJson(each));
@@ -35,6 +45,7 @@ export class SurplusWatch {
       if (!found.has(id) && history.at(-1)?.value !== null) history.push({ ...changeTo(null, now), soakedAt: now });
     }
     for (const id of [...known.keys()].slice(0, -REMEMBERED_MAX)) known.delete(id);
+    if (firstAt === undefined) await this.#looks?.keep(of, { at: now, values: Object.fromEntries(found) });
     this.#firstAt.set(address.id, firstAt ?? now);
     this.#known.set(address.id, known);
     return [...known].map(([id, history]) => settingOf(id, history, address));
@@ -55,6 +66,11 @@ export class SurplusWatch {
   async restore(store: PostgresqlStore, { oldValue }: SettingOrder): Promise<void> {
     if (oldValue !== null) await store.pool.query(statementsOf(surplusOf(oldValue)).restore);
   }
+}
+
+/** What was there at the first look of all, whoever made it. */
+function historyOf(kept: FirstLook | undefined): Map<string, SettingChange[]> {
+  return new Map(Object.entries(kept?.values ?? {}).map(([id, value]) => [id, [changeTo(value, kept?.at ?? 0)]]));
 }
 
 function changeTo(value: string | null, at: number): SettingChange {
