@@ -303,10 +303,13 @@ class Refusals {
     const open = new Set(this.#tracker.open.map(({ id }) => id));
     for (const id of this.#last.keys()) if (!open.has(id)) this.#last.delete(id);
     if (isSame) return;
-    const guards = denied.map(({ guard, reason, remedy }) => ({ guard, reason, remedy }));
+    const guards = denied.map(({ guard, reason, remedy, tenants }) => {
+      return { guard, reason, remedy, ...(tenants ? { tenants } : {}) };
+    });
+    const tenants = [...new Set(denied.flatMap((each) => each.tenants ?? []))];
     const proposal =
       refusal.proposal?.steps.map(({ move, rung, effect, undo }) => ({ move, rung, effect, undo })) ?? [];
-    await this.#options.memory.refuseIncident(incident, { target: refusal.target, guards, proposal });
+    await this.#options.memory.refuseIncident(incident, { target: refusal.target, tenants, guards, proposal });
     this.#tracker.invalidate();
   }
 }

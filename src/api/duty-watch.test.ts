@@ -5,7 +5,9 @@ import { systemClock as clock, toIso } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
 import { systemRandom as random } from '../base/random.ts';
 import type { Step } from '../heal/plan.ts';
+import type { Fact } from '../observe/fact.ts';
 import { createPostgresqlMemory } from '../heal/postgresql-memory.ts';
+import type { FactName } from '../resources/fact-kinds.ts';
 import { rulesOf } from '../resources/profile.ts';
 import type { DutyView } from './duty-desk.ts';
 import { DutyWatch } from './duty-watch.ts';
@@ -119,6 +121,37 @@ test('what changes places makes the record of processing anew', async () => {
     .toMatch(/^version \d+ of the record of processing$/);
   const register = await api.ask('GET /v1/register/1', OWN_TOKEN);
   expect(JSON.parse(register.text)).toMatchObject({ madeBy: 'control' });
+});
+
+test('separation counts as probed once a probe of after the move found nothing, and by no older, other or worse one', async () => {
+  const owedAt = clock.now();
+  const owed = { incident: 'inc_2', repair: 'rep_forced', moveIndex: 0, move: 'reenable', tenants: ['shop'] };
+  const duty = { ...owed, duty: 'probe-isolation' as const, clause: 'gdpr Art. 32(1)(b)', owedAt: toIso(owedAt) };
+  await api.leading(() => api.control.duties.owe([duty]));
+  const { posture } = api.control.compliance;
+  const probed = (rows: number, measuredAt: number, name: FactName = 'isolation.sql.foreignRows'): Fact => ({
+    name,
+    subject: name === 'isolation.api.foreignRows' ? 'shop' : 'postgresql/probed/eu',
+    tenants: ['shop'],
+    measured: { kind: 'value', value: rows },
+    measuredAt,
+    collector: 'test',
+    evidence: null,
+  });
+  const resultAfter = async (...facts: readonly Fact[]) => {
+    posture.take(facts, clock.now());
+    await later.look();
+    return (await api.control.duties.readOf('inc_2'))[0]?.result;
+  };
+  expect(await resultAfter()).toBeNull();
+  expect(await resultAfter(probed(0, owedAt - 1))).toBeNull();
+  expect(await resultAfter(probed(3, owedAt + 1))).toBeNull();
+  // The store alone says nothing of what the API answers.
+  expect(await resultAfter(probed(0, owedAt + 2))).toBeNull();
+  const answers = probed(0, owedAt + 3, 'isolation.api.foreignRows');
+  expect(await resultAfter(answers)).toContain('isolation.sql.foreignRows of store postgresql/probed/eu is 0');
+  const [met] = await api.control.duties.readOf('inc_2');
+  expect(met).toMatchObject({ metBy: 'control', metAt: expect.any(String) });
 });
 
 test('a duty is owed once, whoever looks and how often, and each of its turns is on record', async () => {

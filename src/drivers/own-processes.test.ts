@@ -108,5 +108,9 @@ test('it is an incident with its cause, and is over once it answers', async () =
 test('ledger, control and gateways answer on sockets of their own; PostgreSQL does not', () => {
   const state = stateDirectory(folder);
   const sockets = ['ledger', 'control', 'gateway-12', 'postgres', 'gateway-x'].map((id) => ownSocket(state, id));
-  expect(sockets).toEqual([...(['ledger', 'control', 'gateway-12'] as const).map(state.socket), undefined, undefined]);
+  expect(sockets).toEqual([
+    ...(['ledger', 'control', 'gateway-12'] as const).map((id) => state.socket(id)),
+    undefined,
+    undefined,
+  ]);
 });

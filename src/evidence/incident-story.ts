@@ -111,9 +111,9 @@ export class IncidentStory {
     if (type === 'repair.refused') {
       const guards = Array.isArray(data['guards']) ? (data['guards'] as readonly JsonObject[]) : [];
       draft.refusal = guards.map(({ guard, reason }) => `${String(guard)}: ${String(reason)}`).join('; ') || 'refused';
-      for (const { guard, reason } of guards) if (guard === GATE) this.#refuse(draft, event, String(reason));
+      for (const each of guards) if (each['guard'] === GATE) this.#refuse(draft, event, each);
     }
-    if (type === 'repair.denied' && data['guard'] === GATE) this.#refuse(draft, event, String(data['reason']));
+    if (type === 'repair.denied' && data['guard'] === GATE) this.#refuse(draft, event, data);
     if (type === 'repair.opened') {
       const times = { startedAt: at, appliedAt: null, verifiedAt: null, endedAt: null };
       const moves = this.#plans.get(String(data['plan'])) ?? [];
@@ -131,10 +131,14 @@ export class IncidentStory {
     }
   }
 
-  #refuse({ id: incident, entries }: Draft, { id, at }: LedgerEvent, reason: string): void {
+  /** For whom it was a no stands beside the reason; entries of an earlier Kintsugi have it in the reason alone. */
+  #refuse({ id: incident, entries }: Draft, { id, at }: LedgerEvent, said: JsonObject): void {
+    const reason = String(said['reason']);
+    const named = Array.isArray(said['tenants']) ? said['tenants'].map(String) : undefined;
     const entry = entries.at(-1) === id ? id : null;
-    const namesOwn = this.#words.namesOwn(reason);
-    this.#refused.push({ at, incident, reason, entry, namesOwn, namesOther: this.#words.namesOther(reason) });
+    const namesOwn = named?.includes(this.#tenant) ?? this.#words.namesOwn(reason);
+    const namesOther = named?.some((each) => each !== this.#tenant) ?? this.#words.namesOther(reason);
+    this.#refused.push({ at, incident, reason, entry, namesOwn, namesOther });
   }
 
   /** Which law others live under, and what of it is violated for them, is their business. */

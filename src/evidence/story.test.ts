@@ -142,6 +142,18 @@ test('what the gate refused is told with its clause, and only where it is the la
   ]);
 });
 
+test('for whom the gate said no stands beside the reason, and counts before its words', () => {
+  const by = (reason: string, ...tenants: readonly string[]): JsonObject => {
+    return { tenants: [...tenants], guards: [{ guard: 'regulation', reason, tenants: [...tenants] }] };
+  };
+  const { refusals } = read(
+    ['incident.opened', 'inc_1', 20_000, opened('workload records', 'region eu is lost')],
+    ['repair.refused', 'inc_1', 20_500, by('gdpr Art. 44: not permitted there', 'clinic', 'shop')],
+    ['repair.refused', 'inc_1', 20_600, by('gdpr Art. 44: as for clinic', 'shop')],
+  );
+  expect(refusals.map(({ reason }) => reason)).toEqual(['gdpr Art. 44: not permitted there']);
+});
+
 test('a loss is told by its times and notices, and nothing that a person wrote', () => {
   const { losses } = read(
     ['breach.opened', 'brc_1', 20_000, { loss: 'confidentiality', what: 'rows of shop', clocks: ['c33'] }, 'clinic'],

@@ -132,7 +132,10 @@ class RepairRun {
   /** What has an intent goes on; what has none is judged again on the world as it is now. */
   async #begin(moveIndex: number): Promise<void> {
     const denied = (await this.#options.rejudge(this.#plan, moveIndex)).find((verdict) => verdict.kind === 'deny');
-    if (denied) return this.#write(moveIndex, 'denied', { guard: denied.guard, reason: denied.reason });
+    if (denied) {
+      const { guard, reason, tenants } = denied;
+      return this.#write(moveIndex, 'denied', { guard, reason, ...(tenants ? { tenants } : {}) });
+    }
     const { move, effect } = this.#stepAt(moveIndex);
     await this.#write(moveIndex, 'intent', { move, effect });
     await this.#apply(moveIndex);

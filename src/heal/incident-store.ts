@@ -155,7 +155,8 @@ export async function refuseIncident(
     .set({ body: JSON.stringify(body) })
     .where('id', '=', incident.id)
     .execute();
-  await record(tx, 'repair.refused', incident.id, refusal);
+  const tenants = Array.isArray(refusal['tenants']) ? refusal['tenants'].map(String) : [];
+  await record(tx, 'repair.refused', incident.id, refusal, tenants.length === 1 ? { tenant: tenants[0]! } : {});
 }
 
 export async function closeIncident(

@@ -57,6 +57,8 @@ export interface Verdict {
   readonly reason: string;
   /** What would change the verdict; empty for an allow. */
   readonly remedy: string;
+  /** For whom it is a no, where it is not one for everybody: the first of them. */
+  readonly tenants?: readonly string[];
 }
 
 /** A ladder of steps: the next is climbed when the one before could not be verified, after it was undone. */

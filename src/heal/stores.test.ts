@@ -98,6 +98,22 @@ describe('incidents', () => {
     expect((await readIncident(database, incident.id))?.body.refusal).toEqual({ target: null, guards: [] });
     expect(await recorded()).toEqual(['incident.opened', 'repair.refused']);
   });
+
+  test('a refusal for one tenant is that of this tenant in the record; for several it names them', async () => {
+    const incident = await open();
+    const refuse = (...tenants: readonly string[]) =>
+      database.transaction((tx) => refuseIncident(tx, incident, { target: null, tenants, guards: [] }, record));
+    await refuse('shop');
+    await refuse('shop', 'clinic');
+    const rows = await database.kysely.selectFrom('outbox').select('event').execute();
+    const events = rows.map(({ event }) => event as { type: string; tenant?: string; data: object });
+    const refused = events.filter(({ type }) => type === 'repair.refused');
+    expect(refused).toMatchObject([
+      { tenant: 'shop', data: { tenants: ['shop'] } },
+      { data: { tenants: ['shop', 'clinic'] } },
+    ]);
+    expect(refused[1]).not.toHaveProperty('tenant');
+  });
 });
 
 describe('repairs', () => {

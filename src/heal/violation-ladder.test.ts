@@ -192,6 +192,7 @@ describe('a tenant that is served where it may not be', () => {
     expect(stepsOf(decision)).toEqual(['reroute eu']);
     const denied = decision.verdicts.filter(({ kind }) => kind === 'deny');
     expect(denied.map(({ guard, reason }) => `${guard}: ${reason}`).join()).toContain('shop may not be in ch');
+    expect(denied.find(({ guard }) => guard === 'regulation')?.tenants).toEqual(['shop']);
   });
 
   test('is refused, and a person called, when no way of its own is known; not when its way leads home by now', () => {

@@ -127,11 +127,19 @@ export const regulation: Guard = {
       .map((step) => gate(footprintOf(step, fleet), fleet.tenants, policy.rules))
       .filter((ruling) => ruling.kind !== 'permit');
     const denied = rulings.find((ruling) => ruling.kind === 'deny');
-    if (denied) return deny(`${denied.clause}: ${denied.reason}`, lawfulInstead(denied));
+    if (denied)
+      return { ...deny(`${denied.clause}: ${denied.reason}`, lawfulInstead(denied)), tenants: deniedFor(denied) };
     const asks = rulings[0];
     return asks && ask(`${asks.clause}: ${asks.reason}`, '`kintsugi approve`');
   },
 };
+
+/** Of very many only some are named: it is on record, and an entry has a limited size. */
+const DENIED_MAX = 50;
+
+function deniedFor({ tenants }: Ruling): readonly string[] {
+  return tenants.flatMap(({ kind, tenant }) => (kind === 'deny' ? [tenant] : [])).slice(0, DENIED_MAX);
+}
 
 /** Those who are permitted may still move, if the move can be made for them alone. */
 function lawfulInstead({ permitted, held }: Ruling): string {
