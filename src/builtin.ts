@@ -121,7 +121,7 @@ import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
 import { tcpProbe } from './observe/tcp-probe.ts';
 import type { MoveName } from './resources/playbook.ts';
-import { OwnProcesses, ownSocket } from './drivers/own-processes.ts';
+import { OwnProcesses, ownSocket } from './drivers/process/own-processes.ts';
 import { LimitParts } from './drivers/limits/limit-parts.ts';
 import { LedgerParts } from './drivers/ledger/ledger-parts.ts';
 import { retentionOf } from './resources/tenant.ts';

@@ -1,16 +1,16 @@
 import { Agent } from 'undici';
-import type { Clock } from '../base/clock.ts';
-import type { StateDirectory } from '../base/state-directory.ts';
-import { isOwnProcess, ownProcessAsset } from '../detect/own-process.ts';
-import type { AssetView } from '../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../heal/fleet.ts';
-import type { ConditionSample } from '../observe/sample.ts';
-import type { Database } from '../store/database.ts';
-import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
-import { appendSettingChange, readSettings } from '../store/setting-store.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from './parts.ts';
-import type { ChildStatus } from './process/protocol.ts';
-import { askLiveness } from './process/system-liveness.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { StateDirectory } from '../../base/state-directory.ts';
+import { isOwnProcess, ownProcessAsset } from '../../detect/own-process.ts';
+import type { AssetView } from '../../diagnose/fleet-view.ts';
+import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { ConditionSample } from '../../observe/sample.ts';
+import type { Database } from '../../store/database.ts';
+import { fencedTransaction, type LeaderLease } from '../../store/lease.ts';
+import { appendSettingChange, readSettings } from '../../store/setting-store.ts';
+import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import type { ChildStatus } from './protocol.ts';
+import { askLiveness } from './system-liveness.ts';
 
 const PREFIX = 'keeper/';
 const ANSWER_MS = 1_500;
