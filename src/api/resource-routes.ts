@@ -5,11 +5,14 @@ import { KinError } from '../base/errors.ts';
 import { LIMITS } from '../base/limits.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { checkContract } from '../resources/contract.ts';
+import { contested, type ReferenceComplaint } from '../resources/cross-reference.ts';
 import { formatPath } from '../resources/field-path.ts';
+import { loosenings } from '../resources/loosening.ts';
 import type { Profile } from '../resources/profile.ts';
 import { type Resource, resourceKey, SCHEMAS } from '../resources/resource.ts';
+import type { Database } from '../store/database.ts';
 import { fencedTransaction } from '../store/lease.ts';
-import { applyResources, readResources } from '../store/resource-store.ts';
+import { applyResources, readResources, type Submission } from '../store/resource-store.ts';
 import type { Control } from './control.ts';
 import { bySchema } from './request-parts.ts';
 
@@ -48,10 +51,17 @@ export function resourceRoutes(plain: FastifyInstance, control: Control): void {
     );
     const applied = await fencedTransaction(database, lease, async (tx) => {
       const { by, expected } = body;
+      const before = new Map(
+        (await readResources({ kysely: tx })).map(({ resource }) => [resourceKey(resource), resource]),
+      );
       const done = await applyResources(tx, submissions, { by, ...(expected ? { expected } : {}) });
+      await checkClaims({ kysely: tx }, submissions);
       for (const each of done.filter(({ change }) => change !== 'unchanged')) {
         const { key, change, generation, version = null } = each;
-        await record(tx, `resource.${change}`, key, { generation, version }, { actor: { kind: 'operator', name: by } });
+        const { resource } = submissions.find((submitted) => resourceKey(submitted.resource) === key)!;
+        const loosens = loosenings(before.get(key), resource);
+        const data = { generation, version, ...(loosens.length > 0 ? { loosens } : {}) };
+        await record(tx, `resource.${change}`, key, data, { actor: { kind: 'operator', name: by } });
       }
       return done;
     });
@@ -69,6 +79,18 @@ function parseResource(document: unknown): Resource {
   throw new KinError('manifest.invalid', z.prettifyError(parsed.error));
 }
 
+/** Nobody takes over requests of another: a host, a path, an API key belongs to one. */
+async function checkClaims(database: Pick<Database, 'kysely'>, submissions: readonly Submission[]): Promise<void> {
+  const keys = new Set(submissions.map(({ resource }) => resourceKey(resource)));
+  const all = (await readResources(database)).map(({ resource }) => resource);
+  const wrong = contested(all, keys);
+  if (wrong) throw complaintOf(wrong);
+}
+
+function complaintOf({ resource, path, message }: ReferenceComplaint): KinError {
+  return new KinError('manifest.invalid', `${resourceKey(resource)}: ${formatPath(path)} ${message}`);
+}
+
 /** What only the server can tell: contracts and names against the profiles that are in force here. */
 function checkLaw(submitted: readonly Resource[], inForce: readonly Profile[]): void {
   const own = submitted.filter((each) => each.kind === 'Profile');
@@ -80,7 +102,6 @@ function checkLaw(submitted: readonly Resource[], inForce: readonly Profile[]): 
   const profiles = [...inForce.filter(({ metadata }) => !replaced.has(metadata.name)), ...own];
   for (const tenant of submitted.filter((each) => each.kind === 'Tenant')) {
     const [wrong] = checkContract(tenant, profiles);
-    if (wrong)
-      throw new KinError('manifest.invalid', `${resourceKey(tenant)}: ${formatPath(wrong.path)} ${wrong.message}`);
+    if (wrong) throw complaintOf({ resource: tenant, ...wrong });
   }
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { type Change, diffResources, renderChanges } from '../resources/diff.ts';
 import { formatPath } from '../resources/field-path.ts';
+import { loosenings } from '../resources/loosening.ts';
 import { readManifests } from '../resources/manifest.ts';
 import { printResources } from '../resources/print.ts';
 import { type Resource, resourceKey } from '../resources/resource.ts';
@@ -80,7 +81,17 @@ export async function readOutlook(invocation: Invocation, files: readonly string
   const documents = resources.map(({ resource, folder }) => ({ resource, baseFolder: folder }));
   const answer = await invocation.ask<Pick<Outlook, 'current' | 'generations'>>('POST', '/v1/plan', { documents });
   const desired = documents.map(({ resource }) => resource);
-  return { documents, ...answer, changes: diffResources(answer.current, desired), warnings };
+  const changes = diffResources(answer.current, desired);
+  return { documents, ...answer, changes, warnings: [...warnings, ...loosened(answer.current, desired)] };
+}
+
+/** What people should know before they take a protection away; it goes on the record with the change. */
+function loosened(current: readonly Resource[], desired: readonly Resource[]): readonly string[] {
+  const before = new Map(current.map((each) => [resourceKey(each), each]));
+  return desired.flatMap((each) => {
+    const key = resourceKey(each);
+    return loosenings(before.get(key), each).map((what) => `${key} is loosened: ${what}`);
+  });
 }
 
 /** Everything that is declared. */

@@ -60,8 +60,15 @@ const HERE = '127.0.0.1';
 export function postgresPlaces(world: World, addresses: readonly StoreAddress[]): readonly RegionalStore[] {
   return addresses.map(({ id, ...address }) => {
     const { region } = address;
-    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region) };
+    const neighbours = addresses.flatMap((each) => (areJudgedAlike(each, address) ? (each.role?.user ?? []) : []));
+    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region), neighbours };
   });
+}
+
+/** Two stores on one server of which the first says what its role may have, and is divided by policies: that is measured there. */
+function areJudgedAlike(one: StoreAddress, other: Pick<StoreAddress, 'server' | 'region'>): boolean {
+  const { server, region, rowSecurity, privileges } = one;
+  return server === other.server && region === other.region && rowSecurity && privileges.length > 0;
 }
 
 /** The doors of the gateways and of the API, and every PostgreSQL server behind a store. */

@@ -167,6 +167,26 @@ interface Claim {
   readonly path: Complaint['path'];
 }
 
+/**
+ * The first request that one of the resources named by `keys` claims and another claims too. Manifests are checked apart from
+ * what others declared before: only who has all of it can tell.
+ */
+export function contested(all: readonly Resource[], keys: ReadonlySet<string>): ReferenceComplaint | undefined {
+  // Those that were there come first, so that what is new is what is complained about.
+  const ordered = all.toSorted((a, b) => Number(keys.has(resourceKey(a))) - Number(keys.has(resourceKey(b))));
+  const found = [
+    ...doubleClaims(
+      ordered.filter((each) => each.kind === 'Tenant'),
+      tenantClaims,
+    ),
+    ...doubleClaims(
+      ordered.filter((each) => each.kind === 'Workload'),
+      routeClaims,
+    ),
+  ];
+  return found.find(({ resource }) => keys.has(resourceKey(resource)));
+}
+
 /** A request that two could claim belongs to neither: it would depend on chance whose data it touches. */
 function doubleClaims<R extends Tenant | Workload>(
   resources: readonly R[],

@@ -23,6 +23,8 @@ export interface PostgresPlace extends Place {
   readonly privileges: readonly string[];
   /** Other roles that people declared: of administrators, of reports, of replication. */
   readonly operators: readonly string[];
+  /** Roles of other stores on the same server, which are judged there: what one may too much is told once. */
+  readonly neighbours?: readonly string[];
   readonly rowSecurity: boolean;
 }
 

@@ -272,6 +272,13 @@ describe('grants', () => {
     });
   });
 
+  test('of the role of a neighbour are told at its own store, those on the rows here also here', async () => {
+    await admin.query(`${STRANGER}; grant pg_read_all_data to stranger`);
+    expect(await surplus({ neighbours: ['stranger'] })).toEqual({ kind: 'value', value: 0 });
+    await admin.query('grant select on records.notes to stranger');
+    expect(await surplus({ neighbours: ['stranger'] })).toMatchObject({ detail: 'stranger SELECT on records.notes' });
+  });
+
   test('of roles that people declared are no surplus, nor are groups without login', async () => {
     await admin.query('create role backup login bypassrls; grant select on records.notes to backup');
     await admin.query('create role group_role; grant pg_read_all_data to group_role');

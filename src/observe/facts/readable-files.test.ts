@@ -19,11 +19,12 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 async function open(folder = join(root, 'backups')) {
-  const place = { subject: 'postgresql/records/eu', tenants: 'all' as const, folder };
-  const backups = readableBackups({ stores: () => [place], clock });
+  const place = { server: 'database', region: 'eu', tenants: 'all' as const, folder };
+  const backups = readableBackups({ stores: () => [place, place], clock });
   const logs = readableLogs({ folders: [folder], clock });
   const facts = [...(await backups.collect(AbortSignal.any([]))), ...(await logs.collect(AbortSignal.any([])))];
   const told = facts.map(({ measured: it }) => (it.kind === 'value' ? (it.detail ?? it.value) : it.reason));
+  expect(facts.map(({ subject }) => subject)).toEqual(['postgresql/database/eu', 'logs']);
   expect(told[0]).toEqual(told[1]);
   return told[0];
 }

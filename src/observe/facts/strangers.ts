@@ -64,8 +64,8 @@ const STRANGERS = `
 
 /** Who can enter and reach the rows though nobody declared it, in words. */
 export async function readStrangers(client: Client, place: PostgresPlace): Promise<readonly string[]> {
-  const { schema, role, admin, operators } = place;
-  const known = [admin.user, ...(role ? [role.user] : []), ...operators];
+  const { schema, role, admin, operators, neighbours = [] } = place;
+  const known = [admin.user, ...(role ? [role.user] : []), ...operators, ...neighbours];
   const rows = await rowsOf<{ name: string | null }>(client, STRANGERS, [schema, known, role?.user ?? admin.user]);
   return rows.flatMap(({ name }) => name ?? []);
 }
