@@ -15,6 +15,7 @@ import { failedProbeDetector } from './detect/failed-probe.ts';
 import { leakDetector } from './detect/leak.ts';
 import { loadAheadDetector } from './detect/load-ahead.ts';
 import { loadGoneDetector } from './detect/load-gone.ts';
+import { routeDetector } from './detect/route.ts';
 import { mortalityDetector } from './detect/mortality.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
@@ -146,6 +147,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(exhaustionDetector(numbers)),
     run(loadAheadDetector(numbers)),
     run(loadGoneDetector(numbers)),
+    run(routeDetector(numbers)),
     run(artefactDriftDetector),
     run(workloadDetector(numbers)),
     run(callsDetector(numbers)),

@@ -28,6 +28,7 @@ import { failedProbeDetector } from './failed-probe.ts';
 import { leakDetector } from './leak.ts';
 import { loadAheadDetector } from './load-ahead.ts';
 import { loadGoneDetector } from './load-gone.ts';
+import { routeDetector } from './route.ts';
 import { mortalityDetector } from './mortality.ts';
 import { noisyTenantDetector } from './noisy-tenant.ts';
 import { objectiveDetector } from './objective.ts';
@@ -60,6 +61,7 @@ const DETECTORS = [
   exhaustionDetector(() => numbers),
   loadAheadDetector(() => numbers),
   loadGoneDetector(() => numbers),
+  routeDetector(() => numbers),
   leakDetector(() => numbers),
   artefactDriftDetector,
   workloadDetector(() => numbers),
@@ -123,6 +125,12 @@ const reading: fc.Arbitrary<(at: number) => Sample> = fc.oneof(
     const of = { workload: 'records', region: 'eu' } as const;
     return { kind: 'added', at, vantage: 'control', ...of, added, wanted: declared + added };
   }),
+  fc
+    .tuple(fc.constantFrom('GET /a', 'GET /b', 'POST /c'), count, count, ms)
+    .map(([route, ok, failed, took]) => (at: number): Sample => {
+      const of = { workload: 'records', version: 1, spanMs: 3_000, latencyMs: took * ok } as const;
+      return { kind: 'route', at, vantage: 'gateway-1', route, ok, failed, ...of };
+    }),
   fc.boolean().map((matches) => (at: number): Sample => {
     return { kind: 'artefact', at, vantage: 'control', workload: 'records', version: 1, matches };
   }),

@@ -14,6 +14,8 @@ export type Subject =
   | { readonly kind: 'setting'; readonly name: string }
   /** Who loads or changes things: a job, a controller, a client. */
   | { readonly kind: 'actor'; readonly name: string }
+  /** `records GET /invoices/:id`: one kind of request to a workload, of whichever tenant. */
+  | { readonly kind: 'route'; readonly name: string; readonly workload: string; readonly route: string }
   /** Requests that kill: of one tenant and route, or only those with one fingerprint (null: the whole route). */
   | {
       readonly kind: 'requests';
@@ -58,6 +60,9 @@ export const SYMPTOMS = [
   'tenant-errors',
   /** Requests fail more or take longer since a setting was changed than before, by however little. */
   'worse-since-change',
+  /** One route fails or is slow at all instances, while the other routes of the workload are served as ever. */
+  'route-errors',
+  'route-slow',
   'calls-failing',
   'calls-slow',
   /** Far more calls than before, while tenants do not send more. */
@@ -129,4 +134,8 @@ export function instanceSubject(ref: { instance: string; workload: string; versi
 
 export function versionSubject(workload: string, version: number): Subject {
   return { kind: 'version', name: `${workload}@${version}`, workload, version };
+}
+
+export function routeSubject(workload: string, route: string): Subject {
+  return { kind: 'route', name: `${workload} ${route}`, workload, route };
 }

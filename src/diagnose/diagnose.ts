@@ -18,6 +18,7 @@ import { ownProcesses } from './own-processes.ts';
 import { poisons } from './poisons.ts';
 import type { Rule, Scene } from './scene.ts';
 import { gather, inShort, STORM_SIZE } from './storm.ts';
+import { routes } from './routes.ts';
 import { sharedTraits } from './shared-traits.ts';
 import { unknowns } from './unknowns.ts';
 import { versions } from './versions.ts';
@@ -38,12 +39,13 @@ import { worsenings } from './worsenings.ts';
  *  8. what fails together, and began after something was changed, suspects the change, or who uses most of it;
  *  9. what became a little worse when a setting was changed suspects the setting;
  * 10. what others run for us and fails explains who calls it;
- * 11. what shares a machine and fails together suspects the machine;
- * 12. what shares a region or a store and is worse than its siblings is one incident that names that;
- * 13. an instance explains itself and who calls it;
- * 14. load explains slowness that is left;
- * 15. what has not failed yet and will is dealt with in time, and what a repair added and nobody needs goes;
- * 16. what is left is unknown, and said so.
+ * 11. one route that fails or is slow for everybody is what is broken;
+ * 12. what shares a machine and fails together suspects the machine;
+ * 13. what shares a region or a store and is worse than its siblings is one incident that names that;
+ * 14. an instance explains itself and who calls it;
+ * 15. load explains slowness that is left;
+ * 16. what has not failed yet and will is dealt with in time, and what a repair added and nobody needs goes;
+ * 17. what is left is unknown, and said so.
  */
 const RULES: readonly Rule[] = [
   observers,
@@ -57,6 +59,7 @@ const RULES: readonly Rule[] = [
   changes,
   worsenings,
   dependencies,
+  routes,
   hosts,
   sharedTraits,
   instances,

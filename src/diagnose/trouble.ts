@@ -36,6 +36,8 @@ const OF_ALL: readonly SymptomName[] = [
   'calls-failing',
   'calls-slow',
   'calls-surging',
+  'route-errors',
+  'route-slow',
   'overloaded',
   'crash-loop',
   'version-errors',
@@ -188,7 +190,10 @@ const SHAPES: readonly (readonly [Shape, readonly SymptomName[]])[] = [
   ['start', ['start-failed']],
   ['crash', ['crash-loop', 'exited', 'leak']],
   ['probe', ['probe-failed', 'hung']],
-  ['errors', ['workload-errors', 'tenant-errors', 'calls-failing', 'version-errors', 'instance-errors']],
+  [
+    'errors',
+    ['workload-errors', 'route-errors', 'tenant-errors', 'calls-failing', 'version-errors', 'instance-errors'],
+  ],
   ['load', ['overloaded', 'calls-surging']],
 ];
 

@@ -16,6 +16,8 @@ const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
   'workload-errors': 15_000,
   'workload-slow': 15_000,
   'tenant-errors': 15_000,
+  'route-errors': 15_000,
+  'route-slow': 15_000,
   'calls-failing': 15_000,
   'calls-slow': 15_000,
   'calls-surging': 15_000,

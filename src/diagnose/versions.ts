@@ -83,7 +83,7 @@ function diesAlone(scene: Scene, workload: WorkloadView, { version }: VersionVie
 function leaksAlone(scene: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
   return named(scene.left, ['leak']).filter(
     ({ subject, evidence }) =>
-      'workload' in subject &&
+      'version' in subject &&
       subject.workload === workload.name &&
       subject.version === version &&
       evidence['onlyThisVersion'] === true &&
@@ -190,6 +190,7 @@ export function hasJustStarted(workload: string, { fleet }: Pick<Scene, 'fleet'>
 function ofWorkload({ left }: Scene, workload: WorkloadView, { version }: VersionView): readonly Symptom[] {
   const whole: readonly SymptomName[] = ['workload-errors', 'workload-slow', 'overloaded'];
   return placed(left, [workload.name]).filter(({ name, subject, evidence }) => {
+    if (subject.kind === 'route') return subject.workload === workload.name;
     if ('workload' in subject)
       return subject.workload === workload.name && subject.version === version && name !== 'poison';
     if (subject.kind === 'workload') return subject.name === workload.name && whole.includes(name);

@@ -62,6 +62,12 @@ describe('the ladder', () => {
     ['overload', workload, ['scale'], 'workload records'],
     ['demand', workload, ['scale'], 'workload records'],
     ['resource', { kind: 'asset', name: 'disk state' }, ['page'], 'asset disk state'],
+    [
+      'route',
+      { kind: 'route', name: 'records GET /b', workload: 'records', route: 'GET /b' },
+      ['page'],
+      'route records GET /b',
+    ],
     ['unknown', workload, ['page'], 'workload records'],
     ['dependency', workload, ['page'], 'workload records'],
     ['observer', workload, ['page'], 'workload records'],

@@ -209,6 +209,12 @@ export const BUILTIN_PLAYBOOKS: readonly Playbook[] = [
       PAGE,
     ],
   ),
+  // A route that fails hurts nobody else, and refusing it mends nothing: only one that slows the others down is held back.
+  playbook(
+    'hold-route',
+    ['route'],
+    [{ move: 'shed', parameters: { share: 0.8 }, soakMs: 10_000, verifyWithinMs: 60_000 }, PAGE],
+  ),
   // Nothing is wrong yet: who cannot be added in time is a matter for a person, and nobody is turned away for a forecast.
   playbook('scale-ahead', ['demand'], [{ move: 'scale', ...STEADY }, PAGE]),
   // Nobody is called for an instance too many.

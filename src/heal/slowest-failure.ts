@@ -13,6 +13,7 @@ export const SLOWEST_FAILURE_MS: Readonly<Record<Cause, number>> = {
   configuration: 5_000,
   tenant: 3_000,
   poison: 10_000,
+  route: 10_000,
   actor: 15_000,
   isolation: 15_000,
   certificate: 10_000,

@@ -11,6 +11,7 @@ export const CAUSES = [
   'configuration',
   'tenant',
   'poison',
+  'route',
   'actor',
   'isolation',
   'certificate',

@@ -27,6 +27,22 @@ describe('a limit', () => {
     expect(limiting('quarantine')(sceneOf('poison', route, sceneFleet()), { widen: true })).toEqual([]);
   });
 
+  test('of a route is for everybody, and only where it slows the others down', () => {
+    const subject = { kind: 'route', name: 'records GET /b', workload: 'records', route: 'GET /b' } as const;
+    const drafted = (drags: boolean) =>
+      limiting('shed')(
+        sceneOf('route', subject, sceneFleet(), { evidence: [symptomOf('route-slow', subject, { drags })] }),
+        { share: 0.8 },
+      );
+    expect(drafted(true)).toMatchObject([
+      {
+        input: { tenant: null, workload: 'records', route: 'GET /b', share: 0.8 },
+        touch: { tenants: ['shop', 'clinic'] },
+      },
+    ]);
+    expect(drafted(false)).toEqual([]);
+  });
+
   test('lets back little by little, and ends by itself', () => {
     const scene = sceneOf('tenant', { kind: 'tenant', name: 'shop' }, sceneFleet());
     const input = limiting('throttle')(scene, {})[0]?.input;

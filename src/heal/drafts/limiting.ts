@@ -134,6 +134,12 @@ function scopeOf(scene: Scene, kind: Kind, widen: boolean): Scope | undefined {
         fingerprint === null ? `requests of ${tenant} to ${route ?? workload}` : `one kind of request of ${tenant}`;
       return { ...ALL, tenant, workload, route, fingerprint, touch, who: what };
     }
+    case 'route': {
+      // What fails alone is not mended by being refused: only what slows the others down is held back.
+      if (kind !== 'shed' || factOf(scene, 'drags') !== true) return undefined;
+      const whole = wholeWorkload(scene);
+      return whole && { ...whole, route: subject.route, who: `requests to ${subject.route} of ${whole.workload}` };
+    }
     case 'actor':
     case 'asset': {
       const actor = subjectActor(scene) ?? heaviestUser(scene);

@@ -214,6 +214,21 @@ describe('attempts', () => {
   });
 });
 
+describe('a part of one route', () => {
+  test('keeps nobody out, and a part of everything keeps as much of the tenants out', () => {
+    const tenants = ['a', 'b', 'c', 'd', 'e', 'f'].map((name) => tenantView(name));
+    const shed = (route: string | null) =>
+      verdict('blast-radius', {
+        fleet: fleetView([workloadView('records')], tenants),
+        plan: planOf({
+          cause: 'route',
+          steps: [stepOf({ move: 'shed', input: { route, share: 0.8 } }, { tenants: tenants.map(({ name }) => name) })],
+        }),
+      });
+    expect([shed('GET /b'), shed(null)]).toEqual(['allow', 'deny']);
+  });
+});
+
 describe('velocity', () => {
   test('denies when a budget is spent or unknown; allows with a token of each', () => {
     expect(verdict('velocity', { budgets: { global: 1, 'workload records': 1 } })).toBe('allow');

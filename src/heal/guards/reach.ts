@@ -76,9 +76,10 @@ function tenantsAway({ plan, situation, fleet, policy }: Review) {
   const steps = plan.steps.filter(isLimit);
   if (steps.length === 0) return undefined;
   const whole = steps.filter(({ input }) => typeof input['share'] !== 'number').flatMap(({ touch }) => touch.tenants);
-  // What is beyond the capacity in an overload is not answered anyhow.
-  const parts = steps.map(({ input, touch }) =>
-    typeof input['share'] === 'number' && plan.cause !== 'overload' ? input['share'] * touch.tenants.length : 0,
+  // What is beyond the capacity in an overload is not answered anyhow, and a part of one route keeps nobody out.
+  const isHarmless = ({ input }: Step) => plan.cause === 'overload' || typeof input['route'] === 'string';
+  const parts = steps.map((step) =>
+    typeof step.input['share'] === 'number' && !isHarmless(step) ? step.input['share'] * step.touch.tenants.length : 0,
   );
   const busy = situation.repairs
     .filter((each) => each.endedAt === null && each.moves.some((move) => move === 'quarantine' || move === 'throttle'))

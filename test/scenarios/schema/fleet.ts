@@ -22,6 +22,12 @@ export const workload = z.strictObject({
   optional: z.array(name).default([]).describe('Workloads that each request calls once, and can do without'),
   undeclared: z.array(name).default([]).describe('Of dependsOn and optional: nobody told the healer of these'),
   external: z.boolean().default(false).describe('Not ours: it can be called, and not healed'),
+  routes: z
+    .record(name, share)
+    .default({})
+    .describe(
+      'Templates of routes and which share of the requests each gets; they are told apart where they are named',
+    ),
   latency: duration.prefault('20ms').describe('Median of its own work for a request, without what it calls'),
   capacity: z.number().positive().max(1_000_000).default(200).describe('Requests per second that one instance can do'),
   start: duration.prefault('2s').describe('From the start of a process until it is ready'),

@@ -17,6 +17,7 @@ export const effect = z.strictObject({
   host: name.optional().describe('Only in instances on this host'),
   region: name.optional().describe('Only in instances of this region'),
   tenant: name.optional().describe('Only for requests of this tenant'),
+  route: name.optional().describe('Only for requests to this route of `workload`: `errors` and `latency`'),
   startedWith: z.boolean().default(false).describe('Only in instances that started while `when` held'),
   errors: share.optional().describe('Share of the requests that fail'),
   class: z.enum(ERROR_CLASSES).default('server-error').describe('Why they fail, as the caller sees it'),

@@ -1,6 +1,12 @@
 import { toIso } from '../../../src/base/clock.ts';
 import { bucketOf } from '../../../src/base/latency-sketch.ts';
-import type { CallCounts, RequestCounts, TelemetryReport, TryCounts } from '../../../src/gateway/telemetry.ts';
+import type {
+  CallCounts,
+  RequestCounts,
+  RouteCounts,
+  TelemetryReport,
+  TryCounts,
+} from '../../../src/gateway/telemetry.ts';
 import type { Noise } from '../world/noise.ts';
 import type { HealthyWorkload } from './healthy-workload.ts';
 import { latencyOf, type Process } from './processes.ts';
@@ -18,10 +24,18 @@ type Open<T> = { -readonly [Name in keyof T]: T[Name] } & {
   latency: { count: number; buckets: Record<string, number> };
 };
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
 /** Share of tries that fail without any reason, by what their tenant was promised. */
 const ERRORS_OF_PROMISE = 0.25;
 const REPEATED_SHARE = 0.7;
 const SMOOTHED_MS = 4_000;
+/** Routes differ in how often they are asked and in how long they take, by nature. */
+const ROUTES = [
+  { route: 'GET /items', until: 0.7, times: 1 },
+  { route: 'GET /items/:id', until: 0.97, times: 0.6 },
+  { route: 'POST /items', until: 1, times: 5 },
+];
 
 /** What one gateway carries in one span, as it counts it: latencies one by one, failures that have no reason, retries. */
 export class HealthyTraffic {
@@ -33,6 +47,7 @@ export class HealthyTraffic {
   #tries = new Map<string, Open<TryCounts>>();
   #requests = new Map<string, Open<RequestCounts>>();
   #calls = new Map<string, Open<CallCounts>>();
+  #routes = new Map<string, Writable<RouteCounts>>();
 
   constructor(workloads: ReadonlyMap<string, HealthyWorkload>, tenants: readonly TenantPlan[], noise: Noise) {
     this.#workloads = workloads;
@@ -45,6 +60,7 @@ export class HealthyTraffic {
     this.#tries = new Map();
     this.#requests = new Map();
     this.#calls = new Map();
+    this.#routes = new Map();
     for (const workload of this.#workloads.values()) this.#slowDown(workload, spanMs / gateways);
     for (const tenant of this.#tenants) {
       const expected = (rateOf(tenant, at - hourAt) * spanMs) / 1_000 / gateways;
@@ -58,6 +74,7 @@ export class HealthyTraffic {
       tries: [...this.#tries.values()],
       requests: [...this.#requests.values()],
       calls: [...this.#calls.values()],
+      routes: [...this.#routes.values()],
     };
     const span = { from: toIso(at - spanMs), to: toIso(at) };
     const rest = { snapshotRevision: 1, inflight: {}, ejected: [], lost: [], recordsWaiting: 0 };
@@ -73,11 +90,13 @@ export class HealthyTraffic {
     const { name, calls } = workload.plan;
     const servers = workload.servers(at);
     const counts = this.#requestsOf(tenant.name, name);
+    const route = this.#route();
     let process = this.#pick(servers);
     const called = calls.map((callee) => this.#call(tenant, process, callee, at));
     let ms = called.reduce((sum, each) => sum + each.ms, this.#try(tenant, workload, process, at));
     if (this.#fails(tenant, process) || called.some(({ failed }) => failed)) {
       this.#triesOf(tenant.name, process).serverErrors++;
+      route.count(process).failed++;
       if (!this.#noise.chance(REPEATED_SHARE)) {
         counts.failed++;
         return { ms, failed: true };
@@ -89,6 +108,9 @@ export class HealthyTraffic {
     const tries = this.#triesOf(tenant.name, process);
     tries.ok++;
     note(tries.latency, ms);
+    const counted = route.count(process);
+    counted.ok++;
+    counted.latencyMs += route.times * ms;
     counts.ok++;
     note(counts.latency, ms);
     return { ms, failed: false };
@@ -107,6 +129,19 @@ export class HealthyTraffic {
       note(counts.latency, answer.ms);
     }
     return answer;
+  }
+
+  /** One of the routes, and where what is seen of it is counted. */
+  #route() {
+    const at = this.#noise.uniform();
+    const { route, times } = ROUTES.find(({ until }) => at < until)!;
+    const count = ({ workload, version }: Process): Writable<RouteCounts> => {
+      const key = `${workload} ${version} ${route}`;
+      const known = this.#routes.get(key) ?? { workload, version, route, ok: 0, failed: 0, latencyMs: 0 };
+      this.#routes.set(key, known);
+      return known;
+    };
+    return { times, count };
   }
 
   #try(_tenant: TenantPlan, { plan }: HealthyWorkload, process: Process, at: number): number {

@@ -1,3 +1,5 @@
+import { type LatencySketch, mergeSketches } from '../../../src/base/latency-sketch.ts';
+import type { ErrorClass, ErrorCounts } from '../../../src/observe/condition.ts';
 import { Chances, errorsOf } from './calls.ts';
 import type { Flow } from './demand.ts';
 import type { Instance } from './instance.ts';
@@ -90,6 +92,7 @@ export class Answers {
       sum.failed += each.failed;
       tried.set(each.instance, sum);
       observers.tries(gateway, flow.tenant, each, dtMs);
+      for (const route of each.routes) observers.route(gateway, each.instance, route, dtMs);
       if (each.ok > 0) this.#world.residency.served(flow.tenant, each.instance.region);
     }
     return failed;
@@ -100,13 +103,36 @@ export class Answers {
     const oneTry = chances.get(instance.instance)?.copy() ?? refused();
     const own = instance.behaviour.failing.filter((each) => each.tenants !== undefined);
     oneTry.addAll(own, flow.tenant);
+    const routes = this.#byRoute(flow, instance, count, oneTry);
     oneTry.limit(TRY_MS);
+    if (routes.length > 0) return { instance, count, ...sumOf(routes), leaks: instance.behaviour.leaks, routes };
     const failed = noise.of(count, oneTry.failedShare);
     const medianMs = Math.min(oneTry.latencyMs, TRY_MS) * (1 + 0.05 * noise.gauss());
     const errors = errorsOf(failed, oneTry.weights);
     const { leaks } = instance.behaviour;
     const latency = sketchOf(count, medianMs, noise.uniform());
-    return { instance, count, ok: count - failed, failed, errors, medianMs, latency, leaks };
+    return { instance, count, ok: count - failed, failed, errors, medianMs, latency, leaks, routes };
+  }
+
+  /** The same tries by route, where routes are told apart: what is the matter with one is added to what is with all. */
+  #byRoute(flow: Flow, instance: Instance, count: number, all: Chances): readonly RouteTries[] {
+    const { noise } = this.#world;
+    let [left, shareLeft] = [count, 1];
+    return Object.entries(flow.workload.words.routes).map(([route, share], i, { length }) => {
+      const here = i === length - 1 ? left : noise.of(left, Math.min(1, share / shareLeft));
+      left -= here;
+      shareLeft -= share;
+      const oneTry = all.copy();
+      oneTry.addAll(
+        instance.behaviour.ofRoutes.filter((each) => each.route === route),
+        null,
+      );
+      oneTry.limit(TRY_MS);
+      const failed = noise.of(here, oneTry.failedShare);
+      const medianMs = Math.min(oneTry.latencyMs, TRY_MS) * (1 + 0.05 * noise.gauss());
+      const latency = sketchOf(here, medianMs, noise.uniform());
+      return { route, ok: here - failed, failed, errors: errorsOf(failed, oneTry.weights), medianMs, latency };
+    });
   }
 
   /** A gateway's reflex: who fails far more than the others gets nothing for a while, each time a little longer. */
@@ -132,6 +158,31 @@ export class Answers {
       instance.ejectedUntil = now + Math.min(EJECT_STEP_MS * instance.ejections, EJECT_CAP_MS);
     }
   }
+}
+
+/** Tries at one instance to one route. */
+interface RouteTries {
+  readonly route: string;
+  readonly ok: number;
+  readonly failed: number;
+  readonly errors: ErrorCounts;
+  readonly medianMs: number;
+  readonly latency: LatencySketch;
+}
+
+function sumOf(routes: readonly RouteTries[]) {
+  const errors: Partial<Record<ErrorClass, number>> = {};
+  let [ok, failed, ms] = [0, 0, 0];
+  for (const each of routes) {
+    ok += each.ok;
+    failed += each.failed;
+    ms += (each.ok + each.failed) * each.medianMs;
+    for (const [name, count] of Object.entries(each.errors)) {
+      errors[name as ErrorClass] = (errors[name as ErrorClass] ?? 0) + count;
+    }
+  }
+  const latency = mergeSketches(routes.map((each) => each.latency));
+  return { ok, failed, errors, medianMs: ms / Math.max(1, ok + failed), latency };
 }
 
 function refused(): Chances {

@@ -209,6 +209,11 @@ function isAt(words: EffectWords, instance: Instance): boolean {
 }
 
 function apply(words: EffectWords, { behaviour }: Instance): void {
+  if (words.route !== undefined) {
+    const { route, errors = 0, latency = 0 } = words;
+    behaviour.ofRoutes.push({ route, errors, class: words.class, latencyMs: latency });
+    return;
+  }
   if (words.errors !== undefined || (words.latency !== undefined && words.tenant !== undefined)) {
     const tenants = words.tenant === undefined ? {} : { tenants: [words.tenant] };
     const latencyMs = words.tenant === undefined && words.calls === undefined ? 0 : (words.latency ?? 0);

@@ -13,6 +13,8 @@ export interface Failing {
 /** What is the matter with an instance in this step. Made anew each step from all that holds. */
 export interface Behaviour {
   readonly failing: Failing[];
+  /** What happens to requests of one route alone. */
+  readonly ofRoutes: (Failing & { readonly route: string })[];
   /** By callee: calls that do not get there. */
   readonly calls: Map<string, Failing[]>;
   latencyMs: number;
@@ -30,6 +32,7 @@ export interface Behaviour {
 export function healthy(): Behaviour {
   return {
     failing: [],
+    ofRoutes: [],
     calls: new Map(),
     latencyMs: 0,
     capacityTimes: 1,

@@ -1,3 +1,4 @@
+import { sumMsOf } from '../../../src/detect/histogram.ts';
 import type { LatencySketch } from '../../../src/base/latency-sketch.ts';
 import type { AssetKind } from '../../../src/diagnose/fleet-view.ts';
 import type { ConditionName, ErrorClass, ErrorCounts } from '../../../src/observe/condition.ts';
@@ -167,6 +168,19 @@ export class Observers {
     const { instance, ok, failed, errors, latency } = seen;
     const at = this.#world.now();
     this.emit({ kind: 'tries', at, vantage, ...refOf(instance), tenant, spanMs, ok, failed, errors, latency });
+  }
+
+  route(
+    vantage: string,
+    { workload, version }: Instance,
+    seen: { readonly route: string; readonly ok: number; readonly failed: number; readonly latency: LatencySketch },
+    spanMs: number,
+  ): void {
+    const { route, ok, failed, latency } = seen;
+    if (ok + failed === 0) return;
+    const answeredMs = (sumMsOf(latency) * ok) / (ok + failed);
+    const of = { workload, version, route, spanMs, ok, failed, latencyMs: answeredMs } as const;
+    this.emit({ kind: 'route', at: this.#world.now(), vantage, ...of });
   }
 
   /** An instance called something, and it went like this. Told in a rhythm, at once when it fails. */

@@ -10,8 +10,9 @@ export function areWell(instances: readonly (Instance | undefined)[]): boolean |
 }
 
 function isWell({ state, ready, behaviour }: Instance): boolean {
-  const { failing, calls, latencyMs, capacityTimes, hangs, unreachable, notReady, leakPerS, leaks } = behaviour;
+  const { failing, ofRoutes, calls, latencyMs, capacityTimes, hangs, unreachable, notReady, leakPerS, leaks } =
+    behaviour;
   const isSlow = latencyMs > 0 || capacityTimes < 1;
   const isBroken = hangs || unreachable || notReady || leakPerS > 0 || leaks;
-  return state === 'running' && ready && failing.length === 0 && calls.size === 0 && !isSlow && !isBroken;
+  return state === 'running' && ready && failing.length + ofRoutes.length + calls.size === 0 && !isSlow && !isBroken;
 }
