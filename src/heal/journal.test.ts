@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { planOf, stepOf } from '../../test/sim/plans.ts';
-import { approvalsNeeded, type JournalEntry, type JournalEvent, type ResumePoint, resumePoint } from './journal.ts';
+import {
+  approvalsNeeded,
+  approversOf,
+  type JournalEntry,
+  type JournalEvent,
+  type ResumePoint,
+  resumePoint,
+} from './journal.ts';
 
 type Line = readonly [event: JournalEvent, moveIndex?: number, data?: JournalEntry['data']];
 
@@ -27,6 +34,13 @@ function after(lines: readonly Line[], of = plan): ResumePoint {
 const done: readonly Line[] = [['intent'], ['applied'], ['intent', 1], ['applied', 1]];
 const vain: readonly Line[] = [...done, ['verify-failed', 1]];
 const undone: readonly Line[] = [...vain, ['undo-intent', 1], ['undone', 1], ['undo-intent'], ['undone']];
+
+test('one person under two spellings is no second one', () => {
+  const by = (name: string): Line => ['approved', 0, { by: name }];
+  expect(approversOf(journalOf([by('anna'), by(' Anna'), by('ANNA'), by('ben')]))).toEqual(['anna', 'ben']);
+  expect(after([by('anna'), by('Anna ')], final)).toEqual({ at: 'wait' });
+  expect(after([by('anna'), by('ben')], final)).toEqual({ at: 'begin', moveIndex: 0 });
+});
 
 test('steps of one rung are made in order and verified after the last of them', () => {
   expect(resumePoint([], plan)).toEqual({ at: 'begin', moveIndex: 0 });

@@ -65,10 +65,16 @@ export function approvalsNeeded(plan: Plan): number {
   return plan.steps.every((step) => step.touch.reversible) ? 1 : 2;
 }
 
-/** Who agreed to the plan, each once. */
+/** Who agreed to the plan, each once, by the name that was said first. */
 export function approversOf(journal: readonly JournalEntry[]): readonly string[] {
   const said = journal.filter((entry) => entry.event === 'approved').map((entry) => String(entry.data['by']));
-  return [...new Set(said)];
+  return said.filter((name, i) => said.findIndex((other) => isSamePerson(other, name)) === i);
+}
+
+/** `Anna ` and `anna` are no two people. */
+export function isSamePerson(one: string, other: string): boolean {
+  const plain = (name: string) => name.normalize('NFKC').trim().toLowerCase();
+  return plain(one) === plain(other);
 }
 
 /**

@@ -6,7 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { Random } from '../base/random.ts';
 import type { Executor } from './executor.ts';
 import { budgetScopes, overlaps } from './guards/target.ts';
-import { approvalsNeeded, approversOf, type JournalEvent, resumePoint } from './journal.ts';
+import { approvalsNeeded, approversOf, isSamePerson, type JournalEvent, resumePoint } from './journal.ts';
 import type { Memory, OpenRepair } from './memory.ts';
 import { planHash } from './plan-hash.ts';
 import type { Outcome, Plan } from './plan.ts';
@@ -90,7 +90,8 @@ export class RepairDesk {
     if (planHash(plan) !== hash) throw new KinError('approval.invalid', `plan ${planId} has another hash`);
     if (clock.now() > plan.expiresAt) throw new KinError('approval.invalid', `plan ${planId} has expired`);
     const approvers = approversOf(await memory.read(repair.id));
-    if (approvers.includes(by)) throw new KinError('approval.invalid', `${by} has approved plan ${planId} before`);
+    if (approvers.some((each) => isSamePerson(each, by)))
+      throw new KinError('approval.invalid', `${by} has approved plan ${planId} before`);
     await this.#say(repair, 'approved', { by, hash }, leader);
     return { missing: Math.max(0, approvalsNeeded(plan) - approvers.length - 1) };
   }

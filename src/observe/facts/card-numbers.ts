@@ -5,7 +5,8 @@ import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { countCardNumbers } from './card-number.ts';
 import { sampleColumns } from './column-samples.ts';
-import { placeCollector, value } from './place-collector.ts';
+import type { Measured } from '../fact.ts';
+import { counted, placeCollector } from './place-collector.ts';
 import { inSession, type PostgresPlace } from './postgres-place.ts';
 
 /** Bytes at the end of one file. */
@@ -39,7 +40,7 @@ export function storedCardNumbers({
     clock,
     look: async (place, signal) => {
       const found = await inSession(place, place.admin, signal, (client) => scanColumns(client, place.schema));
-      return { readings: { 'card.stored.plaintext': value(sumOf(found)) }, transcript: found };
+      return { readings: { 'card.stored.plaintext': told(found) }, transcript: found };
     },
   });
 }
@@ -82,7 +83,7 @@ export function loggedCardNumbers({ folder, clock }: { readonly folder: string; 
       }
       known = looked;
       const found = [...looked].filter(([, { hits }]) => hits > 0).map(([place, { hits }]): Found => ({ place, hits }));
-      return { readings: { 'card.logs.plaintext': value(sumOf(found)) }, transcript: found };
+      return { readings: { 'card.logs.plaintext': told(found) }, transcript: found };
     },
   });
 }
@@ -99,6 +100,10 @@ async function endOf(path: string): Promise<string> {
   }
 }
 
-function sumOf(found: readonly Found[]): number {
-  return found.reduce((sum, { hits }) => sum + hits, 0);
+function told(found: readonly Found[]): Measured {
+  const places = found.map(({ place }) => place);
+  return counted(
+    places,
+    found.reduce((sum, { hits }) => sum + hits, 0),
+  );
 }

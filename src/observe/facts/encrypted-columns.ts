@@ -2,7 +2,7 @@ import { escapeIdentifier } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { type Appearance, appearanceOf, bytesOf } from './ciphertext.ts';
-import { placeCollector, unknown, value } from './place-collector.ts';
+import { counted, placeCollector, unknown, value } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
 
 /** A store with columns that are declared to be encrypted. */
@@ -35,12 +35,12 @@ export function encryptedColumns({ stores, clock }: EncryptedColumnsOptions): Co
     clock,
     look: async (store, signal) => {
       const columns = await columnsOf(store, signal);
-      const plain = columns.filter(({ appearance }) => appearance === 'plaintext').length;
+      const plain = columns.filter(({ appearance }) => appearance === 'plaintext').map(({ name }) => name);
       const untold = columns.find(({ appearance }) => appearance === null);
       const few = unknown(`${untold?.name} holds too few values to tell`);
-      const layer = plain > 0 ? unknown('a declared column can be read') : untold ? few : value('field');
+      const layer = plain.length > 0 ? unknown('a declared column can be read') : untold ? few : value('field');
       const readings = {
-        'encryption.columns.plaintext': plain === 0 && untold ? few : value(plain),
+        'encryption.columns.plaintext': plain.length === 0 && untold ? few : counted(plain),
         'encryption.layer': layer,
       };
       return { readings, transcript: columns };

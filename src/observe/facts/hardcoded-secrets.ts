@@ -3,7 +3,7 @@ import { join, relative, sep } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { findSecrets, type SecretPlace } from './hardcoded-secret.ts';
-import { placeCollector, Unmeasured, value } from './place-collector.ts';
+import { counted, placeCollector, Unmeasured } from './place-collector.ts';
 import type { RunningArtefact } from './software.ts';
 
 export interface HardcodedSecretsOptions {
@@ -57,9 +57,13 @@ export function hardcodedSecrets({ artefacts, clock }: HardcodedSecretsOptions):
         }
       }
       if (known.size > FILES_MAX) known = new Map();
-      return { readings: { 'auth.secrets.hardcoded': value(found.length) }, transcript: found };
+      return { readings: { 'auth.secrets.hardcoded': counted(found.map(tell)) }, transcript: found };
     },
   });
+}
+
+function tell({ file, line, kind }: SecretPlace & { readonly file: string }): string {
+  return `${kind} in ${file}:${line}`;
 }
 
 /** As an artefact's digest counts them: without `node_modules` and dot files. */

@@ -40,12 +40,15 @@ export function value(it: FactValue): Measured {
 
 const NAMED_MAX = 5;
 
-/** How many were found, with the names of the first: names of things and places, no personal data and no secret. */
-export function counted(found: readonly string[]): Measured {
-  if (found.length === 0) return value(0);
+/**
+ * How many were found, with the names of the first: names of things and places, no personal data and no secret. `total` where
+ * one place holds several.
+ */
+export function counted(found: readonly string[], total = found.length): Measured {
+  if (found.length === 0) return value(total);
   const rest = found.length - NAMED_MAX;
   const detail = `${found.slice(0, NAMED_MAX).join('; ')}${rest > 0 ? ` and ${rest} more` : ''}`;
-  return { kind: 'value', value: found.length, detail };
+  return { kind: 'value', value: total, detail };
 }
 
 export function unknown(reason: string): Measured {

@@ -4,7 +4,7 @@ import type { Collector } from '../collector.ts';
 import { countCardNumbers } from './card-number.ts';
 import { countCardSecrets } from './card-secret.ts';
 import { type ColumnSample, sampleColumns } from './column-samples.ts';
-import { placeCollector, value } from './place-collector.ts';
+import { counted, placeCollector } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
 import { formOf, type PersonalForm, valuesOf } from './value-form.ts';
 
@@ -59,9 +59,14 @@ export function storedData({
     look: async (store, signal) => {
       const seen = await inSession(store, store.admin, signal, (client) => look(client, store));
       const readings = {
-        'personal.undeclared.columns': value(seen.undeclared.length),
-        'card.authentication.stored': value(seen.cardSecrets.reduce((sum, { hits }) => sum + hits, 0)),
-        'access.direct.roles': value(seen.readers.length),
+        'personal.undeclared.columns': counted(
+          seen.undeclared.map(({ column, looksLike }) => `${column} (${looksLike})`),
+        ),
+        'card.authentication.stored': counted(
+          seen.cardSecrets.map(({ column }) => column),
+          seen.cardSecrets.reduce((sum, { hits }) => sum + hits, 0),
+        ),
+        'access.direct.roles': counted(seen.readers),
       };
       return { readings, transcript: seen };
     },

@@ -2,7 +2,7 @@ import { type Clock, fromIso } from '../../base/clock.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
-import { type Look, type Place, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
+import { counted, type Look, type Place, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
 import { type Handshake, isTaken, shakeHands, type ShownCertificate, type TlsEndpoint } from './tls-handshake.ts';
 
 /** A listener that carries data of tenants, or administration. */
@@ -79,7 +79,7 @@ async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock):
     readings: {
       'tls.protocol.lowest': measured,
       ...(listener.isAdmin ? { 'tls.admin.lowest': measured } : {}),
-      'tls.cipher.weak': accepted.length === 0 ? unknown('it speaks plain text') : value(weak.length),
+      'tls.cipher.weak': accepted.length === 0 ? unknown('it speaks plain text') : counted(weak),
       ...(asksClients ? UNSEEN : certificateReadings(shown, clock)),
     },
     transcript: { versions, weak, shown },

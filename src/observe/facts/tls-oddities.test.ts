@@ -116,7 +116,7 @@ test.runIf(hasOpenssl)('and hides behind that neither an old protocol nor weak c
   const weak = { minVersion: 'TLSv1', ciphers: 'ALL:@SECLEVEL=0:TLS_AES_128_GCM_SHA256' } as const;
   expect(await measured({ ...asksClients, ca, ...weak })).toMatchObject({
     'tls.protocol.lowest': 1,
-    'tls.cipher.weak': expect.any(Number),
+    'tls.cipher.weak': expect.stringContaining('no authentication'),
     'tls.chain.valid': true,
   });
 });
