@@ -346,7 +346,7 @@ describe('full card numbers', () => {
     await admin.query(
       `update records.notes set body = '{"text": "paid with 4111 1111 1111 1111"}' where tenant = 'clinic-de'`,
     );
-    expect(await look(stored)).toEqual({ kind: 'value', value: 1 });
+    expect(await look(stored)).toEqual({ kind: 'value', value: 1, detail: 'records.notes."body"' });
   });
 
   test('in a log are found', async () => {
@@ -354,7 +354,7 @@ describe('full card numbers', () => {
     const logged = loggedCardNumbers({ folder, clock });
     expect(await look(logged)).toEqual({ kind: 'value', value: 0 });
     writeFileSync(join(folder, 'payments.log'), '{"msg":"charge failed","card":"4111111111111111"}\n');
-    expect(await look(logged)).toEqual({ kind: 'value', value: 1 });
+    expect(await look(logged)).toEqual({ kind: 'value', value: 1, detail: 'payments.log' });
     rmSync(folder, { recursive: true });
   });
 });
