@@ -31,7 +31,6 @@ export async function backupTooOld(preparation: Preparation): Promise<ControlFau
       .at(-1) ??
     '';
   const { server } = backing.spec.backs;
-  const stores = workloads.flatMap(({ spec }) => spec.stores.filter((store) => store.server === server));
   const folder = join(invocation.state.data, backing.metadata.name, `${region}-0`);
   const records = existsSync(folder)
     ? globSync('*/backup.json', { cwd: folder }).map((path) => join(folder, path))
@@ -39,7 +38,7 @@ export async function backupTooOld(preparation: Preparation): Promise<ControlFau
   if (records.length === 0) throw refuse(`there is no backup in ${region || 'a region that is measured'} yet`);
   const files = Object.fromEntries(records.map((path) => [path, readFileSync(path).toString('base64')]));
   const hours = options.parameter ?? HOURS;
-  const subjects = stores.map(({ name }) => `postgresql/${name}/${region}`);
+  const subjects = [`postgresql/${server}/${region}`];
   return {
     target: `backups of ${server} in ${region}`,
     about: `the newest of ${records.length} backups of ${server} in ${region} is ${hours} h old`,

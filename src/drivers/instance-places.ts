@@ -142,17 +142,22 @@ export function backedStores(
   });
 }
 
-/** Instances that start a backup when they are asked to, with the stores in their region whose server they back up. */
+/** Instances that start a backup when they are asked to, with the server in their region that they back up. */
 export function backupPrograms(world: World): readonly BackupProgram[] {
   return readyInstances(world).flatMap(({ view, host, port, spec }): readonly BackupProgram[] => {
     const { server, startPath } = spec.backs ?? {};
     if (startPath === undefined || view.role !== 'occupant') return [];
     const { workload, region, ordinal } = view;
-    const stores = world.declared.workloads
-      .flatMap((each) => each.spec.stores.filter((store) => store.server === server))
-      .map(({ name }) => `store postgresql/${name}/${region}`);
     const slot = `${workload}/${region}/${ordinal}`;
-    return [{ slot, workload, region, stores, url: `http://${host}:${port}${startPath}` }];
+    return [
+      {
+        slot,
+        workload,
+        region,
+        stores: [`store postgresql/${server}/${region}`],
+        url: `http://${host}:${port}${startPath}`,
+      },
+    ];
   });
 }
 

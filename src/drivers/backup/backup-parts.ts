@@ -12,7 +12,7 @@ export interface BackupProgram {
   readonly slot: string;
   readonly workload: string;
   readonly region: string;
-  /** Assets of the stores whose data it copies: `store postgresql/records/us`. */
+  /** Assets whose data it copies, as facts name them: `store postgresql/database/us`. */
   readonly stores: readonly string[];
   readonly url: string;
 }

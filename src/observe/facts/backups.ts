@@ -23,6 +23,16 @@ export interface BackupsOptions {
   readonly clock: Clock;
 }
 
+/** Stores on one server have one backup: what is wrong with it is one thing. */
+export function backedServers(
+  stores: readonly BackedStore[],
+): readonly (BackedStore & { stores: readonly BackedStore[] })[] {
+  return [...Map.groupBy(stores, ({ folder }) => folder).values()].map((here) => {
+    const [first] = here as [BackedStore];
+    return { ...first, subject: `postgresql/${first.server}/${first.region}`, stores: here };
+  });
+}
+
 const HOUR_MS = 3_600_000;
 /** Rows of one table that are compared in one test, as they lie. */
 const ROWS_MAX = 20_000;
@@ -31,7 +41,7 @@ const RESTORE_MS = 120_000;
 const AGAIN_MS = 24 * HOUR_MS;
 
 /**
- * The age of the newest backup of each store that is whole. Where none is, all would be lost since the database was made, so
+ * The age of the newest backup of each server that is whole. Where none is, all would be lost since the database was made, so
  * that is its age. Whether it can be restored is measured apart.
  */
 export function backupAges({ stores, clock }: BackupsOptions): Collector {
@@ -41,7 +51,7 @@ export function backupAges({ stores, clock }: BackupsOptions): Collector {
     everyMs: 30_000,
     timeoutMs: 60_000,
     placeMs: 20_000,
-    places: stores,
+    places: () => backedServers(stores()),
     clock,
     look: async (store, signal) => {
       const backup = await newestBackup(store.folder);
@@ -106,13 +116,22 @@ export function backupRestores({ stores, tenants, clock }: BackupRestoresOptions
         const holds = before?.backup === backup.name && isKnown(before) && clock.now() - before.at < AGAIN_MS;
         if (!holds) known.set(folder, await restored(here, backup, tenants(), clock, signal));
       }
-      const equal = all.map((store) => {
-        const { equal, at } = known.get(store.folder)!;
-        return factOf('backup.restore.equal', store, equal.get(store.subject) ?? unknown('it was not looked at'), at);
+      const equal = backedServers(all).map((server) => {
+        const { equal, at } = known.get(server.folder)!;
+        return factOf('backup.restore.equal', server, equalOf(server.stores, equal), at);
       });
       return [...equal, ...residencyOf(all, known, tenants())];
     },
   };
+}
+
+/** One store that is not as its source was decides, and is named. */
+function equalOf(stores: readonly BackedStore[], equal: Restored['equal']): Measured {
+  const each = stores.map(({ subject }) => equal.get(subject) ?? unknown('it was not looked at'));
+  const worse = stores.filter((_, i) => each[i]?.kind === 'value' && each[i].value === false);
+  const detail = worse.map(({ subject }) => subject).join('; ');
+  if (worse.length > 0) return { kind: 'value', value: false, detail };
+  return each.find(({ kind }) => kind === 'unknown') ?? value(true);
 }
 
 function isKnown({ equal, tenants }: Restored): boolean {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
+import type { BackedStore } from './backups.ts';
 import { readableBackups, readableLogs } from './readable-files.ts';
 
 let root: string;
@@ -19,7 +20,7 @@ beforeEach(() => {
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 async function open(folder = join(root, 'backups')) {
-  const place = { server: 'database', region: 'eu', tenants: 'all' as const, folder };
+  const place = { server: 'database', region: 'eu', tenants: 'all', folder } as unknown as BackedStore;
   const backups = readableBackups({ stores: () => [place, place], clock });
   const logs = readableLogs({ folders: [folder], clock });
   const facts = [...(await backups.collect(AbortSignal.any([]))), ...(await logs.collect(AbortSignal.any([])))];

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import { filesOpenToAll } from './open-files.ts';
-import type { BackedStore } from './backups.ts';
+import { backedServers, type BackedStore } from './backups.ts';
 import { counted, placeCollector } from './place-collector.ts';
 
 /** Files of the backups of each server that every user of the machine can read. Nothing is proven of backups elsewhere. */
@@ -9,7 +9,7 @@ export function readableBackups({
   stores,
   clock,
 }: {
-  readonly stores: () => readonly Pick<BackedStore, 'server' | 'region' | 'tenants' | 'folder'>[];
+  readonly stores: () => readonly BackedStore[];
   readonly clock: Clock;
 }): Collector {
   return placeCollector({
@@ -18,19 +18,13 @@ export function readableBackups({
     everyMs: 120_000,
     timeoutMs: 60_000,
     placeMs: 20_000,
-    places: () => foldersOf(stores()),
+    places: () => backedServers(stores()),
     clock,
     look: async ({ folder }) => {
       const open = await filesOpenToAll(folder);
       return { readings: { 'backup.readers.surplus': counted(open) }, transcript: { open: open.slice(0, 100) } };
     },
   });
-}
-
-/** Stores on one server are backed up together. */
-function foldersOf(stores: ReturnType<Parameters<typeof readableBackups>[0]['stores']>) {
-  const folders = new Map(stores.map((each) => [each.folder, each]));
-  return [...folders.values()].map((each) => ({ ...each, subject: `postgresql/${each.server}/${each.region}` }));
 }
 
 /** Files in the folders of logs that every user of the machine can read. */
