@@ -88,7 +88,7 @@ test('a backup that holds what the source holds is equal, and says whose it is',
 }, 60_000);
 
 test('one that lacks rows of one store names it', async () => {
-  const admin = new Client(server.connection as { host: string; port: number; user: string; database: string });
+  const admin = new Client(server.connection);
   await admin.connect();
   const { rows } = await admin.query("select pg_relation_filepath('payments.rows') as path");
   await admin.end();

@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { Unmeasured } from './place-collector.ts';
-import { openForTls, type TlsEndpoint } from './tls-handshake.ts';
+import { KINDS_OF_KEY, openForTls, type TlsEndpoint } from './tls-handshake.ts';
 
 /** What a listener showed of itself, in DER. */
 export interface PresentedCertificates {
@@ -16,17 +16,36 @@ export interface PresentedCertificates {
 /** A message that is no TLS where the first of TLS was due. */
 const PLAIN_TEXT = new Set(['ERR_SSL_WRONG_VERSION_NUMBER', 'ERR_SSL_PACKET_LENGTH_TOO_LONG']);
 
-/** One handshake, for the certificates alone; null when the listener speaks plain text. Rejects when nobody can be reached. */
+/**
+ * Every certificate that the listener shows, to those who take any kind of key first; none when it speaks plain text. Rejects
+ * when nobody can be reached.
+ */
 export async function readCertificates(
   endpoint: TlsEndpoint,
   signal: AbortSignal,
+): Promise<readonly PresentedCertificates[]> {
+  const first = await readOne(endpoint, signal);
+  if (!first) return [];
+  const all = [first];
+  for (const kind of KINDS_OF_KEY) {
+    // A listener without a key of the kind refuses.
+    const other = await readOne(endpoint, signal, kind).catch(() => null);
+    if (other && all.every(({ certificate }) => !certificate.equals(other.certificate))) all.push(other);
+  }
+  return all;
+}
+
+async function readOne(
+  endpoint: TlsEndpoint,
+  signal: AbortSignal,
+  sigalgs?: string,
 ): Promise<PresentedCertificates | null> {
   const socket = await openForTls(endpoint, signal);
   if (!socket) return null;
   const abort = () => socket.destroy(new Unmeasured('it did not answer in time'));
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await present(socket, endpoint);
+    return await present(socket, endpoint, sigalgs);
   } catch (error) {
     if (PLAIN_TEXT.has((error as NodeJS.ErrnoException).code ?? '')) return null;
     throw error;
@@ -36,7 +55,7 @@ export async function readCertificates(
   }
 }
 
-function present(socket: Socket, endpoint: TlsEndpoint): Promise<PresentedCertificates | null> {
+function present(socket: Socket, endpoint: TlsEndpoint, sigalgs?: string): Promise<PresentedCertificates | null> {
   const { host, serverName = host, authorities = [] } = endpoint;
   return new Promise((resolve, reject) => {
     let stapled: Buffer | null = null;
@@ -46,6 +65,7 @@ function present(socket: Socket, endpoint: TlsEndpoint): Promise<PresentedCertif
       socket,
       ...named,
       ...trusted,
+      ...(sigalgs ? { sigalgs } : {}),
       host: serverName,
       rejectUnauthorized: false,
       requestOCSP: true,

@@ -125,8 +125,11 @@ async function answerAs(signer: string, port: number): Promise<void> {
   await vi.waitFor(() => expect(said).toContain('waiting for'), 10_000);
 }
 
-async function listening(name: string): Promise<number> {
-  const server = createTlsServer({ cert: readFileSync(file(`${name}.pem`)), key: readFileSync(file(`${name}.key`)) });
+async function listening(...names: readonly string[]): Promise<number> {
+  const server = createTlsServer({
+    cert: names.map((name) => readFileSync(file(`${name}.pem`))),
+    key: names.map((name) => readFileSync(file(`${name}.key`))),
+  });
   server.on('tlsClientError', () => undefined);
   servers.push(server);
   server.listen(0, '127.0.0.1');
@@ -172,6 +175,13 @@ describe.runIf(hasOpenssl)('revocation', () => {
     expect((await measured([await listening('root')])).revoked).toEqual([
       'it is signed by itself, so nobody can revoke it',
     ]);
+  });
+
+  test('of a certificate for each kind of key one that is revoked decides, whoever is shown it', async () => {
+    expect((await measured([await listening('good', 'root')])).revoked).toEqual([
+      'it is signed by itself, so nobody can revoke it',
+    ]);
+    expect((await measured([await listening('revoked', 'root')])).revoked).toEqual([[true, undefined]]);
   });
 
   test('an answer is good for its time, and for no longer', async () => {
@@ -224,6 +234,14 @@ describe.runIf(hasOpenssl)('the list of certificates', () => {
       2,
       `web/${port} shows ${short('bare')}, which is not listed; ${short('good')} (good) is listed and not shown`,
     ]);
+  });
+
+  test('a certificate for each kind of key is shown, and each of them is to be listed', async () => {
+    const port = await listening('bare', 'root');
+    expect((await measured([port], [entry('bare'), { ...entry('root'), what: 'for old clients' }])).difference).toEqual(
+      [0, undefined],
+    );
+    expect((await measured([port], [entry('bare')])).difference?.[0]).toBe(1);
   });
 
   test('what an authority on the list signed is listed with it, and an authority that signed nothing is missing', async () => {

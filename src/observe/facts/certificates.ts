@@ -26,16 +26,16 @@ export interface CertificatesOptions {
 const NAME = 'certificates';
 const LISTENER_MS = 10_000;
 
-/** What one listener showed: certificates, nothing (plain text), or why nobody knows. */
+/** What one listener showed: certificates, none (plain text), or why nobody knows. */
 interface Seen {
   readonly listener: TlsListener;
-  readonly shown: PresentedCertificates | null | string;
+  readonly shown: readonly PresentedCertificates[] | string;
   readonly revoked: Measured;
 }
 
 /**
  * The certificates that listeners show, against the list of those that people approved (PCI DSS 4.2.1.1), and whether
- * their issuers say that they were revoked. One handshake for each listener. Nothing is proven of certificates above the first of a
+ * their issuers say that they were revoked. One handshake for each listener and kind of key. Nothing is proven of certificates above the first of a
  * chain, of keys that no listener shows, and of listeners that nobody named.
  */
 export function certificates({ listeners, listed, clock }: CertificatesOptions): Collector {
@@ -74,9 +74,23 @@ async function look(listener: TlsListener, clock: Clock, stopping: AbortSignal):
   }
 }
 
-async function revocationOf(shown: PresentedCertificates | null, clock: Clock, signal: AbortSignal): Promise<Measured> {
-  if (!shown) return unknown('it shows no certificate');
-  const { certificate, issuer, stapled } = shown;
+/** One that is revoked decides, and then one of which nobody knows. */
+async function revocationOf(
+  shown: readonly PresentedCertificates[],
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Measured> {
+  if (shown.length === 0) return unknown('it shows no certificate');
+  const all = await Promise.all(shown.map((each) => revocationOfOne(each, clock, signal)));
+  const isRevoked = (each: Measured) => each.kind === 'value' && each.value === true;
+  return all.find(isRevoked) ?? all.find(({ kind }) => kind === 'unknown') ?? all[0]!;
+}
+
+async function revocationOfOne(
+  { certificate, issuer, stapled }: PresentedCertificates,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Measured> {
   if (issuer === 'itself') return unknown('it is signed by itself, so nobody can revoke it');
   if (!issuer) return unknown('the certificate of its issuer is not known here');
   return askRevocation({ certificate, issuer, stapled }, clock.now(), signal);
@@ -85,7 +99,7 @@ async function revocationOf(shown: PresentedCertificates | null, clock: Clock, s
 function differenceOf(all: readonly Seen[], listed: readonly ListedCertificate[] | undefined): Measured {
   if (!listed) return unknown('nobody keeps a list of certificates: see `certificates` of the Policy');
   const seen = all.flatMap(({ listener: { subject }, shown }) =>
-    shown && typeof shown !== 'string' ? [{ subject, prints: printsOf(shown) }] : [],
+    typeof shown === 'string' ? [] : shown.map((each) => ({ subject, prints: printsOf(each) })),
   );
   const known = new Set(listed.map(({ sha256 }) => plain(sha256)));
   const shownPrints = new Set(seen.flatMap(({ prints }) => prints));
@@ -103,9 +117,11 @@ function differenceOf(all: readonly Seen[], listed: readonly ListedCertificate[]
 }
 
 function transcriptOf(shown: Seen['shown']): unknown {
-  if (!shown || typeof shown === 'string') return shown;
-  const { subject, issuer, serialNumber, validFrom, validTo } = new X509Certificate(shown.certificate);
-  return { sha256: printOf(shown.certificate), subject, issuer, serialNumber, validFrom, validTo };
+  if (typeof shown === 'string') return shown;
+  return shown.map(({ certificate }) => {
+    const { subject, issuer, serialNumber, validFrom, validTo } = new X509Certificate(certificate);
+    return { sha256: printOf(certificate), subject, issuer, serialNumber, validFrom, validTo };
+  });
 }
 
 /** Of a certificate, and of who signed it. */

@@ -23,6 +23,12 @@ export interface Offer {
   readonly sigalgs?: string;
 }
 
+/** Signature algorithms of each kind of key: clients that take only one kind are shown the certificate with it. */
+export const KINDS_OF_KEY = [
+  'rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512',
+  'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519',
+];
+
 export interface ShownCertificate {
   /** SHA-256 of the certificate, as pairs of hexadecimal digits with colons between. */
   readonly fingerprint: string;

@@ -3,7 +3,14 @@ import type { FactName } from '../../resources/fact-kinds.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
 import { counted, type Look, type Place, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
-import { type Handshake, isTaken, shakeHands, type ShownCertificate, type TlsEndpoint } from './tls-handshake.ts';
+import {
+  type Handshake,
+  isTaken,
+  KINDS_OF_KEY,
+  shakeHands,
+  type ShownCertificate,
+  type TlsEndpoint,
+} from './tls-handshake.ts';
 
 /** A listener that carries data of tenants, or administration. */
 export interface TlsListener extends Place, TlsEndpoint {
@@ -86,16 +93,10 @@ async function lookAt(listener: TlsListener, signal: AbortSignal, clock: Clock):
   };
 }
 
-/** Clients that take only one kind of key are shown the certificate with it. */
-const KINDS = [
-  'rsa_pss_rsae_sha256:rsa_pss_rsae_sha384:rsa_pss_rsae_sha512:rsa_pkcs1_sha256:rsa_pkcs1_sha384:rsa_pkcs1_sha512',
-  'ecdsa_secp256r1_sha256:ecdsa_secp384r1_sha384:ecdsa_secp521r1_sha512:ed25519',
-];
-
 /** Every certificate of the listener: whoever has one of each kind of key shows each to those who can take no other. */
 async function allShown(listener: TlsListener, best: ShownCertificate, signal: AbortSignal) {
   const shown = [best];
-  for (const sigalgs of KINDS) {
+  for (const sigalgs of KINDS_OF_KEY) {
     const handshake = await shakeHands(listener, { sigalgs }, signal);
     const other = handshake.kind === 'accepted' ? handshake.shown : null;
     if (other && shown.every(({ fingerprint }) => fingerprint !== other.fingerprint)) shown.push(other);
