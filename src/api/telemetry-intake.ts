@@ -77,6 +77,7 @@ export function samplesOf(
       limited: row.limited,
       refused: row.refused,
       latency: row.latency,
+      concurrencyMax: row.concurrencyMax,
     }),
   );
   // A gateway of before may still run for a moment, and does not say how calls ended.

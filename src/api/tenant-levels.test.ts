@@ -39,3 +39,29 @@ test('a tenant that comes near what it may send is told as a level with a limit,
   ]);
   levels.close();
 });
+
+test('so is one that comes near what it may have in progress at one time, at all gateways together', async () => {
+  const clock = new VirtualClock();
+  const world = new World(clock);
+  world.declared = {
+    ...world.declared,
+    tenants: [tenant('shop')],
+    workloads: [workload('records', { pathPrefix: '/' })],
+  };
+  const told: LevelSample[] = [];
+  const levels = new TenantLevels({ world, clock, onSample: (sample) => told.push(sample) });
+  levels.start();
+  const busy = (vantage: string, concurrencyMax: number) =>
+    levels.take({ ...requestsAt(1_000, 'shop', 1), vantage, concurrencyMax });
+  for (const [vantage, most] of [
+    ['gateway-0', 9],
+    ['gateway-0', 12],
+    ['gateway-0', 3],
+    ['gateway-1', 8],
+  ] as const) {
+    busy(vantage, most);
+  }
+  await clock.advance(10_000);
+  expect(told).toEqual([expect.objectContaining({ measure: 'requests at one time', level: 20, limit: 64 })]);
+  levels.close();
+});

@@ -158,6 +158,8 @@ export interface RequestsSample extends Reading {
   readonly limited: number;
   readonly refused: number;
   readonly latency: LatencySketch;
+  /** Most that were in progress at one time; left out by who does not count that. */
+  readonly concurrencyMax?: number;
 }
 
 /** Memory in use by an instance. */

@@ -228,20 +228,23 @@ test('connections and the size of each database are told as levels with their li
   expect(levels?.map(({ of, measure }) => `${of.name}: ${measure}`)).toEqual([
     'store postgresql/database/eu: connections',
     'store postgresql/database/eu/kintsugi: MiB',
+    'store postgresql/database/eu/kintsugi: transactions since the freeze',
   ]);
   expect((await parts.look()).levels).toEqual([]);
   const pool = new Pool({ host: '127.0.0.1', port, database: 'kintsugi', user: 'kintsugi', password: ADMIN, max: 1 });
   try {
     const read = () => readServerLevels(pool, 'database/eu', ['kintsugi']);
-    const [before, size] = await read();
+    const [before, size, age] = await read();
     await app();
     await admin.query('create table public.grown as select repeat(md5(n::text), 32) from generate_series(1, 20000) n');
-    const [after, grown] = await read();
+    const [after, grown, older] = await read();
     await admin.query('drop table public.grown');
     expect(after!.level).toBe(before!.level + 1);
     expect(after!.limit).toBeGreaterThan(after!.level);
     expect(grown!.level - size!.level).toBeGreaterThan(10);
     expect(grown!.limit).toBeGreaterThan(grown!.level);
+    expect(older!.level).toBeGreaterThan(age!.level);
+    expect(older!.limit).toBeGreaterThan(2e9);
   } finally {
     await pool.end();
   }
