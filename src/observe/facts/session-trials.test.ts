@@ -328,6 +328,14 @@ test('what was known counts on while a trial is cut off by a new instance', asyn
   expect(accounts.size).toBe(0);
 });
 
+test('an instance that takes the place of the tried one is tried at once: it may have come with other rules', async () => {
+  await wholeTrial();
+  await look();
+  expect(accounts.size).toBe(0);
+  faults.add('no lock');
+  expect((await wholeTrial(collector({}, 'staff-eu-0-b')))['auth.lockout.attempts']).toBe(11);
+});
+
 test('an account that cannot be taken away is told, and taken away later', async () => {
   faults.add('keeps accounts');
   expect((await wholeTrial())['auth.session.idleMinutes']).toMatch(/could not be taken away: 500/);

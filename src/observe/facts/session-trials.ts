@@ -29,6 +29,8 @@ interface Kept {
   readonly settled?: Settled;
   /** When the next trial may begin. */
   readonly nextAt: number;
+  /** Who was tried last: another one is tried at once, for it may have come with other rules. */
+  readonly instance?: string;
 }
 
 const NAME = 'session-trials';
@@ -81,8 +83,8 @@ function chosen(instances: readonly SessionPlace[], all: Readonly<Record<string,
   return [...places.values()];
 }
 
-function forgotten({ accounts, settled, nextAt }: Kept): Kept {
-  return { accounts, nextAt, ...(settled && { settled }) };
+function forgotten({ notes: _, ...rest }: Kept): Kept {
+  return rest;
 }
 
 function readKept(file: string): Record<string, Kept> {
@@ -142,7 +144,9 @@ class TrialRun {
     const { notes } = this.#kept;
     if (!notes) {
       if (this.#kept.accounts.length > 0) await this.#clear(calls);
-      if (clock.now() >= this.#kept.nextAt) this.#put({ notes: await beginTrial(tools, instance) });
+      if (clock.now() < this.#kept.nextAt && this.#kept.instance === instance) return;
+      this.#put({ instance });
+      this.#put({ notes: await beginTrial(tools, instance) });
       return;
     }
     if (notes.instance !== instance) throw new Unmeasured('the instance was replaced while a trial was under way');
@@ -167,7 +171,8 @@ class TrialRun {
 
   /** What was measured counts once nothing of the trial is left. */
   async #end(calls: SessionCalls, settled: Settled, nextAt: number): Promise<void> {
-    this.#kept = { accounts: this.#kept.accounts, settled, nextAt };
+    const { accounts, instance = this.#place.instance } = this.#kept;
+    this.#kept = { accounts, settled, nextAt, instance };
     try {
       await this.#clear(calls);
     } catch (error) {
