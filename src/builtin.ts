@@ -51,7 +51,7 @@ import {
   trialInstances,
 } from './drivers/instance-places.ts';
 import type { Parts, PartsSituation } from './drivers/parts.ts';
-import { watchedProcesses } from './drivers/process-places.ts';
+import { runningComponents, watchedProcesses } from './drivers/process-places.ts';
 import { BackupParts } from './drivers/backup/backup-parts.ts';
 import { FirstLooks } from './drivers/postgresql/first-looks.ts';
 import { GoodLooks } from './drivers/postgresql/good-looks.ts';
@@ -106,6 +106,7 @@ import { ledgerCopies } from './observe/facts/ledger-copies.ts';
 import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { networkListeners } from './observe/facts/network-listeners.ts';
 import { ownPlaces } from './observe/facts/own-places.ts';
+import { componentInventory } from './observe/facts/component-inventory.ts';
 import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
 import { postgresqlServers } from './observe/facts/postgresql-servers.ts';
@@ -322,6 +323,7 @@ function ownCollectors(
       clock,
     }),
     ownPlaces({ tenants, place: () => policy()?.place, logs, keys, elsewhere, clock }),
+    componentInventory({ listed: () => policy()?.inventory, running: () => runningComponents(world), clock }),
     secretAges({ secrets, clock }),
     readableSecrets({ secrets, logs: state.logs, clock }),
     readableLogs({ folders: [state.logs, state.transcripts, state.gatewayJournals], clock }),

@@ -1,4 +1,5 @@
 import { regionAddress } from '../base/region-address.ts';
+import type { RunningComponent } from '../observe/facts/component-inventory.ts';
 import type { ApprovedPort, WatchedProcess } from '../observe/facts/network-listeners.ts';
 import type { OwnPorts } from './collector-places.ts';
 import type { ChildStatus } from './process/protocol.ts';
@@ -17,6 +18,14 @@ export function watchedProcesses(world: World, ports: OwnPorts): readonly Watche
     if (role === 'system') return [{ subject: id, pid, mark: '', approved: ownPorts(id, ports) }];
     return [{ subject: slots.get(id) ?? id, pid, mark: `KINTSUGI_INSTANCE=${id}`, approved: portsOf(child, world) }];
   });
+}
+
+/** Workloads that have a process, each with its region. */
+export function runningComponents(world: World): readonly RunningComponent[] {
+  return world
+    .children()
+    .filter(({ id, role }) => role === 'instance' && world.isRunning(id))
+    .map(({ workload, region }) => ({ workload, region }));
 }
 
 /** The ledger and the embedded PostgreSQL have sockets in the state directory, and no port. */

@@ -2,6 +2,7 @@ import type { FactName } from './fact-kinds.ts';
 
 const SESSION = 'it takes a workload that serves the tenant and declares `sessionTrial`, and a trial that has ended';
 const CARD = 'it takes a workload that takes cards and declares `cardTrial`';
+const PLACE = 'it takes `place` in the Policy, and a state directory on a disk of this machine';
 const OUTSIDE = 'nothing here can measure it';
 
 /**
@@ -42,6 +43,9 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'backup.readers.surplus': 'it takes a workload that `backs` the server of the store',
   'backup.restore.equal': 'it takes a workload that `backs` the server of the store, and a whole backup',
   'residency.backups': 'it takes a workload that `backs` the server of the store, and a whole backup',
+  'residency.logs': PLACE,
+  'residency.keys': PLACE,
+  'residency.processors': `${PLACE}, with its \`processors\``,
   'residency.support': `${OUTSIDE}: name in the contract from where your people can see the data`,
   'resilience.rpoMs': 'it takes a store with a `server` and an `admin`',
   'network.stores.reachable': `${OUTSIDE}: try to connect from outside of the trusted network, and sign a \`network-review\``,
@@ -53,6 +57,6 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'drill.degraded.protected': `${OUTSIDE}: in a drill, try authentication, record and encryption while it lasts, and keep what was answered`,
   'subject.requests.oldestDays': `${OUTSIDE}: requests of people come to the controller; \`kintsugi subject show\` has the erasures that were asked for here`,
   'template.protective': `${OUTSIDE}: make a tenant from your template, and look at its posture`,
-  'record.inventory.difference': `${OUTSIDE}: compare \`kintsugi export\` with your inventory, and sign a \`scope\``,
+  'record.inventory.difference': 'it takes `inventory` in the Policy',
   'record.documents.missingDays': `${OUTSIDE}: say where documents are kept for six years (45 CFR 164.316(b)(2)(i))`,
 };

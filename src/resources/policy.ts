@@ -137,6 +137,20 @@ export const policySchema = resourceSchema(
       .max(1_000)
       .optional()
       .describe('The list of certificates that listeners may show (PCI DSS 4.2.1.1); left out: nobody keeps one'),
+    inventory: z
+      .array(
+        z.strictObject({
+          component: z
+            .string()
+            .regex(/^[a-z0-9-]+\/[a-z0-9-]+$/, 'must be a workload and its region, such as records/eu')
+            .describe('A workload and the region in which it runs'),
+          what: z.string().min(1).max(200).describe('What it is for, and whose data it has'),
+          standby: z.boolean().default(false).describe('It need not run: a place to fail over to'),
+        }),
+      )
+      .max(10_000)
+      .optional()
+      .describe('The list of components (PCI DSS 12.5.1, 45 CFR 164.308(a)(1)(ii)(A)); left out: nobody keeps one'),
     gatewayCertificate: gatewayCertificateSchema
       .optional()
       .describe('How the certificate of the gateways (KINTSUGI_TLS_CERT) is renewed, in the folder in which it lies'),
