@@ -83,8 +83,8 @@ function chosen(instances: readonly SessionPlace[], all: Readonly<Record<string,
   return [...places.values()];
 }
 
-function forgotten({ notes: _, ...rest }: Kept): Kept {
-  return rest;
+function forgotten({ accounts, settled, nextAt, instance }: Kept): Kept {
+  return { accounts, nextAt, ...(settled && { settled }), ...(instance !== undefined && { instance }) };
 }
 
 function readKept(file: string): Record<string, Kept> {
