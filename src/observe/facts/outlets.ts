@@ -4,8 +4,8 @@ import { HOLDERS } from './row-holders.ts';
 
 /**
  * Ways by which rows of the schema leave the database, or others come in, past every policy: publications, replication slots and
- * subscriptions that stay; tables of other servers that the application writes, or that triggers of the tables write; other
- * servers that the application may use; functions of `dblink`. `$1` is the schema, `$2` the role of the application, `$3` names
+ * subscriptions that stay; who gets the changes of the server now, but for a base backup; tables of other servers that the
+ * application writes, or that triggers of the tables write; other servers that the application may use; functions of `dblink`. `$1` is the schema, `$2` the role of the application, `$3` names
  * that people declared: of the thing itself, or of the role that replicates.
  */
 const OUTLETS = `
@@ -20,6 +20,12 @@ const OUTLETS = `
     select coalesce(a.usename, s.slot_name), 'replication slot ' || s.slot_name || coalesce(' of ' || a.usename, '')
     from pg_replication_slots s left join pg_stat_activity a on a.pid = s.active_pid
     where not s.temporary and (s.database is null or s.database = current_database()) and s.slot_name <> all ($3::text[])
+    union all
+    select r.usename, format('%s of %s gets every change of the server at %s', r.application_name, r.usename,
+                             coalesce(host(r.client_addr), 'the same machine'))
+    from pg_stat_replication r
+    where r.state in ('streaming', 'catchup') and r.application_name <> all ($3::text[])
+      and not exists (select from pg_stat_progress_basebackup)
     union all
     select s.subname, 'subscription ' || s.subname || ' brings rows of another server in' from pg_subscription s
     where s.subdbid = (select oid from pg_database where datname = current_database())

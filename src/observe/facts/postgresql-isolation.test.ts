@@ -3,8 +3,8 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { Client, type ClientConfig } from 'pg';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Redacted } from '../../base/redacted.ts';
@@ -261,6 +261,33 @@ describe('grants', () => {
       await admin.query(harm);
       expect(await surplus()).toEqual({ kind: 'value', value: 1, detail });
       expect(await surplus({ operators: ['spy', 'elsewhere', 'dblink'] })).toEqual({ kind: 'value', value: 0 });
+    });
+
+    test('who gets every change of the server now is found, unless declared', async () => {
+      const { rows } = await admin.query("select current_setting('hba_file') as file");
+      const { file } = rows[0] as { file: string };
+      await admin.query(
+        `copy (values ('host all,replication all all scram-sha-256'), ('local all all trust')) to '${file}'`,
+      );
+      await admin.query('select pg_reload_conf()');
+      const login = { host: '127.0.0.1', port: PORT, user: 'kintsugi', password: ADMIN, application_name: 'mirror' };
+      // The server reads its file anew a moment after it was told to.
+      const mirror = await vi.waitFor(async () => {
+        const client = new Client({ ...login, replication: 'true' } as ClientConfig);
+        client.on('error', () => undefined);
+        await client.connect();
+        return client;
+      }, 5_000);
+      mirror.query('START_REPLICATION PHYSICAL 0/1000000').catch(() => undefined);
+      const found = {
+        kind: 'value',
+        value: 1,
+        detail: 'mirror of kintsugi gets every change of the server at 127.0.0.1',
+      };
+      await expect.poll(() => surplus(), { timeout: 5_000 }).toEqual(found);
+      expect(await surplus({ operators: ['mirror'] })).toEqual({ kind: 'value', value: 0 });
+      await mirror.end();
+      await expect.poll(() => surplus(), { timeout: 5_000 }).toEqual({ kind: 'value', value: 0 });
     });
 
     test('for other tables, and into the store for reading, are none', async () => {
