@@ -3,6 +3,8 @@ import type { FactName } from './fact-kinds.ts';
 const SESSION = 'it takes a workload that serves the tenant and declares `sessionTrial`, and a trial that has ended';
 const CARD = 'it takes a workload that takes cards and declares `cardTrial`';
 const PLACE = 'it takes `place` in the Policy, and a state directory on a disk of this machine';
+const DIVIDED = 'it takes a store that declares `protections: [row-level-security]` and the `role` of its workload';
+const STORE = 'it takes a store with a `server`, an `admin` and the `role` of its workload';
 const OUTSIDE = 'nothing here can measure it';
 
 /**
@@ -23,6 +25,20 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'auth.mfa.bypassed': `${OUTSIDE}: log in without the second factor yourself, and keep what was answered`,
   'auth.system.interactive': `${OUTSIDE}: go through the accounts under which services run, and sign a \`system-access-review\``,
   'auth.logins.alertMinutes': `${OUTSIDE}: fail some logins on purpose, and keep the alert that came of it`,
+  'rls.enabled': DIVIDED,
+  'rls.policies.missing': DIVIDED,
+  'rls.roles.bypassing': DIVIDED,
+  'rls.views.bypassing': DIVIDED,
+  'rls.truncate.granted': DIVIDED,
+  'rls.keys.leaking': DIVIDED,
+  'isolation.sql.foreignRows': DIVIDED,
+  'access.grants.surplus': `${STORE}, and its \`privileges\``,
+  'access.direct.roles': STORE,
+  'auth.accounts.default': STORE,
+  'personal.logs.statements': STORE,
+  'personal.undeclared.columns': STORE,
+  'card.stored.plaintext': STORE,
+  'card.authentication.stored': STORE,
   'card.display.unmasked': CARD,
   'card.hash.keyed': CARD,
   'card.tests.live': `${OUTSIDE}: run a fleet on the data of your tests; its \`card.stored.plaintext\` tells`,
