@@ -107,9 +107,9 @@ import { ledgerKeeping } from './observe/facts/ledger-keeping.ts';
 import { networkListeners } from './observe/facts/network-listeners.ts';
 import { ownPlaces } from './observe/facts/own-places.ts';
 import { componentInventory } from './observe/facts/component-inventory.ts';
-import { databaseClocks, defaultAccounts, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
+import { databaseClocks, postgresqlGrants } from './observe/facts/postgresql-grants.ts';
 import { postgresqlIsolation } from './observe/facts/postgresql-isolation.ts';
-import { postgresqlServers } from './observe/facts/postgresql-servers.ts';
+import { defaultAccounts, postgresqlServers } from './observe/facts/postgresql-servers.ts';
 import { readableBackups, readableLogs } from './observe/facts/readable-files.ts';
 import { recordExports } from './observe/facts/record-exports.ts';
 import { sessionTrials } from './observe/facts/session-trials.ts';
@@ -272,7 +272,7 @@ export function createCollectors(
     postgresqlIsolation({ places, clock, random }),
     postgresqlGrants({ places, clock }),
     postgresqlServers({ stores: places, clock, random }),
-    defaultAccounts({ places, clock }),
+    defaultAccounts({ stores: places, clock, random }),
     databaseClocks({ places, clock }),
     instanceClocks({ instances: () => httpInstances(world), clock }),
     apiIsolation({ instances: () => trialInstances(world), tenants, clock, random }),

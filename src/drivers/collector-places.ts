@@ -61,7 +61,9 @@ export function postgresPlaces(world: World, addresses: readonly StoreAddress[])
   return addresses.map(({ id, ...address }) => {
     const { region } = address;
     const neighbours = addresses.flatMap((each) => (areJudgedAlike(each, address) ? (each.role?.user ?? []) : []));
-    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region), neighbours };
+    const first = addresses.find((each) => areJudgedAlike(each, address) && each.database === address.database);
+    const isToldOf = first !== undefined && first.id !== id;
+    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region), neighbours, isToldOf };
   });
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
-import { isLike } from './row-holders.ts';
+import { isAlike } from './row-holders.ts';
 import type { TenantTable } from './row-security-catalog.ts';
 
 /**
@@ -14,19 +14,31 @@ const UNDECLARED = `
     select t.oid, t.col, ${isAlone('t.oid', 'a.attnum')} as is_list
     from unnest($2::oid[], $3::text[]) as t (oid, col)
       join pg_attribute a on a.attrelid = t.oid and a.attname = t.col and not a.attisdropped
+  ),
+  candidates as materialized (
+    select c.oid, format('%I.%I', n.nspname, c.relname) as name
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'f') and c.oid <> all ($2::oid[]) and not c.relispartition
+      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
+      and has_schema_privilege($1, n.oid, 'USAGE') and has_any_column_privilege($1, c.oid, 'SELECT')
+      and not (c.relrowsecurity and exists (
+        select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
+        where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
+  ),
+  stems as materialized (select distinct ${stemOf('col')} as stem from originals where not is_list),
+  named as (
+    select a.attrelid from candidates c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+    where ${stemOf('a.attname')} in (select stem from stems) and not ${isAlone('c.oid', 'a.attnum')}
+  ),
+  pairs as materialized (
+    select c.oid, o.oid as original from candidates c
+      join pg_attribute a on a.attrelid = c.oid and not a.attisdropped join originals o on o.col = a.attname
+    where c.oid not in (select attrelid from named)
   )
-  select distinct format('%I.%I', n.nspname, c.relname) as name
-  from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join originals o
-  where c.relkind in ('r', 'p', 'f') and c.oid <> all ($2::oid[]) and not c.relispartition
-    and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-    and has_schema_privilege($1, n.oid, 'USAGE') and has_any_column_privilege($1, c.oid, 'SELECT')
-    and (not o.is_list and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
-           and ${stemOf('a.attname')} = ${stemOf('o.col')} and not ${isAlone('c.oid', 'a.attnum')})
-         or ${isLike('c.oid', 'o.oid', 'o.col')}
-         or exists (select from pg_constraint f where f.contype = 'f' and f.conrelid = c.oid and f.confrelid = o.oid))
-    and not (c.relrowsecurity and exists (
-      select from pg_policy p join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid
-      where p.polrelid = c.oid and d.refobjid = c.oid and d.refobjsubid > 0))
+  select name from candidates c
+  where oid in (select attrelid from named)
+     or oid in (select f.conrelid from pg_constraint f join originals o on o.oid = f.confrelid where f.contype = 'f')
+     or oid in (select p.oid from pairs p where ${isAlike('p.oid', 'p.original')})
   order by 1`;
 
 /** `tenant` of `tenant`, `tenant_id` and `TenantName`. */

@@ -32,7 +32,7 @@ export const READS_PAST = `
   (o.rolsuper or o.rolbypassrls or (pg_has_role(o.oid, c.relowner, 'USAGE') and not c.relforcerowsecurity))
   and (exists (select from pg_depend d where d.classid = 'pg_proc'::regclass and d.objid = p.oid
                and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid)
-       or p.prosrc ~* ('\\m' || ${TABLE} || '\\M'))
+       or strpos(lower(p.prosrc), lower(c.relname)) > 0 and p.prosrc ~* ('\\m' || ${TABLE} || '\\M'))
   and not (${NARROWS})`;
 
 /**

@@ -25,6 +25,8 @@ export interface PostgresPlace extends Place {
   readonly operators: readonly string[];
   /** Roles of other stores on the same server, which are judged there: what one may too much is told once. */
   readonly neighbours?: readonly string[];
+  /** Another store on the same server tells what concerns all of the server; left out, this one does. */
+  readonly isToldOf?: boolean;
   readonly rowSecurity: boolean;
 }
 

@@ -1,5 +1,4 @@
 import type { Client } from 'pg';
-import { Redacted } from '../../base/redacted.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
@@ -120,51 +119,6 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
       return { readings: { 'access.grants.surplus': counted(surplus) }, transcript: surplus };
     },
   });
-}
-
-/** A name and a password that everybody knows. */
-const DEFAULTS = [
-  ['postgres', 'postgres'],
-  ['postgres', 'password'],
-  ['postgres', ''],
-  ['admin', 'admin'],
-] as const;
-
-/** A wrong password, a role that is not there, and one that pg_hba.conf does not let in. */
-const REFUSED = new Set(['28P01', '28000']);
-
-/**
- * Logs in to each server with names and passwords of vendors, and as the application with its own name for a password. A
- * few attempts an hour: below what locks accounts. Where any password is accepted, all of these are.
- */
-export function defaultAccounts({ places, clock }: PostgresqlGrantsOptions): Collector {
-  return placeCollector({
-    name: 'default-accounts',
-    facts: ['auth.accounts.default'],
-    everyMs: 3_600_000,
-    timeoutMs: 300_000,
-    placeMs: 20_000,
-    places,
-    clock,
-    look: async (place, signal) => {
-      const own = place.role ? ([[place.role.user, place.role.user]] as const) : [];
-      const accepted: string[] = [];
-      for (const [user, password] of [...DEFAULTS, ...own]) {
-        if (await isAccepted(place, user, password, signal)) accepted.push(user);
-      }
-      return { readings: { 'auth.accounts.default': counted([...new Set(accepted)]) }, transcript: accepted };
-    },
-  });
-}
-
-async function isAccepted(place: PostgresPlace, user: string, password: string, signal: AbortSignal): Promise<boolean> {
-  try {
-    return await inSession(place, { user, password: new Redacted(password) }, signal, async () => true);
-  } catch (error) {
-    // Without a password the client itself gives up, when the server asks for one.
-    if (REFUSED.has((error as { code?: string }).code ?? '') || password === '') return false;
-    throw error;
-  }
 }
 
 /** Half of the time that the answer took could have passed on either way. */

@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Client } from 'pg';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock as clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
 import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
-import { postgresqlServers } from './postgresql-servers.ts';
+import { defaultAccounts, postgresqlServers } from './postgresql-servers.ts';
 import type { RegionalStore } from './tenant-stores.ts';
 
 const ADMIN = 'admin-password';
@@ -33,6 +33,16 @@ afterEach(async () => {
   await admin.query('alter system reset all; ');
   await admin.query('alter role records_app reset all');
   await writeHba(hba);
+  // The server reads its file anew a moment after it was told to.
+  await vi.waitFor(async () => {
+    const stranger = new Client({ host: '127.0.0.1', port, database: 'kintsugi', user: 'records_app', password: 'no' });
+    const isIn = await stranger.connect().then(
+      () => true,
+      () => false,
+    );
+    await stranger.end();
+    if (isIn) throw new Error('it still trusts');
+  }, 5_000);
 });
 
 afterAll(async () => {
@@ -94,6 +104,22 @@ test('whoever is trusted without a password is found', async () => {
     ...GOOD,
     'auth.probe.accepted': 'records_app with a password that was made up',
   });
+});
+
+async function defaults() {
+  const stores = () => [store(), { ...store(), subject: 'postgresql/payments/eu' }];
+  const facts = await defaultAccounts({ stores, clock, random: seededRandom(7) }).collect(AbortSignal.timeout(20_000));
+  return facts.map(({ subject, measured: it }) => [subject, it.kind === 'value' ? (it.detail ?? it.value) : it.reason]);
+}
+
+test('an account with the password of its vendor is found once for its server, and who is trusted is none', async () => {
+  expect(await defaults()).toEqual([['postgresql/database/eu', 0]]);
+  await admin.query(`alter role records_app password 'records_app'`);
+  expect(await defaults()).toEqual([['postgresql/database/eu', 'records_app']]);
+  await admin.query(`alter role records_app password 'app-password'`);
+  await writeHba(hba.replaceAll('scram-sha-256', 'trust'));
+  await expect.poll(async () => (await measured())['auth.probe.accepted'], { timeout: 5_000 }).not.toBe(0);
+  expect(await defaults()).toEqual([['postgresql/database/eu', 0]]);
 });
 
 test.each([

@@ -19,6 +19,14 @@ export interface PostgresqlServersOptions {
   readonly random: Random;
 }
 
+/** A name and a password that everybody knows. */
+const DEFAULTS = [
+  ['postgres', 'postgres'],
+  ['postgres', 'password'],
+  ['postgres', ''],
+  ['admin', 'admin'],
+] as const;
+
 /** A wrong password, a role that is not there, and one that pg_hba.conf does not let in. */
 const REFUSED = new Set(['28P01', '28000']);
 
@@ -41,8 +49,8 @@ export function postgresqlServers({ stores, clock, random }: PostgresqlServersOp
       const accepted: string[] = [];
       const logged = new Set<string>();
       for (const role of server.roles) {
-        const madeUp = { user: role.user, password: new Redacted(`kintsugi-canary-${random.token(16)}`) };
-        if (await isAccepted(server, madeUp, signal)) accepted.push(`${role.user} with a password that was made up`);
+        if (await isAccepted(server, madeUpFor(role.user, random), signal))
+          accepted.push(`${role.user} with a password that was made up`);
         for (const each of await inSession(server, role, signal, loggedBy)) logged.add(each);
       }
       const weak = await inSession(server, server.admin, signal, keptAsMd5).catch(reasonOf);
@@ -54,6 +62,35 @@ export function postgresqlServers({ stores, clock, random }: PostgresqlServersOp
       return { readings, transcript: { accepted, weak, logged: [...logged] } };
     },
   });
+}
+
+/**
+ * Logs in to each server with names and passwords of vendors, and as each application with its own name for a password. A
+ * few attempts an hour: below what locks accounts. Who gets in with any password is no default account: `postgresqlServers`
+ * tells of it.
+ */
+export function defaultAccounts({ stores, clock, random }: PostgresqlServersOptions): Collector {
+  return placeCollector({
+    name: 'default-accounts',
+    facts: ['auth.accounts.default'],
+    everyMs: 3_600_000,
+    timeoutMs: 300_000,
+    placeMs: 20_000,
+    places: () => serversOf(stores()),
+    clock,
+    look: async (server, signal) => {
+      const accepted = new Set<string>();
+      for (const [user, password] of [...DEFAULTS, ...server.roles.map((role) => [role.user, role.user] as const)]) {
+        if (!(await isAccepted(server, { user, password: new Redacted(password) }, signal))) continue;
+        if (!(await isAccepted(server, madeUpFor(user, random), signal))) accepted.add(user);
+      }
+      return { readings: { 'auth.accounts.default': counted([...accepted]) }, transcript: [...accepted] };
+    },
+  });
+}
+
+function madeUpFor(user: string, random: Random): Login {
+  return { user, password: new Redacted(`kintsugi-canary-${random.token(16)}`) };
 }
 
 function serversOf(stores: readonly RegionalStore[]): readonly Server[] {
@@ -68,7 +105,8 @@ async function isAccepted(server: Server, login: Login, signal: AbortSignal): Pr
   try {
     return await inSession(server, login, signal, async () => true);
   } catch (error) {
-    if (REFUSED.has((error as { code?: string }).code ?? '')) return false;
+    // Without a password the client itself gives up, when the server asks for one.
+    if (REFUSED.has((error as { code?: string }).code ?? '') || login.password.reveal() === '') return false;
     throw error;
   }
 }

@@ -21,19 +21,25 @@ export const HOLDERS = `
       join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = p.oid and d.refobjid = o.oid and d.refobjsubid > 0
       join pg_attribute a on a.attrelid = o.oid and a.attnum = d.refobjsubid
   ),
+  candidates as materialized (
+    select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.relkind in ('r', 'p', 'f') and not c.relispartition
+      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and n.nspname <> $1::name
+      and not (c.relrowsecurity and exists (select from pg_policy p where p.polrelid = c.oid))
+  ),
+  pairs as materialized (
+    select distinct c.oid, o.oid as original from candidates c
+      join pg_attribute a on a.attrelid = c.oid and not a.attisdropped join compared o on o.col = a.attname
+  ),
   holders (oid) as (
     select oid from built
     union
-    select c.oid from pg_class c join pg_namespace n on n.oid = c.relnamespace cross join compared o
-    where c.relkind in ('r', 'p', 'f') and not c.relispartition
-      and n.nspname <> 'information_schema' and n.nspname !~ '^pg_' and ${isLike('c.oid', 'o.oid', 'o.col')}
-      and not exists (select from pg_policy p where p.polrelid = c.oid and c.relrowsecurity)
+    select p.oid from pairs p where ${isAlike('p.oid', 'p.original')}
   )`;
 
-/** Condition: a relation is built as a table with policies is, of which `col` is the column of the tenant. */
-export function isLike(relation: string, original: string, col: string): string {
-  return `exists (select from pg_attribute a where a.attrelid = ${relation} and a.attname = ${col} and not a.attisdropped)
-    and (select count(*) >= (select greatest(least(count(*), 3), ceil(count(*) / 2.0)) from pg_attribute b
+/** Condition: a relation has at least half of the columns of another, by name and type; all when they are three or fewer. */
+export function isAlike(relation: string, original: string): string {
+  return `(select count(*) >= (select greatest(least(count(*), 3), ceil(count(*) / 2.0)) from pg_attribute b
                              where b.attrelid = ${original} and b.attnum > 0 and not b.attisdropped)
          from pg_attribute a join pg_attribute b on b.attrelid = ${original} and b.attname = a.attname
            and b.atttypid = a.atttypid and b.attnum > 0 and not b.attisdropped

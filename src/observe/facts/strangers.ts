@@ -27,7 +27,7 @@ export const BECOMES = `
  * Roles that can log in and reach rows of the schema without a grant of their own on what holds them: superusers, those who
  * pass policies by, replicate the whole server or make roles, members of groups that may read or write (`pg_read_all_data`, the
  * role of the application), and those that may call functions which read past the policies. `$1` is the schema, `$2` the
- * names that are known, `$3` the role of the application. The role that made the cluster (oid 10) and owners of the tables are
+ * names that are known, `$3` the role of the application, `$4` whether what is so on all of the server is told elsewhere. The role that made the cluster (oid 10) and owners of the tables are
  * as people set the server up.
  */
 const STRANGERS = `
@@ -42,30 +42,38 @@ const STRANGERS = `
       when rolreplication then 'may replicate the server' when rolcreaterole then 'may make roles'
       else 'is in ' || rolname end
     from pg_roles where rolsuper or rolbypassrls or rolreplication or rolcreaterole or rolname = any (${POWERS})
+  ),
+  past as materialized (
+    select p.oid, p.pronamespace from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
+    where p.prosecdef and p.prokind in ('f', 'p') and p.prorettype <> all (array['trigger', 'event_trigger']::regtype[])
+      and n.nspname not in ('pg_catalog', 'information_schema')
+      and not (has_schema_privilege($3::name, n.oid, 'USAGE') and has_function_privilege($3::name, p.oid, 'EXECUTE'))
+      and exists (select from pg_class c join declared d on d.oid = c.oid where c.relrowsecurity and ${READS_PAST})
   )
   select r.rolname || ' ' || coalesce(
-      (select p.what from powers p where p.oid = r.oid),
-      (select min(p.what) from powers p join becomes b on b.oid = p.oid where b.role = r.oid),
+      (select p.what from powers p where p.oid = r.oid and not $4::boolean),
+      (select min(p.what) from powers p join becomes b on b.oid = p.oid where b.role = r.oid and not $4::boolean),
       case when exists (select from tables t join becomes b on b.role = r.oid
                         where has_table_privilege(b.oid, t.oid, 'SELECT, INSERT, UPDATE, DELETE')
                           and not exists (select from aclexplode(t.relacl) x where x.grantee = 0))
+             and not exists (select from powers p join becomes b on b.oid = p.oid where b.role = r.oid)
            then 'is in a group that may read or write' end) as name
   from unknown r where not exists (select from tables t, aclexplode(t.relacl) x where x.grantee = r.oid)
   union all
   select format('%s may call %s', r.rolname, p.oid::regprocedure)
-  from unknown r cross join pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
-  where not r.rolsuper and p.prosecdef and p.prokind in ('f', 'p')
-    and p.prorettype <> all (array['trigger', 'event_trigger']::regtype[])
-    and n.nspname not in ('pg_catalog', 'information_schema')
-    and has_schema_privilege(r.oid, n.oid, 'USAGE') and has_function_privilege(r.oid, p.oid, 'EXECUTE')
-    and not (has_schema_privilege($3::name, n.oid, 'USAGE') and has_function_privilege($3::name, p.oid, 'EXECUTE'))
-    and exists (select from pg_class c join declared d on d.oid = c.oid where c.relrowsecurity and ${READS_PAST})
+  from unknown r cross join past p
+  where not r.rolsuper and has_schema_privilege(r.oid, p.pronamespace, 'USAGE') and has_function_privilege(r.oid, p.oid, 'EXECUTE')
   order by 1`;
 
 /** Who can enter and reach the rows though nobody declared it, in words. */
 export async function readStrangers(client: Client, place: PostgresPlace): Promise<readonly string[]> {
-  const { schema, role, admin, operators, neighbours = [] } = place;
+  const { schema, role, admin, operators, neighbours = [], isToldOf = false } = place;
   const known = [admin.user, ...(role ? [role.user] : []), ...operators, ...neighbours];
-  const rows = await rowsOf<{ name: string | null }>(client, STRANGERS, [schema, known, role?.user ?? admin.user]);
+  const rows = await rowsOf<{ name: string | null }>(client, STRANGERS, [
+    schema,
+    known,
+    role?.user ?? admin.user,
+    isToldOf,
+  ]);
   return rows.flatMap(({ name }) => name ?? []);
 }
