@@ -118,7 +118,7 @@ export const DETECTION_NUMBERS = {
     default: 1_800_000,
     min: 300_000,
     max: 86_400_000,
-    what: 'how long fewer instances would have done before one that a repair added is taken away; twice as long each time that it had to come back within a day',
+    what: 'how long fewer instances must have been enough before one that a repair added goes; doubled each time that it had to come back within a day',
     source: 'six times the 300 s of the Kubernetes HorizontalPodAutoscaler, which makes no claim and opens no incident',
   },
   'spare.shareMax': {

@@ -18,14 +18,21 @@ const MIDDLE_RATE = 0.01;
 /** Surprise of the last three points or so is added up: what builds up slowly is found too. */
 const RECENT_KEPT = Math.exp(-1 / 3);
 
-/** For each view the range it has kept to, in arrays by the number of the view. */
+/** Where in the row of a view each of its numbers stands. */
+const LOW = 0;
+const HIGH = 1;
+const MIDDLE = 2;
+const VISITS = 3;
+/** Surprise in decades, of this point and the few before it. */
+const RECENT = 4;
+const ROW = 5;
+
+/**
+ * For each view the range it has kept to. Row by row in one array: where thousands of series take turns each state comes
+ * from memory, and what is read in one go comes sooner.
+ */
 export interface Envelopes {
-  readonly low: number[];
-  readonly high: number[];
-  readonly middle: number[];
-  readonly visits: number[];
-  /** Surprise in decades, of this point and the few before it. */
-  readonly recent: number[];
+  readonly rows: number[];
   /** Time that is not forgotten yet. */
   passedMs: number;
 }
@@ -39,14 +46,7 @@ export interface Meeting {
 }
 
 export function startEnvelopes(views: number): Envelopes {
-  return {
-    low: zeros(views),
-    high: zeros(views),
-    middle: zeros(views),
-    visits: zeros(views),
-    recent: zeros(views),
-    passedMs: 0,
-  };
+  return { rows: zeros(ROW * views), passedMs: 0 };
 }
 
 export function createMeeting(views: number): Meeting {
@@ -64,34 +64,35 @@ export function meetEnvelopes(
   passedMs: number,
   met: Meeting,
 ): number {
-  const { low, high, middle, visits, recent } = envelopes;
+  const { rows } = envelopes;
   envelopes.passedMs += Math.min(passedMs, FORGET_MS_MAX);
   if (envelopes.passedMs >= FORGET_EVERY_MS) forget(envelopes);
   let sum = 0;
   for (let i = 0; i < views.length; i++) {
+    const row = ROW * i;
     const view = views[i]!;
-    const kept = recent[i]! * RECENT_KEPT;
+    const kept = rows[row + RECENT]! * RECENT_KEPT;
     let surprise = 0;
     if (!Number.isNaN(view)) {
-      const seen = visits[i]!;
-      if (seen < WARM_UP_POINTS) visits[i] = seen + 1;
-      if (seen === 0) low[i] = high[i] = middle[i] = view;
-      const bottom = low[i]!;
-      const top = high[i]!;
+      const seen = rows[row + VISITS]!;
+      if (seen < WARM_UP_POINTS) rows[row + VISITS] = seen + 1;
+      if (seen === 0) rows[row + LOW] = rows[row + HIGH] = rows[row + MIDDLE] = view;
+      const bottom = rows[row + LOW]!;
+      const top = rows[row + HIGH]!;
       met.low[i] = bottom;
       met.high[i] = top;
       if (view > top || view < bottom) {
         const outside = view > top ? view - top : bottom - view;
         if (seen >= WARM_UP_POINTS) surprise = surpriseOf(outside, top - bottom);
-        if (view > top) high[i] = view;
-        else low[i] = view;
+        rows[row + (view > top ? HIGH : LOW)] = view;
       }
-      middle[i]! += (seen < WARM_UP_POINTS ? 1 / (seen + 1) : MIDDLE_RATE) * (view - middle[i]!);
+      const middle = rows[row + MIDDLE]!;
+      rows[row + MIDDLE] = middle + (seen < WARM_UP_POINTS ? 1 / (seen + 1) : MIDDLE_RATE) * (view - middle);
     }
     met.surprise[i] = surprise;
     // Tiny remains would slow the arithmetic down and mean nothing.
     const now = kept + surprise;
-    recent[i] = now < 1e-9 ? 0 : now;
+    rows[row + RECENT] = now < 1e-9 ? 0 : now;
     sum += voices[i]! * now;
   }
   return sum;
@@ -99,12 +100,12 @@ export function meetEnvelopes(
 
 /** Draws all envelopes towards their middles, by the time that has passed since it was done last. */
 function forget(envelopes: Envelopes): void {
-  const { low, high, middle } = envelopes;
+  const { rows } = envelopes;
   const share = 1 - Math.exp((-FORGET_PER_DAY * envelopes.passedMs) / DAY_MS);
   envelopes.passedMs = 0;
-  for (let i = 0; i < low.length; i++) {
-    low[i]! += share * (middle[i]! - low[i]!);
-    high[i]! -= share * (high[i]! - middle[i]!);
+  for (let row = 0; row < rows.length; row += ROW) {
+    rows[row + LOW]! += share * (rows[row + MIDDLE]! - rows[row + LOW]!);
+    rows[row + HIGH]! -= share * (rows[row + HIGH]! - rows[row + MIDDLE]!);
   }
 }
 
