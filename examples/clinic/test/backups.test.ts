@@ -130,7 +130,7 @@ test('a backup of a server that writes on can be restored, and says whose rows i
   await writing;
   await admin.query("update records.records set body = 'changed since' where id <= 10");
   await admin.query('delete from records.records where id between 11 and 20');
-  expect(await restores()).toEqual({ 'postgresql/records/eu': true, 'clinic-de': ['eu'], shop: [] });
+  expect(await restores()).toEqual({ 'postgresql/database/eu': true, 'clinic-de': ['eu'], shop: [] });
   expect(Number(await ageHours(startedAt.getTime() + 7_200_000))).toBeCloseTo(2, 3);
 });
 
@@ -139,7 +139,7 @@ test('a backup that lacks rows of before it is not equal', { timeout: 60_000 }, 
   await admin.query("insert into records.records values ('clinic-de', 5000, 'after')");
   const { rows } = await admin.query('select pg_snapshot_xmax(pg_current_snapshot())::text as xmin');
   rewrite(name, (record) => ({ ...record, snapshotXmin: rows[0].xmin }));
-  expect((await restores())['postgresql/records/eu']).toBe(false);
+  expect((await restores())['postgresql/database/eu']).toBe(false);
 });
 
 test('a copy on which no server starts is no backup', { timeout: 60_000 }, async () => {
@@ -152,7 +152,7 @@ test('a copy on which no server starts is no backup', { timeout: 60_000 }, async
     return { ...record, files: Number(files) - missing, bytes: Number(bytes) - missing * 16 * 1024 * 1024 };
   });
   expect(await restores()).toEqual({
-    'postgresql/records/eu': false,
+    'postgresql/database/eu': false,
     'clinic-de': 'a backup could not be looked into',
     shop: 'a backup could not be looked into',
   });
