@@ -23,6 +23,10 @@ export const SURPLUS_DEFAULTS = `
     and case when x.grantee = 0 or r.rolname = $2::name then x.privilege_type <> all ($3::text[])
              else r.rolname <> all ($4::text[]) and not pg_has_role($2::name, x.grantee, 'MEMBER') end`;
 
+/** Of the catalog: what holds rows, hashes and passwords of all, or files. Other rights there are for who minds the server. */
+const READS_ALL =
+  'authid|shadow|statistic|largeobject|user_mapping|hba_file|read_.*file|ls_|stat_file|lo_(?:im|ex)port';
+
 /**
  * What the application's role may do beyond what is declared (its own grants, those of its groups and of PUBLIC, what it
  * may create, groups of PostgreSQL's own that it is in), who else has been granted anything on what holds the rows, wherever that
@@ -72,7 +76,8 @@ const SURPLUS = `
       cross join lateral aclexplode(o.acl) x left join pg_roles r on r.oid = x.grantee
     where not exists (select from aclexplode(coalesce(i.initprivs, o.plain)) b
                       where b.grantee = x.grantee and b.privilege_type = x.privilege_type)
-      and (x.grantee = 0 or r.rolcanlogin and not r.rolsuper and (r.rolname = $2::name or r.rolname <> all ($4::text[])))
+      and (x.grantee = 0 or r.rolcanlogin and not r.rolsuper and (r.rolname = $2::name
+           or r.rolname <> all ($4::text[]) and o.name ~ '${READS_ALL}'))
   ),
   attributes as (
     select format('%s may %s', $2::name, a.what) from pg_roles r,

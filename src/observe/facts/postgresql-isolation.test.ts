@@ -214,6 +214,7 @@ describe('grants', () => {
     ],
     ['of hashes of passwords', 'grant select on pg_authid to records_app', 1],
     ['of files of the server', 'grant execute on function pg_read_file(text) to records_app', 1],
+    ['of hashes to a stranger', `${STRANGER}; grant select on pg_authid to stranger`, 1],
   ])('%s beyond what is declared are counted', async (_, harm, count) => {
     await admin.query(harm);
     expect(await surplus()).toMatchObject({ value: count, detail: expect.any(String) });
@@ -223,6 +224,7 @@ describe('grants', () => {
     await admin.query('create schema reports; create extension pg_stat_statements schema reports');
     await admin.query('grant usage on schema reports to records_app; create role stranger login connection limit 2');
     await admin.query('grant select on all tables in schema reports to records_app; grant pg_monitor to stranger');
+    await admin.query('grant execute on function pg_switch_wal() to stranger');
     expect(await surplus()).toEqual({ kind: 'value', value: 0 });
   });
 
