@@ -253,6 +253,18 @@ test('tenants that ask for different times have each of them tried, and the leas
   expect((await wholeTrial())['auth.session.idleMinutes']).toBe(10);
 });
 
+test('a limit that is shorter than a minute is proven too: who is in use all along is not idle for so long', async () => {
+  demanded = { 'auth.session.idleMinutes': [0.3] };
+  idleMinutes = 0.3;
+  const found = [];
+  for (let looks = 0; looks < 5; looks += 1) {
+    found.push((await look())['auth.session.idleMinutes']);
+    skip(0.09);
+  }
+  expect(found.at(-1)).toBe(0.3);
+  expect(accounts.size).toBe(0);
+});
+
 test('sessions that end for another reason than idleness, as when the API restarts, are no proof of a limit', async () => {
   await look();
   sessions.clear();
