@@ -118,6 +118,7 @@ import { readableSecrets, secretAges } from './observe/facts/system-secrets.ts';
 import { storedData } from './observe/facts/stored-data.ts';
 import { tenantStores } from './observe/facts/tenant-stores.ts';
 import { tlsListeners } from './observe/facts/tls-listeners.ts';
+import { unusedAccounts } from './observe/facts/unused-accounts.ts';
 import { vaultKeys } from './observe/facts/vault-keys.ts';
 import { httpProbe } from './observe/http-probe.ts';
 import type { Probe } from './observe/probe.ts';
@@ -247,6 +248,7 @@ function dataCollectors(situation: CollectorSituation, { keys: kekFolder }: OwnK
     vaultKeys({ folder: state.vault, kekFolder, uid, clock }),
     storedData({ stores, clock }),
     expiredRows({ stores, tenants: () => world.declared.tenants.map(retentionOf), clock }),
+    unusedAccounts({ stores, tenants, clock }),
     hardcodedSecrets({ artefacts: () => runningArtefacts(world), clock }),
   ];
 }

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { regionAddress } from '../base/region-address.ts';
+import type { AccountStore } from '../observe/facts/unused-accounts.ts';
 import type { StateDirectory } from '../base/state-directory.ts';
 import type { IsolationInstance } from '../observe/facts/api-isolation.ts';
 import type { CardInstance } from '../observe/facts/card-trials.ts';
@@ -165,18 +166,18 @@ export function backupPrograms(world: World): readonly BackupProgram[] {
 export function declaredStores(
   world: World,
   stores: readonly RegionalStore[],
-): readonly (EncryptedStore & DescribedStore & KeptStore & KeyedStore)[] {
+): readonly (EncryptedStore & DescribedStore & KeptStore & KeyedStore & AccountStore)[] {
   const declared = world.declared.workloads.flatMap(({ name: workload, spec }) =>
     spec.stores.map((each) => ({ ...each, workload })),
   );
   const ready = readyInstances(world);
   return stores.map((store) => {
     const spec = declared.find(({ name }) => store.subject === `postgresql/${name}/${store.region}`);
-    const { encrypted = [], personal = [], retention = [], keys } = spec ?? {};
+    const { encrypted = [], personal = [], retention = [], accounts = [], keys } = spec ?? {};
     const instance = ready.find(({ view }) => view.workload === spec?.workload && view.region === store.region);
     const applications = declared.flatMap(({ server, role }) => (server === store.server && role ? [role.user] : []));
     const described = [...personal, ...encrypted];
-    return { ...store, encrypted, described, retention, applications, keys, instance };
+    return { ...store, encrypted, described, retention, accounts, applications, keys, instance };
   });
 }
 

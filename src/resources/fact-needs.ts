@@ -20,7 +20,7 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'auth.password.history': SESSION,
   'auth.probe.accepted': SESSION,
   'auth.accounts.shared': `${OUTSIDE}: whether two people use one account shows in your identity provider; sign an \`access-review\``,
-  'auth.accounts.inactiveDays': `${OUTSIDE}: when people logged in last shows in your identity provider; sign an \`access-review\``,
+  'auth.accounts.inactiveDays': 'it takes a store with `accounts`',
   'auth.password.soleAgeDays': `${OUTSIDE}: show from your identity provider that a second factor is asked for, or how old passwords are`,
   'auth.mfa.bypassed': `${OUTSIDE}: log in without the second factor yourself, and keep what was answered`,
   'auth.system.interactive': `${OUTSIDE}: go through the accounts under which services run, and sign a \`system-access-review\``,

@@ -221,6 +221,20 @@ export const workloadSchema = resourceSchema(
             .max(200)
             .default([])
             .describe('How long rows of each table may be kept; that none is older is measured'),
+          accounts: z
+            .array(
+              z.strictObject({
+                table: z.string().min(1),
+                lastUsed: z
+                  .string()
+                  .min(1)
+                  .describe('Column with the time of the last login, at first that of its making'),
+                closed: z.string().min(1).optional().describe('Boolean column; left out: accounts are removed'),
+              }),
+            )
+            .max(50)
+            .default([])
+            .describe('Tables with accounts of people; for how long one was not used that still works is measured'),
           privileges: z
             .array(z.enum(['SELECT', 'INSERT', 'UPDATE', 'DELETE']))
             .default([])

@@ -103,7 +103,7 @@ function keepingOf({ schema, retention }: KeptStore, { table }: TenantTable): Ke
 }
 
 /** As `format('%I')` of PostgreSQL writes it. */
-function quotedName(name: string): string {
+export function quotedName(name: string): string {
   return /^[a-z_][a-z0-9_$]*$/.test(name) ? name : escapeIdentifier(name);
 }
 

@@ -49,7 +49,10 @@ export class AccountStore {
     const isRight = await isPasswordOf(digest ?? NOBODY, password);
     if (digest === undefined || !isRight) return false;
     await this.#database.inTenant(tenant, (client) =>
-      client.query('UPDATE staff.accounts SET attempts = 0, locked_until = NULL WHERE name = $1', [name]),
+      client.query(
+        'UPDATE staff.accounts SET attempts = 0, locked_until = NULL, last_login_at = now() WHERE name = $1',
+        [name],
+      ),
     );
     return true;
   }

@@ -36,5 +36,6 @@ export const staffSchema: ServiceSchema = {
        WITH CHECK (tenant = current_setting('app.tenant', true));
 
      GRANT SELECT, INSERT, UPDATE, DELETE ON staff.accounts, staff.sessions TO staff_app;`,
+    `ALTER TABLE staff.accounts ADD COLUMN last_login_at timestamptz NOT NULL DEFAULT now();`,
   ],
 };
