@@ -5,9 +5,9 @@ import type { TenantTable } from './row-security-catalog.ts';
 
 /**
  * Tables anywhere in the database that nobody declared, that hold data of tenants, that the application may read, and that no
- * policy which looks at the row guards: those with a column of the tenant, by its name (`tenant`, `tenant_id`); those built as a protected one is,
- * as `create table ... as select` leaves them behind; those that hang on a protected one by a foreign key. A list of tenants, in
- * which each has one row, is none. `$1` is the role, `$2` and `$3` the protected tables and their columns of the tenant.
+ * policy which looks at the row guards: those with a column of the tenant, by its name (`tenant`, `tenant_id`); those built as
+ * a protected one is, as `create table ... as select` leaves them behind; those that hang on a protected one by a foreign key.
+ * A list of tenants, in which each has one row, is none. `$1` is the role, `$2` and `$3` the protected tables and their columns of the tenant.
  */
 const UNDECLARED = `
   with originals as (

@@ -27,8 +27,8 @@ export const BECOMES = `
  * Roles that can log in and reach rows of the schema without a grant of their own on what holds them: superusers, those who
  * pass policies by, replicate the whole server or make roles, members of groups that may read or write (`pg_read_all_data`, the
  * role of the application), and those that may call functions which read past the policies. `$1` is the schema, `$2` the
- * names that are known, `$3` the role of the application, `$4` whether what is so on all of the server is told elsewhere. The role that made the cluster (oid 10) and owners of the tables are
- * as people set the server up.
+ * names that are known, `$3` the role of the application, `$4` whether what is so on all of the server is told elsewhere. The
+ * role that made the cluster (oid 10) and owners of the tables are as people set the server up.
  */
 const STRANGERS = `
   with recursive ${HOLDERS}, ${BECOMES},
