@@ -21,8 +21,6 @@ interface Companion {
 /** A trial under way, as plain data: whoever reads it goes on with it. */
 export interface TrialNotes {
   readonly instance: string;
-  /** Wall time. What was measured speaks of nothing that was changed since. */
-  readonly since: number;
   /** In use all along: when it ends too, it was not idleness that ended the others. */
   readonly companion: Companion;
   readonly waits: readonly Wait[];
@@ -52,7 +50,6 @@ const NO_ACCOUNTS = 'the trial does not say how accounts are made';
 /** Does what can be done at once, and begins what has to be waited for. Rejects with `Unmeasured` when nothing can be told. */
 export async function beginTrial(tools: TrialTools, instance: string): Promise<TrialNotes> {
   const { calls, clock, random, standing } = tools;
-  const since = clock.now();
   const { account, password } = standing ?? (await made(tools));
   const tokens = await tryTokens(calls, account, await session(calls, account, password), random);
   // What is waited for begins last, so that none of the waits is over before it is looked at.
@@ -63,7 +60,7 @@ export async function beginTrial(tools: TrialTools, instance: string): Promise<T
   const readings = { ...locks.readings, ...passwords };
   const credential = await session(calls, account, password);
   const companion = { account, password, credential, usedAt: clock.now() };
-  return { instance, since, companion, waits: [...idle, ...locks.waits, ...left], tokens, readings };
+  return { instance, companion, waits: [...idle, ...locks.waits, ...left], tokens, readings };
 }
 
 /** Looks at what is due, and keeps the companion in use. Rejects with `Unmeasured` when the trial cannot tell anything. */

@@ -166,7 +166,7 @@ class TrialRun {
     const isBad = (of: Readings) =>
       SESSION_FACTS.some((fact) => of[fact] && isViolated(fact, of[fact], this.#demanded(fact)));
     const nextAt = isBad(readings) ? clock.now() : clock.now() + AGAIN_MS;
-    await this.#end(calls, { readings, at: notes.since, evidence }, nextAt);
+    await this.#end(calls, { readings, at: clock.now(), evidence }, nextAt);
   }
 
   /** What was measured counts once nothing of the trial is left. */
