@@ -19,6 +19,15 @@ export interface PostgresqlServersOptions {
   readonly random: Random;
 }
 
+/** Each try stands in the log of the server as a failure. */
+const TRY_MS = 300_000;
+
+/** Who got in, when it was tried last. */
+interface Tried {
+  readonly at: number;
+  readonly accepted: readonly string[];
+}
+
 /** A name and a password that everybody knows. */
 const DEFAULTS = [
   ['postgres', 'postgres'],
@@ -32,11 +41,14 @@ const REFUSED = new Set(['28P01', '28000']);
 
 /**
  * How each server keeps its door and its log: whether a role of an application gets in with a password that was made up
- * (`trust` in pg_hba.conf), whose password is kept as MD5, which is as good as the password to whoever reads it, and by which settings
- * values of statements come into the log of the server. Nothing is proven of other ways to log in, of a log that an extension writes, and of
- * values that an application writes out in its statements, which stand in the log of errors too.
+ * (`trust` in pg_hba.conf), whose password is kept as MD5, which is as good as the password to whoever reads it, and by which
+ * settings values of statements come into the log of the server. What is made up is tried every five minutes, and at once when
+ * the files of the server say `trust`; the right password follows it, so that nobody who counts failures locks the role out.
+ * Nothing is proven of other ways to log in, of a log that an extension writes, and of values that an application writes out in
+ * its statements, which stand in the log of errors too.
  */
 export function postgresqlServers({ stores, clock, random }: PostgresqlServersOptions): Collector {
+  const tried = new Map<string, Tried>();
   return placeCollector({
     name: 'postgresql-servers',
     facts: ['auth.probe.accepted', 'auth.secrets.readable', 'personal.logs.statements'],
@@ -46,11 +58,14 @@ export function postgresqlServers({ stores, clock, random }: PostgresqlServersOp
     places: () => serversOf(stores()),
     clock,
     look: async (server, signal) => {
-      const accepted: string[] = [];
+      const before = tried.get(server.subject);
+      const isDue = !before || before.accepted.length > 0 || clock.now() - before.at >= TRY_MS;
+      if (isDue || (await mayTrust(server, signal))) {
+        tried.set(server.subject, { at: clock.now(), accepted: await acceptedOn(server, random, signal) });
+      }
+      const { accepted } = tried.get(server.subject)!;
       const logged = new Set<string>();
       for (const role of server.roles) {
-        if (await isAccepted(server, madeUpFor(role.user, random), signal))
-          accepted.push(`${role.user} with a password that was made up`);
         for (const each of await inSession(server, role, signal, loggedBy)) logged.add(each);
       }
       const weak = await inSession(server, server.admin, signal, keptAsMd5).catch(reasonOf);
@@ -99,6 +114,22 @@ function serversOf(stores: readonly RegionalStore[]): readonly Server[] {
     const roles = new Map([first!, ...others].flatMap(({ role }) => (role ? [[role.user, role]] : [])));
     return { ...first!, subject, roles: [...roles.values()] };
   });
+}
+
+async function acceptedOn(server: Server, random: Random, signal: AbortSignal): Promise<readonly string[]> {
+  const accepted: string[] = [];
+  for (const { user } of server.roles) {
+    if (await isAccepted(server, madeUpFor(user, random), signal))
+      accepted.push(`${user} with a password that was made up`);
+  }
+  return accepted;
+}
+
+/** Only who may read the files of the server sees it there. */
+async function mayTrust(server: Server, signal: AbortSignal): Promise<boolean> {
+  const text = `select from pg_hba_file_rules where auth_method = 'trust' and type like 'host%'`;
+  const rules = inSession(server, server.admin, signal, (client) => rowsOf(client, text));
+  return (await rules.catch(() => [])).length > 0;
 }
 
 async function isAccepted(server: Server, login: Login, signal: AbortSignal): Promise<boolean> {
