@@ -65,6 +65,8 @@ function inputOf(move: MoveName): JsonObject {
       return { ...back, inPlace: true };
     case 'scale':
       return { workload, regions: [REGION], by: 1, key: `pln_${workload}` };
+    case 'scale-in':
+      return { workload, region: REGION, key: `pln_${workload}` };
     default:
       return { ...limit, kind: move };
   }
@@ -138,7 +140,7 @@ async function expectOneStory(plan: Plan, outcome: Outcome): Promise<void> {
   expect(epochs).toEqual(epochs.toSorted((a, b) => a - b));
 }
 
-const MOVES = ['replace', 'restart', 'rollback', 'revert', 'throttle', 'quarantine', 'scale'] as const;
+const MOVES = ['replace', 'restart', 'rollback', 'revert', 'throttle', 'quarantine', 'scale', 'scale-in'] as const;
 
 /** Where the healer is hit, and how the repair would have ended without that. */
 const BLOWS: readonly (readonly [JournalEvent, 'good' | 'bad'])[] = [
