@@ -58,12 +58,15 @@ export async function cutAgainAndAgain(options: TrialOptions & { readonly lying?
       const told = nothingTold();
       return await repeat(options, async (round, random) => {
         const ledger = new LedgerUnderLoad(dir, join(root, 'ledger.sock'), told);
-        // The first life begins with power; some of the later ones lose it while they recover.
+        // The first life begins with power; some of the later ones lose it while they recover, or soon after.
         const isEarly = round > 0 && random.next() < 0.2;
-        const cut = isEarly ? disk.cutAfter(Math.floor(random.next() * 12)) : undefined;
-        if (!cut) await ledger.ready();
-        const load = cut ? undefined : ledger.load(String(round), Number.POSITIVE_INFINITY);
-        await (cut ?? disk.cutAfter(Math.floor(random.next() * 400)));
+        const ready = ledger.ready();
+        const load = ready.then(
+          () => ledger.load(String(round), Number.POSITIVE_INFINITY),
+          () => undefined,
+        );
+        if (!isEarly) await ready;
+        await disk.cutAfter(Math.floor(random.next() * (isEarly ? 12 : 400)));
         await ledger.kill();
         await load;
         await disk.restore(Math.floor(random.next() * 2 ** 31));
