@@ -61,7 +61,8 @@ beforeAll(async () => {
 beforeEach(() => {
   parts = new PostgresqlParts({
     addresses: () => [address],
-    clock: systemClock,
+    // The application is idle: nobody waits for what it might say meanwhile.
+    clock: { ...systemClock, sleep: () => systemClock.sleep(0) },
     goodLooks: new GoodLooks({ database, lease }),
     onBlind: (id, error) => expect.fail(`${id}: ${String(error)}`),
   });
