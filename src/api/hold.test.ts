@@ -32,6 +32,14 @@ test('a spent availability budget keeps back releases of that workload, where th
   expect(spentBudget(spent, 'records', { availability: 'tell', latency: 'freeze' })).toBeUndefined();
 });
 
+test('so does that of a class of routes of the workload, by its name', () => {
+  const accounts = accountsAfter(240, 4_800).map((each) => ({ ...each, series: `${each.series} exports` }));
+  expect(spentBudget(accounts, 'records', FREEZE)).toContain(
+    'the availability budget of tenant shop (exports) for 1 min',
+  );
+  expect(spentBudget(accounts, 'record', FREEZE)).toBeUndefined();
+});
+
 test('a budget that is not spent, or of a handful of requests, keeps nothing back', () => {
   expect(spentBudget(accountsAfter(24, 4_800), 'records', FREEZE)).toBeUndefined();
   expect(spentBudget(accountsAfter(1, 5), 'records', FREEZE)).toBeUndefined();

@@ -56,12 +56,15 @@ export function spentBudget(
   rules: BudgetRules,
 ): string | undefined {
   for (const { subject, series, budgets } of accounts) {
-    if (series !== `tenant ${subject.name} objectives ${workload}`) continue;
+    const own = `tenant ${subject.name} objectives ${workload}`;
+    // Those of a class of routes have its name behind it.
+    if (series !== own && !series.startsWith(`${own} `)) continue;
+    const routeClass = series === own ? '' : ` (${series.slice(own.length + 1)})`;
     const spent = budgets.find((each) => rules[OBJECTIVES[each.counts]] === 'freeze' && isSpent(each));
     if (!spent) continue;
     const what = OBJECTIVES[spent.counts];
     const period = printDuration(spent.periodMs);
-    return `the ${what} budget of tenant ${subject.name} for ${period}, which is spent (spec.errorBudget.${what} of the Policy)`;
+    return `the ${what} budget of tenant ${subject.name}${routeClass} for ${period}, which is spent (spec.errorBudget.${what} of the Policy)`;
   }
   return undefined;
 }

@@ -78,6 +78,7 @@ export function samplesOf(
       refused: row.refused,
       latency: row.latency,
       concurrencyMax: row.concurrencyMax,
+      ...(row.classes ? { classes: row.classes } : {}),
     }),
   );
   // A gateway of before may still run for a moment, and does not say how calls ended.

@@ -1,11 +1,11 @@
-import type { RequestsSample } from '../observe/sample.ts';
 import type { DetectionNumbers } from '../resources/detection-number.ts';
 import type { Outlook } from './account.ts';
 import { type BudgetAhead, endOf, followBudget } from './budget-ahead.ts';
 import { NO_CHANGES } from './detector.ts';
+import { type Part, placeOf } from './promised.ts';
 import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
 
-/** The budgets of one tenant at one workload, looked ahead on. Plain JSON. */
+/** The budgets of one part of the requests of a tenant, looked ahead on. Plain JSON. */
 export interface BudgetWatch {
   /** By what is counted, where enough is spent to look ahead. */
   readonly ahead: Record<Counts, BudgetAhead | null>;
@@ -27,13 +27,13 @@ export function startBudgetWatch(): BudgetWatch {
  * them. It opens no incident: what is counted of the past no repair takes back. `spentAt` is asked now and then.
  */
 export function lookAhead(
-  workloads: Readonly<Record<string, BudgetWatch>>,
-  sample: RequestsSample,
+  parts: Readonly<Record<string, BudgetWatch>>,
+  part: Pick<Part, 'key' | 'sample'>,
   spentAt: (at: number) => Readonly<Record<Counts, number>>,
   numbers: DetectionNumbers,
 ): readonly Change[] {
-  const { at, tenant, workload } = sample;
-  const watch = workloads[workload]!;
+  const { at, tenant } = part.sample;
+  const watch = parts[part.key]!;
   if (Math.abs(at - watch.aheadAt) < LOOK_MS) return NO_CHANGES;
   watch.aheadAt = at;
   const spent = spentAt(at);
@@ -43,11 +43,11 @@ export function lookAhead(
     const end = ahead && endOf(ahead, at, spent[counts], numbers);
     return end ? [{ counts, spent: spent[counts], end, since: ahead.firstAt }] : [];
   });
-  const wasEnding = Object.values(workloads).some(({ isEnding }) => isEnding);
+  const wasEnding = Object.values(parts).some(({ isEnding }) => isEnding);
   watch.isEnding = ends.length > 0;
   const [first] = ends.sort((a, b) => a.end.atMs - b.end.atMs);
-  if (first) return [{ raise: claim(sample, first) }];
-  const isStill = Object.values(workloads).some(({ isEnding }) => isEnding);
+  if (first) return [{ raise: claim(part, first) }];
+  const isStill = Object.values(parts).some(({ isEnding }) => isEnding);
   const subject: Subject = { kind: 'tenant', name: tenant };
   return wasEnding && !isStill ? [{ clear: 'budget-ending', subject }] : NO_CHANGES;
 }
@@ -59,7 +59,8 @@ interface Ending {
   readonly since: number;
 }
 
-function claim({ at, tenant, workload, vantage, spanMs }: RequestsSample, ending: Ending): Symptom {
+function claim({ key, sample }: Pick<Part, 'key' | 'sample'>, ending: Ending): Symptom {
+  const { at, tenant, vantage, spanMs } = sample;
   const { counts, spent, end, since } = ending;
   const minutes = Math.max(0, Math.round((end.atMs - at) / 60_000));
   const what = counts === 'failed' ? 'error budget' : 'budget of late answers';
@@ -74,8 +75,8 @@ function claim({ at, tenant, workload, vantage, spanMs }: RequestsSample, ending
     since,
     at,
     vantages: [vantage],
-    reason: `${Math.round(100 * spent)} % of the ${what} of ${tenant} at ${workload} is spent, and all of it in ${minutes} min`,
-    evidence: { counts, spent, sentTo: workload, ...deadline },
+    reason: `${Math.round(100 * spent)} % of the ${what} of ${tenant} at ${placeOf(key)} is spent, and all of it in ${minutes} min`,
+    evidence: { counts, spent, sentTo: placeOf(key), ...deadline },
     staysMs: Math.max(staysMsOf(spanMs), 60_000),
   };
 }

@@ -1,5 +1,5 @@
 import type { DetectionNumbers } from '../resources/detection-number.ts';
-import type { Promised } from './objective.ts';
+import type { Promised } from './promised.ts';
 
 /** What people declared and detectors go by. It is asked each time, because it changes while they run. */
 export interface DetectionTerms {

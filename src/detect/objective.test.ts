@@ -1,9 +1,12 @@
-import { expect, test } from 'vitest';
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
 import { requestsAt } from '../../test/sim/readings.ts';
+import { mergeSketches } from '../base/latency-sketch.ts';
 import type { Sample } from '../observe/sample.ts';
 import { detectionNumbers } from '../resources/detection-number.ts';
 import { run } from './detector.ts';
-import { objectiveDetector, type Promised } from './objective.ts';
+import { objectiveDetector } from './objective.ts';
+import { partsOf, type Promised } from './promised.ts';
 import type { Change } from './symptom.ts';
 
 const DAY_MS = 86_400_000;
@@ -104,4 +107,72 @@ test('a budget that will be spent within the hour is told with its deadline, and
   const lasting = told(5);
   expect(lasting.claims).toEqual([]);
   expect(lasting.outlook).toMatchObject({ kind: 'exhausts' });
+});
+
+describe('classes of routes', () => {
+  const routes = [{ name: 'exports', availability: 0.9, latencyMs: 30_000 }];
+  const withRoutes = { ...promised, routes };
+  /** Ten exports and a hundred others in a second. */
+  const sample = (at: number, { ok = 10, failed = 0, ms = 10 }, others = { ok: 100, failed: 0 }) => {
+    const own = requestsAt(at, 'shop', ok, failed, { ms });
+    const rest = requestsAt(at, 'shop', others.ok, others.failed);
+    const latency = mergeSketches([own.latency, rest.latency]);
+    const classes = [{ name: 'exports', ok, failed, latency: own.latency }];
+    return { ...rest, ok: ok + others.ok, failed: failed + others.failed, latency, classes };
+  };
+
+  test('are held to what was promised for them, and the others to the rest', () => {
+    // Slow for anybody else, and every twentieth export may fail.
+    const fine = seconds(0, 60, (at) => sample(at, { ok: 19, failed: 1, ms: 5_000 }));
+    expect(feed(fine, start(withRoutes))).toEqual([]);
+    expect(feed(fine, start()).length).toBeGreaterThan(0);
+    const late = feed(
+      seconds(0, 60, (at) => sample(at, { ms: 60_000 })),
+      start(withRoutes),
+    );
+    expect(late.at(-1)).toMatchObject({ raise: { evidence: { counts: 'slow', sentTo: 'exports of records' } } });
+    expect(JSON.stringify(late.at(-1))).toContain('answers later than 30000 ms for exports of records');
+    const failing = feed(
+      seconds(0, 60, (at) => sample(at, {}, { ok: 95, failed: 5 })),
+      start(withRoutes),
+    );
+    expect(failing.at(-1)).toMatchObject({ raise: { evidence: { counts: 'failed', sentTo: 'records' } } });
+  });
+
+  test('have budgets of their own, and none once nothing is promised for them any more', () => {
+    let of: Promised = withRoutes;
+    const detector = run(
+      objectiveDetector(
+        () => of,
+        () => detectionNumbers(),
+      ),
+    );
+    feed(
+      seconds(0, 60, (at) => sample(at, { ok: 5, failed: 5 })),
+      detector,
+    );
+    const told = () => [...detector.tell(60_000)].map(({ series, budgets }) => [series, budgets[0]!.target]);
+    expect(told()).toEqual([
+      ['tenant shop objectives records', 0.999],
+      ['tenant shop objectives records exports', 0.9],
+    ]);
+    of = promised;
+    expect(told()).toEqual([['tenant shop objectives records', 0.999]]);
+    feed([sample(61_000, {})], detector);
+    of = withRoutes;
+    expect(told()).toEqual([['tenant shop objectives records', 0.999]]);
+  });
+
+  test('that are cut out of a sample leave what is left of it', () => {
+    const counts = fc.record({ ok: fc.nat(500), failed: fc.nat(500), ms: fc.integer({ min: 1, max: 60_000 }) });
+    fc.assert(
+      fc.property(counts, fc.nat(500), fc.nat(500), (own, ok, failed) => {
+        const [rest, exports] = partsOf(sample(0, own, { ok, failed }), withRoutes);
+        expect(exports?.sample).toMatchObject({ ok: own.ok, failed: own.failed });
+        expect(rest?.sample).toMatchObject({ ok, failed });
+        expect(rest?.sample.latency.count).toBe(requestsAt(0, 'shop', ok, failed).latency.count);
+        expect(Object.values(rest!.sample.latency.buckets).every((n) => n >= 0)).toBe(true);
+      }),
+    );
+  });
 });

@@ -14,17 +14,9 @@ import {
 } from './burn-rate/burn-rate.ts';
 import { type Detector, NO_CHANGES } from './detector.ts';
 import { entryOf } from './entry.ts';
+import { type Part, partsOf, placeOf, type Promised, promisedFor } from './promised.ts';
 import { type Change, type Subject, type Symptom, staysMsOf } from './symptom.ts';
 import { addSpan, emptyTally, onsetOf, type Tally, vantagesOf } from './tally.ts';
-
-/** What a tenant was promised. */
-export interface Promised {
-  /** Share of requests that do not fail. */
-  readonly availability: number;
-  /** 99 of 100 requests are answered within this time. */
-  readonly latencyMs: number;
-  readonly periodMs: number;
-}
 
 /** The latency objective is a 99th percentile. */
 const IN_TIME_SHARE = 0.99;
@@ -41,7 +33,7 @@ interface Watched extends BudgetWatch {
   slow: boolean;
 }
 
-/** By tenant and workload. */
+/** By tenant and part of its requests. */
 type State = Record<string, Record<string, Watched>>;
 
 /**
@@ -57,6 +49,15 @@ export function objectiveDetector(
     const { 'objective.requestsMin': requestsMin, 'objective.badMin': badMin } = numbers();
     return { requestsMin, badMin };
   };
+  const follow = (parts: Record<string, Watched>, part: Part): readonly Change[] => {
+    const { key, promised, sample } = part;
+    const watched = entryOf(parts, key, () => begin(promised));
+    // Another period was declared: what was counted for the one before cannot be told apart by it.
+    if (watched.burn.periodMs !== promised.periodMs) parts[key] = begin(promised);
+    const burning = judge(parts, part, quiet());
+    const ending = lookAhead(parts, { key, sample }, (at) => spentOf(parts[key]!, promised, at), numbers());
+    return ending.length === 0 ? burning : [...burning, ...ending];
+  };
   return {
     name: 'objective',
     start: () => ({}),
@@ -64,30 +65,27 @@ export function objectiveDetector(
       if (sample.kind !== 'requests') return NO_CHANGES;
       const promised = promisedTo(sample.tenant);
       if (promised === undefined) return NO_CHANGES;
-      const workloads = entryOf(state, sample.tenant, (): Record<string, Watched> => ({}));
-      const watched = entryOf(workloads, sample.workload, () => begin(promised));
-      // Another period was declared: what was counted for the one before cannot be told apart by it.
-      if (watched.burn.periodMs !== promised.periodMs) workloads[sample.workload] = begin(promised);
-      const burning = judge(workloads, sample, promised, quiet());
-      const ending = lookAhead(
-        workloads,
-        sample,
-        (at) => spentOf(workloads[sample.workload]!, promised, at),
-        numbers(),
-      );
-      return ending.length === 0 ? burning : [...burning, ...ending];
+      const parts = entryOf(state, sample.tenant, (): Record<string, Watched> => ({}));
+      forget(parts, promised);
+      const own = partsOf(sample, promised);
+      return own.length === 1 ? follow(parts, own[0]!) : own.flatMap((part) => follow(parts, part));
     },
     entries: (state) => state,
     *tell(state, now) {
-      for (const [tenant, workloads] of Object.entries(state)) {
-        const promised = promisedTo(tenant);
-        if (promised === undefined) continue;
-        for (const [workload, watched] of Object.entries(workloads)) {
-          yield accountOf(tenant, workload, watched, { promised, now, quiet: quiet(), numbers: numbers() });
+      for (const [tenant, parts] of Object.entries(state)) {
+        const whole = promisedTo(tenant);
+        for (const [key, watched] of Object.entries(parts)) {
+          const promised = whole && promisedFor(key, whole);
+          if (promised) yield accountOf(tenant, key, watched, { promised, now, quiet: quiet(), numbers: numbers() });
         }
       }
     },
   };
+}
+
+/** Classes of routes of which nothing is promised any more. */
+function forget(parts: Record<string, Watched>, promised: Promised): void {
+  for (const key in parts) if (key.includes(' ') && promisedFor(key, promised) === undefined) delete parts[key];
 }
 
 function begin({ periodMs }: Promised): Watched {
@@ -101,14 +99,10 @@ function objectivesOf({ availability }: Promised): readonly ServiceObjective[] {
   ];
 }
 
-function judge(
-  workloads: Record<string, Watched>,
-  sample: RequestsSample,
-  promised: Promised,
-  quiet: Quiet,
-): readonly Change[] {
+function judge(parts: Record<string, Watched>, part: Part, quiet: Quiet): readonly Change[] {
+  const { key, promised, sample } = part;
   const { at, tenant, vantage, spanMs, ok, failed } = sample;
-  const watched = workloads[sample.workload]!;
+  const watched = parts[key]!;
   const slow = slowerThan(sample, promised.latencyMs);
   countRequests(watched.burn, at, { total: ok + failed, failed, slow });
   addSpan(watched.tally, GRAIN, {
@@ -119,16 +113,16 @@ function judge(
     failed: Math.max(failed, slow),
   });
   watched.at = at;
-  const wasBurning = isBurning(workloads);
+  const wasBurning = isBurning(parts);
   if (failed === 0 && slow === 0 && !watched.failing && !watched.slow) return NO_CHANGES;
   const [failing, slowing] = objectivesOf(promised).map((objective) => burnStatus(watched.burn, objective, at, quiet));
   watched.failing = isNow(failing!);
   watched.slow = isNow(slowing!);
   const subject: Subject = { kind: 'tenant', name: tenant };
-  if (!isBurning(workloads)) return wasBurning ? [{ clear: 'objective-burning', subject }] : NO_CHANGES;
+  if (!isBurning(parts)) return wasBurning ? [{ clear: 'objective-burning', subject }] : NO_CHANGES;
   if (!watched.failing && !watched.slow) return NO_CHANGES;
   const counts = watched.failing ? 'failed' : 'slow';
-  return [{ raise: claim(watched, sample, promised, counts, watched.failing ? failing! : slowing!) }];
+  return [{ raise: claim(watched, part, counts, watched.failing ? failing! : slowing!) }];
 }
 
 /** Shares of both budgets that are spent. */
@@ -137,8 +131,8 @@ function spentOf({ burn }: Watched, promised: Promised, at: number): Record<'fai
   return { failed: failed!, slow: slow! };
 }
 
-function isBurning(workloads: Record<string, Watched>): boolean {
-  for (const name in workloads) if (workloads[name]!.failing || workloads[name]!.slow) return true;
+function isBurning(parts: Record<string, Watched>): boolean {
+  for (const key in parts) if (parts[key]!.failing || parts[key]!.slow) return true;
   return false;
 }
 
@@ -159,15 +153,17 @@ function slowerThan({ latency }: RequestsSample, latencyMs: number): number {
 
 function claim(
   { tally }: Watched,
-  { at, tenant, workload, spanMs }: RequestsSample,
-  { availability, latencyMs }: Promised,
+  { key, sample, promised }: Part,
   counts: 'failed' | 'slow',
   { burns, budgetLeft, exhaustedInMs }: BurnStatus,
 ): Symptom {
+  const { at, tenant, workload, spanMs } = sample;
+  const { availability, latencyMs } = promised;
   const target = counts === 'failed' ? availability : IN_TIME_SHARE;
   const burning = burns.find((each) => each.isBurning)!;
   const { short } = burns[0]!;
   const what = counts === 'failed' ? 'error budget' : `budget of answers later than ${latencyMs} ms`;
+  const of = key === workload ? '' : ` for ${placeOf(key)}`;
   const allowed = Math.min(1, burning.factor * (1 - target));
   return {
     name: 'objective-burning',
@@ -175,12 +171,12 @@ function claim(
     since: onsetOf(tally, allowed / 2, at),
     at,
     vantages: vantagesOf(tally, at - JUST_MS),
-    reason: `${tenant} spends its ${what} ${Math.round(short)} times too fast`,
+    reason: `${tenant} spends its ${what}${of} ${Math.round(short)} times too fast`,
     evidence: {
       counts,
       failedShare: short * (1 - target),
       objective: target,
-      sentTo: workload,
+      sentTo: placeOf(key),
       pair: burning.pair,
       budgetLeft,
       budgetSpentInMs: exhaustedInMs,
@@ -191,7 +187,7 @@ function claim(
 
 function accountOf(
   tenant: string,
-  workload: string,
+  key: string,
   { burn, tally, ahead }: Watched,
   given: {
     readonly promised: Promised;
@@ -201,7 +197,7 @@ function accountOf(
   },
 ): Account {
   const { promised, now, quiet, numbers } = given;
-  const account = emptyAccount({ kind: 'tenant', name: tenant }, `objectives ${workload}`, 'share not served well');
+  const account = emptyAccount({ kind: 'tenant', name: tenant }, `objectives ${key}`, 'share not served well');
   return {
     ...account,
     points: tally.buckets.map(({ to, ok, failed }) => ({ at: to, value: failed / Math.max(1, ok + failed) })),

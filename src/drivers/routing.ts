@@ -34,6 +34,11 @@ export function routingOf(world: World, canaryKey: Redacted<string>): SnapshotCo
           requireKey: spec.requireKey,
           limits: spec.limits,
           audit: spec.audit,
+          routeClasses: spec.objectives.routes.map(({ name: of, methods, pathPrefix }) => ({
+            name: of,
+            methods,
+            pathPrefix,
+          })),
           throttle: throttle
             ? { requestsPerSecond: throttle.requestsPerSecond, concurrency: throttle.concurrency }
             : null,
@@ -86,6 +91,7 @@ function canaryTenant(
     requireKey: true,
     limits: { requestsPerSecond: 10, burst: 10, concurrency: 1 },
     audit: 'best-effort',
+    routeClasses: [],
     throttle: null,
   };
 }

@@ -28,6 +28,10 @@ export const snapshotSchema = z.object({
       requireKey: z.boolean(),
       limits: z.object({ requestsPerSecond: z.number(), burst: z.number(), concurrency: z.number() }),
       audit: z.enum(['required', 'best-effort']),
+      /** By which its requests are counted apart: the first that fits. No methods are all of them. */
+      routeClasses: z
+        .array(z.object({ name: z.string(), methods: z.array(z.string()), pathPrefix: z.string() }))
+        .default([]),
       /** Put there by the move throttle on the whole tenant; limits are the tighter of both. */
       throttle: z.object({ requestsPerSecond: z.number(), concurrency: z.number() }).nullable(),
     }),

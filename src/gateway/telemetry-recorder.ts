@@ -2,7 +2,7 @@ import { bucketOf } from '../base/latency-sketch.ts';
 import type { LostRequest } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
 import { RouteTally } from './route-tally.ts';
-import type { CallCounts, RequestCounts, RouteCounts, TryCounts } from './telemetry.ts';
+import type { CallCounts, ClassCounts, RequestCounts, RouteCounts, TryCounts } from './telemetry.ts';
 
 /** A death breaks all its connections at once; more than this tells nothing more. */
 const LOST_MAX = 512;
@@ -21,7 +21,8 @@ interface Sketch {
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type OpenTries = Writable<TryCounts> & { latency: Sketch };
 type OpenCalls = Writable<CallCounts> & { latency: Sketch };
-type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: number };
+type OpenClass = Writable<ClassCounts> & { latency: Sketch };
+type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: number; classes?: OpenClass[] };
 
 /** What was counted in a span. */
 export interface Counts {
@@ -38,6 +39,16 @@ export interface Totals {
   /** `2xx` to `5xx`, `499` for clients that left, or `retries`. */
   readonly kind: string;
   readonly count: number;
+}
+
+/** How a request that was let in ended. */
+export interface EndedRequest {
+  readonly status: number;
+  readonly latencyMs: number;
+  /** The gateway gave the 503, and no instance. */
+  readonly refused: boolean;
+  /** Of those that the tenant has objectives for. */
+  readonly routeClass: string | undefined;
 }
 
 /** Counts what instances did and what clients felt, in spans that `take` ends. */
@@ -80,15 +91,21 @@ export class TelemetryRecorder {
   }
 
   /** A request that was let in is over. `refused` tells a 503 of the gateway from one that an instance gave. */
-  ended(tenant: string, workload: string, status: number, latencyMs: number, refused: boolean): void {
+  ended(tenant: string, workload: string, { status, latencyMs, refused, routeClass }: EndedRequest): void {
     const counts = this.#of(tenant, workload);
     counts.inflight -= 1;
     this.#total(tenant, workload, `${Math.floor(status / 100)}xx`);
-    if (refused) counts.refused += 1;
-    else if (status >= 500) counts.failed += 1;
-    else {
-      counts.ok += 1;
-      note(counts.latency, latencyMs);
+    if (refused) {
+      counts.refused += 1;
+      return;
+    }
+    const counted = routeClass === undefined ? [counts] : [counts, classIn(counts, routeClass)];
+    for (const each of counted) {
+      if (status >= 500) each.failed += 1;
+      else {
+        each.ok += 1;
+        note(each.latency, latencyMs);
+      }
     }
   }
 
@@ -185,6 +202,16 @@ function openRequests(tenant: string, workload: string, inflight: number): OpenR
   const latency = { count: 0, buckets: {} };
   const counts = { ok: 0, failed: 0, limited: 0, refused: 0, retries: 0, concurrencyMax: inflight, latency };
   return { tenant, workload, ...counts, inflight };
+}
+
+/** There are as many as the tenant declares, which is few. */
+function classIn(counts: OpenRequests, name: string): OpenClass {
+  counts.classes ??= [];
+  const known = counts.classes.find((each) => each.name === name);
+  if (known) return known;
+  const opened = { name, ok: 0, failed: 0, latency: { count: 0, buckets: {} } };
+  counts.classes.push(opened);
+  return opened;
 }
 
 function note(sketch: Sketch, ms: number): void {

@@ -33,6 +33,16 @@ export interface RequestCounts {
   readonly retries: number;
   readonly concurrencyMax: number;
   readonly latency: LatencySketch;
+  /** Of these, those of classes of routes that have objectives of their own. */
+  readonly classes?: readonly ClassCounts[];
+}
+
+/** What one tenant's clients felt on a class of routes of a workload. */
+export interface ClassCounts {
+  readonly name: string;
+  readonly ok: number;
+  readonly failed: number;
+  readonly latency: LatencySketch;
 }
 
 /** How the calls of one instance to a workload ended, by the trace that they carry: what the caller got, after retries. */

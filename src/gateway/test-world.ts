@@ -39,6 +39,7 @@ export function tenantEntry(name: string, over: Partial<TenantEntry> = {}): Tena
     requireKey: false,
     limits: { requestsPerSecond: 10_000, burst: 10_000, concurrency: 1_000 },
     audit: 'best-effort',
+    routeClasses: [],
     throttle: null,
     ...over,
   };

@@ -16,6 +16,7 @@ import type { Carrier } from './carrier.ts';
 import type { Fleet } from './fleet.ts';
 import { RefusalSampler } from './refusal-sampler.ts';
 import { faultOfShape, type Target, targetOf } from './request-shape.ts';
+import { routeClassOf } from './route-class.ts';
 import type { RouteEntry, RoutingTable, TenantEntry } from './routing-table.ts';
 import type { TelemetryRecorder, TryKind } from './telemetry-recorder.ts';
 import type { Mitigations } from './mitigations.ts';
@@ -249,14 +250,15 @@ export class Traffic {
     };
   }
 
-  #count({ tenant, route, startedMs, isPublic, caller }: Exchange, ending: Ending): void {
+  #count({ request, tenant, route, path, startedMs, isPublic, caller }: Exchange, ending: Ending): void {
     const { telemetry, limits, clock } = this.#options;
     if (isPublic) limits.leave(tenant);
     if (ending.kind === 'gone') return telemetry.abandoned(tenant.name, route.workload);
     const refused = ending.kind === 'failed' && REFUSALS.has(ending.code);
     const status = ending.kind === 'cut' ? CATALOGUE['gateway.broken'].status : statusOf(ending);
     const tookMs = clock.monotonicMs() - startedMs;
-    telemetry.ended(tenant.name, route.workload, status, tookMs, refused);
+    const routeClass = routeClassOf(tenant, request.method ?? 'GET', targetOf(path).path);
+    telemetry.ended(tenant.name, route.workload, { status, latencyMs: tookMs, refused, routeClass });
     const asCall = caller && callKindOf(ending);
     if (asCall) telemetry.called(caller, route.workload, asCall, tookMs);
   }

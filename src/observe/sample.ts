@@ -160,6 +160,16 @@ export interface RequestsSample extends Reading {
   readonly latency: LatencySketch;
   /** Most that were in progress at one time; left out by who does not count that. */
   readonly concurrencyMax?: number;
+  /** Of these, those of classes of routes that the tenant has objectives for. */
+  readonly classes?: readonly RouteClassCounts[];
+}
+
+/** What the clients of a tenant felt on a class of routes. */
+export interface RouteClassCounts {
+  readonly name: string;
+  readonly ok: number;
+  readonly failed: number;
+  readonly latency: LatencySketch;
 }
 
 /** Memory in use by an instance. */

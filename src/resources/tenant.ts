@@ -2,9 +2,36 @@ import { z } from 'zod';
 import { controlIdSchema, durationMsSchema, nameSchema, profileNameSchema, resourceSchema } from './metadata.ts';
 import { contactSchema } from './contact.ts';
 
+const availabilitySchema = z.number().min(0.5).max(0.99999);
+const latencyMsSchema = z.int().min(1);
+
+const routeObjectiveSchema = z.strictObject({
+  name: nameSchema.describe('Of the class of routes: writes, exports'),
+  methods: z
+    .array(z.enum(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']))
+    .default([])
+    .describe('All of them when left out'),
+  pathPrefix: z.string().startsWith('/').describe('As workloads see the path, whole segments'),
+  availability: availabilitySchema.optional().describe('That of the tenant when left out'),
+  latencyMs: latencyMsSchema.optional().describe('That of the tenant when left out'),
+});
+
 const objectivesSchema = z.strictObject({
-  availability: z.number().min(0.5).max(0.99999).default(0.999).describe('Share of requests answered without a 5xx'),
-  latencyMs: z.int().min(1).default(500).describe('99th percentile that the tenant was promised'),
+  availability: availabilitySchema.default(0.999).describe('Share of requests answered without a 5xx'),
+  latencyMs: latencyMsSchema.default(500).describe('99th percentile that the tenant was promised'),
+  routes: z
+    .array(routeObjectiveSchema)
+    .max(16)
+    .superRefine((routes, context) => {
+      for (const [index, { name }] of routes.entries()) {
+        if (routes.findIndex((each) => each.name === name) === index) continue;
+        context.addIssue({ code: 'custom', path: [index, 'name'], message: `${name} is given twice` });
+      }
+    })
+    .default([])
+    .describe(
+      'Classes of routes with objectives of their own: a request counts for the first that it fits, and else for those above',
+    ),
   rtoMs: z.int().min(0).optional().describe('Longest time without service (recovery time objective)'),
   rpoMs: z.int().min(0).optional().describe('Longest span of data that may be lost (recovery point objective)'),
 });

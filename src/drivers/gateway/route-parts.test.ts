@@ -34,6 +34,7 @@ const content = (regions: readonly string[]): SnapshotContent => ({
       requireKey: true,
       limits: { requestsPerSecond: 1, burst: 1, concurrency: 1 },
       audit: 'required',
+      routeClasses: [],
       throttle: null,
     },
   ],

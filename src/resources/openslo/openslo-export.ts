@@ -7,7 +7,7 @@ import { ANNOTATIONS, type BurnPolicy, LATENCY_TARGET, type Measure, SOURCE_TYPE
 const TARGET = 'kintsugi';
 
 /**
- * The objectives of tenants as OpenSLO v1 documents: a Service and two SLOs for each tenant, and the alert policies that
+ * The objectives of tenants as OpenSLO v1 documents: a Service and two SLOs for each tenant and each class of its routes, and the alert policies that
  * all of them share. Reading them with `importObjectives` gives the same objectives. OpenSLO has one window to a
  * condition; the shorter one, which ends an alert soon after the trouble, stands in the description.
  */
@@ -21,17 +21,42 @@ export function exportObjectives(tenants: readonly Tenant[], burns: BurnPolicy):
 
 function documentsOf(tenant: Tenant, burns: BurnPolicy) {
   const { metadata, spec } = tenant;
-  const { availability, latencyMs } = spec.objectives;
+  const { routes, availability, latencyMs } = spec.objectives;
   return [
     object('Service', metadata.name, spec.displayName, {}),
-    slo(tenant, 'availability', burns, {
-      description: `Share of the requests of ${metadata.name} that are answered without a 5xx`,
-      indicator: { counter: true, good: source(metadata.name, 'answered'), total: source(metadata.name, 'all') },
+    ...slosOf(tenant, burns, { availability, latencyMs }),
+    ...routes.flatMap((route) =>
+      slosOf(tenant, burns, {
+        routeClass: route.name,
+        availability: route.availability ?? availability,
+        latencyMs: route.latencyMs ?? latencyMs,
+      }),
+    ),
+  ];
+}
+
+interface Numbers {
+  /** All requests that are of none when left out. */
+  readonly routeClass?: string;
+  readonly availability: number;
+  readonly latencyMs: number;
+}
+
+function slosOf(tenant: Tenant, burns: BurnPolicy, { routeClass, availability, latencyMs }: Numbers) {
+  const { name } = tenant.metadata;
+  const whose = routeClass === undefined ? name : `${name} for ${routeClass}`;
+  const source = (requests: 'answered' | 'all' | 'latency-ms') => ({
+    metricSource: { type: SOURCE_TYPE, spec: { tenant: name, ...(routeClass ? { routeClass } : {}), requests } },
+  });
+  return [
+    slo(tenant, { routeClass, measure: 'availability' }, burns, {
+      description: `Share of the requests of ${whose} that are answered without a 5xx`,
+      indicator: { counter: true, good: source('answered'), total: source('all') },
       objective: { target: availability },
     }),
-    slo(tenant, 'latency', burns, {
-      description: `Milliseconds until a request of ${metadata.name} is answered`,
-      indicator: source(metadata.name, 'latency-ms'),
+    slo(tenant, { routeClass, measure: 'latency' }, burns, {
+      description: `Milliseconds until a request of ${whose} is answered`,
+      indicator: source('latency-ms'),
       objective: { op: 'lte', value: latencyMs, target: LATENCY_TARGET },
     }),
   ];
@@ -43,9 +68,15 @@ interface Promised {
   readonly objective: object;
 }
 
-function slo({ metadata }: Tenant, measure: Measure, burns: BurnPolicy, promised: Promised) {
+interface Subject {
+  readonly routeClass: string | undefined;
+  readonly measure: Measure;
+}
+
+function slo({ metadata }: Tenant, subject: Subject, burns: BurnPolicy, promised: Promised) {
+  const { routeClass, measure } = subject;
   const { description, indicator, objective } = promised;
-  const name = fitting(metadata.name, measure);
+  const name = fitting(metadata.name, subject);
   return {
     ...object('SLO', name, undefined, {
       description,
@@ -61,23 +92,27 @@ function slo({ metadata }: Tenant, measure: Measure, burns: BurnPolicy, promised
     }),
     metadata: {
       name,
-      annotations: { [ANNOTATIONS.tenant]: metadata.name, [ANNOTATIONS.objective]: measure },
+      annotations: {
+        [ANNOTATIONS.tenant]: metadata.name,
+        [ANNOTATIONS.objective]: measure,
+        ...(routeClass === undefined ? {} : { [ANNOTATIONS.routeClass]: routeClass }),
+      },
     },
   };
 }
 
 const NAME_LENGTH_MAX = 63;
 
-/** Names of OpenSLO are as long as ours: a long name makes room for what it is, and stays unique by a part of its digest. */
-function fitting(tenant: string, measure: Measure): string {
+/**
+ * Names of OpenSLO are as long as ours: a long name makes room for what it is, and stays unique by a part of its digest. So does
+ * that of a class of routes, because there may be a tenant of that name.
+ */
+function fitting(tenant: string, { routeClass, measure }: Subject): string {
   const room = NAME_LENGTH_MAX - measure.length - 1;
-  if (tenant.length <= room) return `${tenant}-${measure}`;
-  const mark = digestOf(tenant).slice('sha256:'.length, 'sha256:'.length + 8);
-  return `${tenant.slice(0, room - mark.length - 1)}-${mark}-${measure}`;
-}
-
-function source(tenant: string, requests: 'answered' | 'all' | 'latency-ms') {
-  return { metricSource: { type: SOURCE_TYPE, spec: { tenant, requests } } };
+  if (routeClass === undefined && tenant.length <= room) return `${tenant}-${measure}`;
+  const whole = routeClass === undefined ? tenant : `${tenant}-${routeClass}`;
+  const mark = digestOf(`${tenant} ${routeClass ?? ''}`).slice('sha256:'.length, 'sha256:'.length + 8);
+  return `${whole.slice(0, room - mark.length - 1)}-${mark}-${measure}`;
 }
 
 function policyName(alert: string): string {

@@ -33,18 +33,17 @@ export function importObjectives(
   const problems = [...documents.problems];
   const warnings = new Set<string>();
   const found = new Map<string, { objective: Objective; slo: Placed<Slo> }>();
-  const names = tenants.map(({ metadata }) => metadata.name);
   for (const slo of documents.slos) {
     const complaints = new Complaints(slo.document);
-    const objective = objectiveOf(slo, documents, burns, names, complaints);
+    const objective = objectiveOf(slo, documents, burns, tenants, complaints);
     problems.push(...complaints.problems);
     for (const warning of complaints.warnings) warnings.add(formatProblem(warning));
     if (objective === undefined || complaints.problems.length > 0) continue;
-    const key = `${objective.tenant} ${objective.measure}`;
+    const key = `${nameOf(objective)} ${objective.measure}`;
     const first = found.get(key);
     if (first) {
       const { file, line } = first.slo.document.problemAt({ path: [], message: '' });
-      const message = `${objective.tenant} has its objective for ${objective.measure} from ${file}:${line} already; keep one`;
+      const message = `${nameOf(objective)} has its objective for ${objective.measure} from ${file}:${line} already; keep one`;
       problems.push(slo.document.problemAt({ path: ['metadata', 'name'], message }));
     } else found.set(key, { objective, slo });
   }
@@ -62,16 +61,22 @@ export function importObjectives(
 
 interface Objective {
   readonly tenant: string;
+  readonly routeClass: string | undefined;
   readonly measure: Measure;
   /** A share for availability, milliseconds for latency. */
   readonly value: number;
+}
+
+/** `shop`, or `exports of shop`. */
+function nameOf({ tenant, routeClass }: Pick<Objective, 'tenant' | 'routeClass'>): string {
+  return routeClass === undefined ? tenant : `${routeClass} of ${tenant}`;
 }
 
 function objectiveOf(
   { value: slo }: Placed<Slo>,
   documents: OpensloDocuments,
   burns: BurnPolicy,
-  tenants: readonly string[],
+  tenants: readonly Tenant[],
   complaints: Complaints,
 ): Objective | undefined {
   const { metadata, spec } = slo;
@@ -79,19 +84,32 @@ function objectiveOf(
   for (const note of NARROWER.filter((each) => each in metadata.annotations)) {
     complaints.refuse(
       ['metadata', 'annotations', note],
-      'has no counterpart: objectives are those of a tenant as a whole; import the one for the tenant',
+      `has no counterpart: objectives are those of a tenant, or of a class of its routes (${ANNOTATIONS.routeClass})`,
     );
   }
   alertComplaints(spec.alertPolicies, documents, burns, complaints);
   const indicator = indicatorOf(slo, documents, complaints);
   if (indicator === undefined) return undefined;
-  const { tenant, measure, tenantPath } = indicator;
-  if (!tenants.includes(tenant)) {
-    const known = suggestion(tenant, tenants) || (tenants.length > 0 ? `; known are ${tenants.join(', ')}` : '');
-    return complaints.refuse(tenantPath, `there is no tenant ${JSON.stringify(tenant.slice(0, 63))}${known}`);
+  const { tenant, routeClass, measure, tenantPath, classPath } = indicator;
+  const found = tenants.find(({ metadata: { name } }) => name === tenant);
+  if (found === undefined) {
+    const names = tenants.map(({ metadata: { name } }) => name);
+    return complaints.refuse(
+      tenantPath,
+      `there is no tenant ${JSON.stringify(tenant.slice(0, 63))}${knownOf(tenant, names)}`,
+    );
+  }
+  const classes = found.spec.objectives.routes.map(({ name }) => name);
+  if (routeClass !== undefined && !classes.includes(routeClass)) {
+    const missing = `${tenant} declares no class of routes ${JSON.stringify(routeClass.slice(0, 63))} (spec.objectives.routes)`;
+    return complaints.refuse(classPath, `${missing}${knownOf(routeClass, classes)}`);
   }
   const value = measure === 'availability' ? availabilityOf(spec, complaints) : latencyOf(slo, indicator, complaints);
-  return value === undefined ? undefined : { tenant, measure, value };
+  return value === undefined ? undefined : { tenant, routeClass, measure, value };
+}
+
+function knownOf(name: string, names: readonly string[]): string {
+  return suggestion(name, names) || (names.length > 0 ? `; known are ${names.join(', ')}` : '');
 }
 
 function checkWindow({ timeWindow, budgetingMethod }: Slo['spec'], burns: BurnPolicy, complaints: Complaints): void {
@@ -169,18 +187,30 @@ function applied(objectives: readonly Objective[], tenants: readonly Tenant[]) {
   const changes: string[] = [];
   const changed = tenants.flatMap((tenant) => {
     const { name } = tenant.metadata;
-    const next = { ...tenant.spec.objectives };
-    const own = objectives
-      .map(({ tenant: of, measure, value }) => ({ of, key: KEYS[measure], value }))
-      .filter(({ of, key, value }) => of === name && next[key] !== value);
-    for (const { key, value } of own) {
-      changes.push(`${name}: ${key} ${next[key]} -> ${value}`);
-      next[key] = value;
-    }
-    return own.length === 0 ? [] : [{ ...tenant, spec: { ...tenant.spec, objectives: next } }];
+    const { routes, ...whole } = tenant.spec.objectives;
+    const before = changes.length;
+    /** Takes what is said of the whole or of a class; `inherited` holds where the class says nothing itself. */
+    const taken = <T extends Numbers>(into: T, routeClass: string | undefined, inherited: Numbers): T => {
+      const next = { ...into };
+      for (const { tenant: of, measure, value, ...rest } of objectives) {
+        const key = KEYS[measure];
+        const now = next[key] ?? inherited[key];
+        if (of !== name || rest.routeClass !== routeClass || now === value) continue;
+        changes.push(`${nameOf({ tenant: name, routeClass })}: ${key} ${now} -> ${value}`);
+        next[key] = value;
+      }
+      return next;
+    };
+    const next = taken(whole, undefined, whole);
+    const nextRoutes = routes.map((route) => taken(route, route.name, next));
+    return changes.length === before
+      ? []
+      : [{ ...tenant, spec: { ...tenant.spec, objectives: { ...next, routes: nextRoutes } } }];
   });
   return { tenants: changed, changes };
 }
+
+type Numbers = { availability?: number | undefined; latencyMs?: number | undefined };
 
 /** Where a measure stands in the objectives of a tenant. */
 const KEYS = { availability: 'availability', latency: 'latencyMs' } as const;

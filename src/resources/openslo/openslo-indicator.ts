@@ -7,9 +7,12 @@ import { ANNOTATIONS, MEASURES, type Measure, SOURCE_TYPE } from './openslo-term
 /** What an SLO measures, of whom. */
 export interface Indicator {
   readonly tenant: string;
+  /** Undefined for all requests that are of none. */
+  readonly routeClass: string | undefined;
   readonly measure: Measure;
-  /** Where the tenant is named. */
+  /** Where the tenant is named, and where the class of routes would be. */
   readonly tenantPath: FieldPath;
+  readonly classPath: FieldPath;
   /** Its numbers are our own: milliseconds are milliseconds. */
   readonly isOwn: boolean;
 }
@@ -34,12 +37,11 @@ export function indicatorOf(slo: Slo, documents: OpensloDocuments, complaints: C
     );
   }
   const own = form.metrics.find(({ metricSource }) => metricSource.type === SOURCE_TYPE)?.metricSource.spec;
-  const { [ANNOTATIONS.tenant]: noted, [ANNOTATIONS.objective]: notedMeasure } = metadata.annotations;
-  const tenant = noted ?? own?.['tenant'];
-  if (typeof tenant !== 'string') {
+  const tenant = saidOf('tenant', slo, own, path);
+  if (tenant.name === undefined) {
     return complaints.refuse(['metadata'], `does not say whose it is; add the annotation ${ANNOTATIONS.tenant}: NAME`);
   }
-  const measure = notedMeasure ?? (own === undefined ? undefined : form.measure);
+  const measure = metadata.annotations[ANNOTATIONS.objective] ?? (own === undefined ? undefined : form.measure);
   const notes = ['metadata', 'annotations', ANNOTATIONS.objective];
   if (!MEASURES.includes(measure as Measure)) {
     const wanted = `${ANNOTATIONS.objective}: ${MEASURES.join(' or ')}`;
@@ -53,8 +55,27 @@ export function indicatorOf(slo: Slo, documents: OpensloDocuments, complaints: C
     const wanted = measure === 'latency' ? 'a thresholdMetric with op: lte' : 'a ratioMetric of requests';
     return complaints.refuse(path, `has no counterpart: ${measure} is told by ${wanted}`);
   }
-  const tenantPath = noted === undefined ? path : ['metadata', 'annotations', ANNOTATIONS.tenant];
-  return { tenant, measure: form.measure, tenantPath, isOwn: own !== undefined };
+  const routeClass = saidOf('routeClass', slo, own, path);
+  const names = {
+    tenant: tenant.name,
+    tenantPath: tenant.path,
+    routeClass: routeClass.name,
+    classPath: routeClass.path,
+  };
+  return { ...names, measure: form.measure, isOwn: own !== undefined };
+}
+
+/** What the annotation says, or else the source that is our own, and where it stands. */
+function saidOf(
+  of: 'tenant' | 'routeClass',
+  { metadata }: Slo,
+  own: Metric['metricSource']['spec'] | undefined,
+  path: FieldPath,
+): { readonly name: string | undefined; readonly path: FieldPath } {
+  const noted = metadata.annotations[ANNOTATIONS[of]];
+  if (noted !== undefined) return { name: noted, path: ['metadata', 'annotations', ANNOTATIONS[of]] };
+  const said = own?.[of];
+  return { name: typeof said === 'string' ? said : undefined, path };
 }
 
 /** Ratios are of availability and thresholds of latency; undefined when it is neither or both. */

@@ -7,11 +7,13 @@ export const SOURCE_TYPE = 'Kintsugi';
 export const ANNOTATIONS = {
   tenant: 'kintsugi.dev/tenant',
   objective: 'kintsugi.dev/objective',
+  /** A class of routes that the tenant declares (`objectives.routes`); all other requests without it. */
+  routeClass: 'kintsugi.dev/route-class',
   /** Of the `value` of a latency objective, which OpenSLO gives no unit: `ms` or `s`. */
   unit: 'kintsugi.dev/unit',
 } as const;
 
-/** An SLO narrower than a tenant says so by one of these; there is no such objective. */
+/** An SLO narrower than a class of routes of a tenant says so by one of these; there is no such objective. */
 export const NARROWER = ['workload', 'route', 'kintsugi.dev/workload', 'kintsugi.dev/route'] as const;
 
 /** What is promised of a tenant's requests. */

@@ -40,7 +40,7 @@ test('what is written is what other tools read', async () => {
 
 test('documents of another tool are taken, and told where they work in another way', async () => {
   const { tenants, changes, warnings } = load('foreign.good.yaml');
-  expect(tenants.map(({ spec }) => spec.objectives)).toEqual([{ availability: 0.9995, latencyMs: 300 }]);
+  expect(tenants.map(({ spec }) => spec.objectives)).toEqual([{ availability: 0.9995, latencyMs: 300, routes: [] }]);
   const told = [...changes, ...warnings].map((line) => `${line}\n`).join('');
   await expect(told).toMatchFileSnapshot(join(folder, 'foreign.good.txt'));
 });
