@@ -62,6 +62,17 @@ test('whether only this version leaks is said, and how many of its instances do'
   expect(raised(again, detector)[0]?.evidence).toMatchObject({ onlyThisVersion: false, leaksOfVersion: 1 });
 });
 
+test('what the first process of its kind takes to do its work is no leak, and one that nears its limit at once is', () => {
+  // Ten seconds after its start it gets work, and with it 120 MiB within eleven seconds; then it stays.
+  const warm = each(300, 1, (second) =>
+    limited(second * 1_000, 110 + Math.min(120, Math.max(0, (second - 10) * 11)), 384),
+  );
+  expect(raised(warm)).toEqual([]);
+  const [fast] = raised(each(60, 1, (second) => limited(second * 1_000, 100 + 8 * second, 384)));
+  expect(fast!.evidence['residentMib']).toBeGreaterThanOrEqual(0.8 * 384);
+  expect(fast!.at).toBeLessThan(30_000);
+});
+
 test('readings that are no number, late or repeated change nothing', () => {
   const well = each(200, 1, (second) => limited(second * 1_000, 200 + (second % 7), 600));
   const noise = well.flatMap((sample, i): Sample[] => [

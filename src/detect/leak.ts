@@ -47,6 +47,9 @@ const VERSIONS_KEPT = 6;
 /** Who was watched for so long without a leak has none. */
 const WATCHED_MS = 240_000;
 const OUTLOOK_POINTS_MIN = 12;
+/** How long a process takes up its work: connections, code that is compiled, pools that fill. */
+const WARM_UP_MS = 120_000;
+const NEAR_SHARE = 0.8;
 /** What a collection takes away is more than this share of all. */
 const FALL_SHARE = 0.08;
 const MIB = 2 ** 20;
@@ -96,7 +99,8 @@ function judge(
   const growthMin = numbers['leak.growthMin'];
   const found = growthsOf(watched.memory, at, growthMin);
   const familiarMib = familiarIn(state, watched);
-  const due = found.find((each) => isDue(each, at, { mib, familiarMib, numbers }));
+  const isWarmingUp = familiarMib === 0 && at - watched.firstAt < WARM_UP_MS;
+  const due = found.find((each) => isDue(each, at, { mib, familiarMib, isWarmingUp, numbers }));
   const growth = due ?? found[0];
   watched.found = growth ?? (watched.isLeaking ? watched.found : null);
   if (growth === undefined && !watched.isLeaking) past.wellMs = Math.max(past.wellMs, at - watched.firstAt);
@@ -157,14 +161,21 @@ function familiarIn({ versions }: State, { workload }: Watched): number {
 
 /**
  * Whether it is to be dealt with: its end is near, and no further ahead than the past can tell. Without a limit there is
- * no end, and nothing is urgent. What its kind is familiar with waits until it is.
+ * no end, and nothing is urgent. What its kind is familiar with waits until it is. Every process grows when it takes up its
+ * work: of a kind of which nobody knows yet how far, the first minutes say nothing before the limit is near.
  */
 function isDue(
   { outlook, isLong, sinceMs }: Growth,
   now: number,
-  given: { readonly mib: number; readonly familiarMib: number; readonly numbers: DetectionNumbers },
+  given: {
+    readonly mib: number;
+    readonly familiarMib: number;
+    readonly isWarmingUp: boolean;
+    readonly numbers: DetectionNumbers;
+  },
 ): boolean {
-  const { mib, familiarMib, numbers } = given;
+  const { mib, familiarMib, isWarmingUp, numbers } = given;
+  if (isWarmingUp && outlook.limit !== null && mib < NEAR_SHARE * outlook.limit) return false;
   const seenMs = now - sinceMs;
   const isUrgent = isLong && outlook.kind === 'exhausts' && outlook.atMs - now <= numbers['leak.urgentMs'];
   if (mib <= familiarMib && !isUrgent) return false;
