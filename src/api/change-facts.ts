@@ -3,7 +3,8 @@ import type { Clock } from '../base/clock.ts';
 import type { World } from '../drivers/world.ts';
 import type { LedgerClient } from '../ledger/client.ts';
 import type { Collector, KeepTranscript } from '../observe/collector.ts';
-import type { Fact, Measured } from '../observe/fact.ts';
+import type { Fact } from '../observe/fact.ts';
+import { counted, unknown } from '../observe/facts/place-collector.ts';
 import type { Database } from '../store/database.ts';
 import { applyKey, ChangeScan, moveKey, planKey } from './change-scan.ts';
 
@@ -13,7 +14,6 @@ const DAYS = 90;
 const SETTLED_SECONDS = 60;
 /** More than that is not looked at in one round; the newest are. */
 const ROWS_MAX = 20_000;
-const NAMED_MAX = 5;
 
 export interface ChangeFactsOptions {
   readonly database: Pick<Database, 'kysely'>;
@@ -87,7 +87,7 @@ function factsOf({ moves, applies, seen, tenants, at, keep = () => null }: Mater
     scope: Fact['tenants'],
     names: readonly string[] | string,
   ): Fact => {
-    const measured = typeof names === 'string' ? { kind: 'unknown' as const, reason: names } : counted(names);
+    const measured = typeof names === 'string' ? unknown(names) : counted(names);
     const transcript = { collector: NAME, name, subject, measured, moves: moves.length, applies: applies.length };
     return { name, subject, tenants: scope, measured, evidence: keep(transcript), ...about };
   };
@@ -126,11 +126,6 @@ function isInstructed(move: MadeMove, seen: ReadonlySet<string>): boolean {
 
 function tellMove({ move, repair }: MadeMove): string {
   return `${move} of ${repair}`;
-}
-
-function counted(names: readonly string[]): Measured {
-  if (names.length === 0) return { kind: 'value', value: 0 };
-  return { kind: 'value', value: names.length, detail: names.slice(0, NAMED_MAX).join('; ') };
 }
 
 async function readMoves({ kysely }: ChangeFactsOptions['database']): Promise<readonly MadeMove[]> {

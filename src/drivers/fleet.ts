@@ -10,7 +10,7 @@ import { fencedTransaction, type LeaderLease } from '../store/lease.ts';
 import type { Slot, StoredVersion } from './declared.ts';
 import type { Driver } from './driver.ts';
 import { createInstanceHands, slotOf } from './instance-hands.ts';
-import { type Parts, partsOwning } from './parts.ts';
+import { notOf, type Parts, partsOwning } from './parts.ts';
 import { createScaling } from './scaling.ts';
 import { createSlotTable } from './slot-table.ts';
 import { noteRelease, replaceOlder } from './release.ts';
@@ -117,10 +117,14 @@ export function createFleet(options: FleetOptions): Fleet {
       });
       await refresh();
     },
-    set: (order, context) => onPart(order.setting, context, (part) => part.set(order, context)),
-    unset: (order, context) => onPart(order.setting, context, (part) => part.unset(order, context)),
-    act: (order, context) => onPart(partOf(order), context, (part) => part.act(order, context)),
-    unact: (order, context) => onPart(partOf(order), context, (part) => part.unact(order, context)),
+    set: (order, context) =>
+      onPart(order.setting, context, async (part) => part.set?.(order, context) ?? notOf(part.name, order.setting)),
+    unset: (order, context) =>
+      onPart(order.setting, context, async (part) => part.unset?.(order, context) ?? notOf(part.name, order.setting)),
+    act: (order, context) =>
+      onPart(partOf(order), context, async (part) => part.act?.(order, context) ?? notOf(part.name, partOf(order))),
+    unact: (order, context) =>
+      onPart(partOf(order), context, async (part) => part.unact?.(order, context) ?? notOf(part.name, partOf(order))),
     suspend: async ({ actor }) => unknownPart(actor),
     async page(message, context) {
       context.signal.throwIfAborted();

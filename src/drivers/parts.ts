@@ -33,17 +33,18 @@ export const NO_PARTS: PartsView = { settings: [], assets: [], actors: [], sampl
  * - `look` tells what it can see; what it cannot reach is left out, which is no data and not health.
  * - `owns` is true for the ids of its settings and assets, also of those that are gone by now.
  * - The writes keep what `heal/fleet.ts` promises of `set`, `unset`, `act` and `unact`. What has no keys of its own to
- *   know a repetition by compares the state instead: what is there already is done.
+ *   know a repetition by compares the state instead: what is there already is done. Who has no settings leaves out `set`
+ *   and `unset`, who has no assets to act on `act` and `unact`: what is asked of them all the same is refused.
  */
 export interface Parts {
   readonly name: string;
   look(signal: AbortSignal): Promise<PartsView>;
   owns(id: string): boolean;
-  set(order: SettingOrder, context: MoveContext): Promise<void>;
-  unset(order: SettingOrder, context: MoveContext): Promise<void>;
-  act(order: AssetOrder, context: MoveContext): Promise<JsonObject>;
-  unact(order: AssetOrder, context: MoveContext): Promise<void>;
-  close(): Promise<void>;
+  set?(order: SettingOrder, context: MoveContext): Promise<void>;
+  unset?(order: SettingOrder, context: MoveContext): Promise<void>;
+  act?(order: AssetOrder, context: MoveContext): Promise<JsonObject>;
+  unact?(order: AssetOrder, context: MoveContext): Promise<void>;
+  close?(): Promise<void>;
 }
 
 /** What parts may look at and write to. */

@@ -2,7 +2,7 @@ import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { AssetView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { AssetOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
 
@@ -43,14 +43,6 @@ export class BackupParts implements Parts {
     return { ...NO_PARTS, assets: this.#programs().map(assetOf) };
   }
 
-  async set({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
-  async unset({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
   /** The program joins a call to a backup that is under way, so a repetition after a crash makes no second one. */
   async act({ verb, asset }: AssetOrder, { key, signal }: MoveContext): Promise<JsonObject> {
     if (verb !== 'back-up') notOf(this.name, asset);
@@ -71,10 +63,6 @@ export class BackupParts implements Parts {
 
   /** One backup more takes nothing away. */
   async unact(): Promise<void> {
-    return undefined;
-  }
-
-  async close(): Promise<void> {
     return undefined;
   }
 }

@@ -4,8 +4,8 @@ import { readJsonFile } from '../../base/durable-file.ts';
 import { KinError } from '../../base/errors.ts';
 import type { SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import { type Snapshot, snapshotSchema } from '../../gateway/snapshot.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import type { SettingOrder } from '../../heal/fleet.ts';
+import { NO_PARTS, type Parts, type PartsView } from '../parts.ts';
 import type { World } from '../world.ts';
 
 const PREFIX = 'route/';
@@ -65,18 +65,6 @@ export class RouteParts implements Parts {
 
   /** What leads a tenant to where it may not be is never written again. */
   async unset(): Promise<void> {
-    return undefined;
-  }
-
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
-  }
-
-  async close(): Promise<void> {
     return undefined;
   }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { writeDurably } from '../../base/durable-file.ts';
 import { KinError } from '../../base/errors.ts';
 import type { SettingChange, SettingFloor, SettingView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { SettingOrder } from '../../heal/fleet.ts';
 import {
   RETENTION_FILE,
   readRetention,
@@ -11,7 +11,7 @@ import {
   shortestKeepDays,
 } from '../../ledger/retention/retention-policy.ts';
 import { LEDGER_SPAN_DAYS } from '../../observe/facts/ledger-keeping.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { NO_PARTS, type Parts, type PartsView } from '../parts.ts';
 
 const KEEP_DAYS = 'ledger/keepDays';
 const FLOOR: SettingFloor = {
@@ -69,18 +69,6 @@ export class LedgerParts implements Parts {
 
   /** What is less than the law asks for is not written again, and what is kept longer harms nobody. */
   async unset(): Promise<void> {
-    return undefined;
-  }
-
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
-  }
-
-  async close(): Promise<void> {
     return undefined;
   }
 

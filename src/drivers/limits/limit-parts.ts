@@ -1,14 +1,13 @@
-import { writeDurably } from '../../base/durable-file.ts';
-import { canonicalJson } from '../../base/json.ts';
 import type { SettingFloor, SettingView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import { WORSE } from '../../observe/facts/session-facts.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
 import { LIMIT_FACTS } from '../../resources/session-trial.ts';
 import type { Workload } from '../../resources/workload.ts';
 import { readSettings, type SettingRow } from '../../store/setting-store.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { NO_PARTS, type Parts, type PartsView } from '../parts.ts';
+import { PublishedFile } from '../published-file.ts';
 import { StoredSettings, type StoredSettingsOptions } from '../stored-settings.ts';
 
 const PREFIX = 'limit/';
@@ -30,11 +29,12 @@ export class LimitParts implements Parts {
   readonly name = 'limits';
   readonly #options: LimitPartsOptions;
   readonly #stored: StoredSettings;
-  #published = '';
+  readonly #file: PublishedFile;
 
   constructor(options: LimitPartsOptions) {
     this.#options = options;
     this.#stored = new StoredSettings(options);
+    this.#file = new PublishedFile(options.file);
   }
 
   owns(id: string): boolean {
@@ -65,18 +65,6 @@ export class LimitParts implements Parts {
     await this.look();
   }
 
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
-  }
-
-  async close(): Promise<void> {
-    return undefined;
-  }
-
   /** The strictest number of all tenants: instances serve them all. Undefined where nobody's law names one. */
   #floorOf(fact: keyof typeof WORSE): SettingFloor | undefined {
     const { tenants, demanded } = this.#options;
@@ -96,10 +84,7 @@ export class LimitParts implements Parts {
       const value = changes.at(-1)?.value;
       if (value !== undefined && value !== null) limits[workload] = { ...limits[workload], [key]: value };
     }
-    const text = `${canonicalJson({ limits })}\n`;
-    if (text === this.#published) return;
-    writeDurably(this.#options.file, text);
-    this.#published = text;
+    this.#file.publish({ limits });
   }
 }
 

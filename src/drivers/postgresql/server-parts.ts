@@ -2,10 +2,10 @@ import { Pool } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
 import type { AssetView, SettingChange, SettingKind, SettingView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import type { LevelSample } from '../../observe/sample.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { NO_PARTS, type Parts, type PartsView } from '../parts.ts';
 import { clusterOf, type FirstLooks } from './first-looks.ts';
 import type { StoreAddress } from './store.ts';
 import { readServerLevels } from './server-levels.ts';
@@ -116,14 +116,6 @@ export class PostgresqlServerParts implements Parts {
   /** As it was, exactly. What somebody else wrote over it meanwhile is left: nothing of ours is there any more. */
   async unset({ setting, value, oldValue }: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
     await this.#write(setting, oldValue, value, key);
-  }
-
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
   }
 
   async close(): Promise<void> {

@@ -3,12 +3,11 @@ import type { Clock } from '../../base/clock.ts';
 import type { StateDirectory } from '../../base/state-directory.ts';
 import { isOwnProcess, ownProcessAsset } from '../../detect/own-process.ts';
 import type { AssetView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import type { Database } from '../../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../../store/lease.ts';
 import { appendSettingChange, readSettings } from '../../store/setting-store.ts';
-import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
+import { NO_PARTS, type Parts, type PartsView } from '../parts.ts';
 import type { ChildStatus } from './protocol.ts';
 import { askLiveness } from './system-liveness.ts';
 
@@ -111,26 +110,6 @@ export class OwnProcesses implements Parts {
     await fencedTransaction(database, lease, (tx) => appendSettingChange(tx, change));
     this.#over?.set(id, at);
     this.#told.delete(id);
-  }
-
-  async set({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
-  async unset({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
-  }
-
-  async close(): Promise<void> {
-    return undefined;
   }
 }
 

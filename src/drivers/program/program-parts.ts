@@ -5,9 +5,9 @@ import { digestOfJson } from '../../base/digest.ts';
 import { writeDurably } from '../../base/durable-file.ts';
 import { KinError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { AssetOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
-import { NO_PARTS, notOf, type Parts } from '../parts.ts';
+import { NO_PARTS, type Parts } from '../parts.ts';
 import { type Program, readProgram } from './program.ts';
 
 const OUTPUT_LINES_MAX = 20;
@@ -37,14 +37,6 @@ export class ProgramParts implements Parts {
     return NO_PARTS;
   }
 
-  async set({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
-  async unset({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
   async act(order: AssetOrder, context: MoveContext): Promise<JsonObject> {
     const program = readProgram(order.input, 'apply');
     if (!program) throw new KinError('move.invalid', `there is nothing to run for ${order.asset}`);
@@ -54,10 +46,6 @@ export class ProgramParts implements Parts {
   async unact(order: AssetOrder, context: MoveContext): Promise<void> {
     const program = readProgram(order.input, 'undo');
     if (program) await this.#once(program, order, context);
-  }
-
-  async close(): Promise<void> {
-    return undefined;
   }
 
   async #once(program: Program, order: AssetOrder, context: MoveContext): Promise<JsonObject> {

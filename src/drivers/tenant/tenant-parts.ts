@@ -1,12 +1,11 @@
-import { writeDurably } from '../../base/durable-file.ts';
-import { canonicalJson } from '../../base/json.ts';
 import type { SettingView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { SettingOrder } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import type { Tenant } from '../../resources/tenant.ts';
 import { fencedTransaction } from '../../store/lease.ts';
 import { promoteSettings, readSettings, type SettingRow } from '../../store/setting-store.ts';
-import { notOf, type Parts, type PartsView } from '../parts.ts';
+import type { Parts, PartsView } from '../parts.ts';
+import { PublishedFile } from '../published-file.ts';
 import { StoredSettings, type StoredSettingsOptions } from '../stored-settings.ts';
 
 const PREFIX = 'tenant/';
@@ -27,11 +26,12 @@ export class TenantParts implements Parts {
   readonly name = 'tenant';
   readonly #options: TenantPartsOptions;
   readonly #stored: StoredSettings;
-  #published = '';
+  readonly #file: PublishedFile;
 
   constructor(options: TenantPartsOptions) {
     this.#options = options;
     this.#stored = new StoredSettings(options);
+    this.#file = new PublishedFile(options.file);
   }
 
   owns(id: string): boolean {
@@ -64,18 +64,6 @@ export class TenantParts implements Parts {
     await this.look();
   }
 
-  async act({ asset }: AssetOrder): Promise<never> {
-    return notOf(this.name, asset);
-  }
-
-  async unact({ asset }: AssetOrder): Promise<void> {
-    notOf(this.name, asset);
-  }
-
-  async close(): Promise<void> {
-    return undefined;
-  }
-
   async #promote(bySetting: ReadonlyMap<string, readonly SettingRow[]>): Promise<void> {
     const { tenants, isTroubled, database, lease } = this.#options;
     for (const { metadata, spec } of tenants()) {
@@ -96,10 +84,7 @@ export class TenantParts implements Parts {
       const own = tenants[tenantOf(setting)];
       if (own && value !== undefined && value !== null) own[setting.split('/')[2] ?? ''] = value;
     }
-    const text = `${canonicalJson({ tenants })}\n`;
-    if (text === this.#published) return;
-    writeDurably(this.#options.file, text);
-    this.#published = text;
+    this.#file.publish({ tenants });
   }
 }
 

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import { KinError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { AssetView } from '../../diagnose/fleet-view.ts';
-import type { AssetOrder, Replacement, SettingOrder } from '../../heal/fleet.ts';
+import type { AssetOrder, Replacement } from '../../heal/fleet.ts';
 import type { MoveContext } from '../../heal/move.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import type { TlsEndpoint } from '../../observe/facts/tls-handshake.ts';
@@ -94,14 +94,6 @@ export class TlsParts implements Parts {
     return { settings: [], assets: places.map(assetOf), actors: [], samples: samples.flat() };
   }
 
-  async set({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
-  async unset({ setting }: SettingOrder): Promise<void> {
-    notOf(this.name, setting);
-  }
-
   /** Throws `certificate.time-doubted` before anything is done, `certificate.not-issued` or `certificate.not-shown`. */
   async act(order: AssetOrder, context: MoveContext): Promise<JsonObject> {
     if (order.verb !== 'rotate') notOf(this.name, order.asset);
@@ -123,10 +115,6 @@ export class TlsParts implements Parts {
     const isServed = (await shownBy(place, context.signal)) !== undefined;
     const wanted = chain === null || !isServed ? undefined : { fingerprint: fingerprintOf(chain), sound: false };
     if (isServed || order.input['replacement'] !== undefined) await this.#takeUp(order, context, wanted, 'undo');
-  }
-
-  async close(): Promise<void> {
-    return undefined;
   }
 
   async #issue(
