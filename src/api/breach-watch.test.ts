@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { VirtualClock } from '../../test/sim/virtual-clock.ts';
 import { createLog } from '../base/log.ts';
@@ -13,9 +14,7 @@ import type { Fact } from '../observe/fact.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { DEFAULT_BREACH } from '../resources/policy.ts';
 import { compileProfile } from '../resources/profile.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { BreachDesk } from './breach-desk.ts';
 import { BreachWatch, type BreachWorld } from './breach-watch.ts';
 
@@ -24,17 +23,17 @@ const GDPR = builtinProfiles()
   .map(compileProfile)
   .filter(({ name }) => name === 'gdpr');
 
-let server: ThrowawayPostgres;
 let database: Database;
+
+useMigratedDatabase((its) => {
+  database = its;
+});
 /** A real receiver of calls for a person; it fails while `isDown`. */
 let pager: Server;
 let isDown = false;
 const called: string[] = [];
 
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   pager = createServer((request, response) => {
     if (!isDown) called.push(String(request.headers['idempotency-key']));
     response.writeHead(isDown ? 500 : 200).end();
@@ -43,8 +42,6 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   pager?.close();
-  await database?.close();
-  await server?.close();
 });
 beforeEach(async () => {
   for (const table of ['breach_step', 'breach', 'outbox'] as const) await database.kysely.deleteFrom(table).execute();

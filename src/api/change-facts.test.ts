@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
 import { systemClock as clock } from '../base/clock.ts';
 import { newId } from '../base/ids.ts';
@@ -16,10 +17,8 @@ import { openRepair } from '../heal/repair-store.ts';
 import { type LedgerClient, ledgerClient } from '../ledger/client.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
 import { startLedger } from '../ledger/server.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
+import type { Database } from '../store/database.ts';
 import { drain } from '../store/outbox.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import { localKeyProvider } from '../vault/local-key-provider.ts';
 import { changeRecord } from './change-facts.ts';
 
@@ -29,15 +28,15 @@ const root = mkdtempSync(join(tmpdir(), 'kin-changes-'));
 const world = { declared: { tenants: [{ metadata: { name: 'clinic' } }, { metadata: { name: 'shop' } }] } };
 const REGULATION = { guard: 'regulation', kind: 'allow', reason: 'lawful', remedy: '' } as const;
 
-let server: ThrowawayPostgres;
 let database: Database;
 let ledger: LedgerClient;
 let close: () => Promise<void>;
 
+useMigratedDatabase((its) => {
+  database = its;
+});
+
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   const vault = { dir: join(root, 'vault'), provider: await localKeyProvider(join(root, 'kek')) };
   const socketPath = join(root, 'ledger.sock');
   const running = await startLedger({
@@ -54,8 +53,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await ledger.close();
   await close();
-  await database.close();
-  await server.close();
   rmSync(root, { recursive: true, force: true });
 });
 

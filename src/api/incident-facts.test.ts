@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { diagnosisOf } from '../../test/sim/plans.ts';
 import { systemClock as clock, toIso } from '../base/clock.ts';
 import { systemRandom as random } from '../base/random.ts';
@@ -9,9 +10,7 @@ import { closeIncident, openIncident } from '../heal/incident-store.ts';
 import { createRecord } from '../heal/record.ts';
 import { builtinProfiles } from '../resources/builtin-profiles.ts';
 import { compileProfile } from '../resources/profile.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { incidentRecords } from './incident-facts.ts';
 
 const HOUR_MS = 3_600_000;
@@ -20,25 +19,21 @@ const CONTROL = 'hipaa-164.312.a.1';
 const record = createRecord(clock, random);
 const ago = (hours: number) => toIso(clock.now() - hours * HOUR_MS);
 
-let server: ThrowawayPostgres;
 let database: Database;
 let posture: Posture;
 let exceptions: object[];
 
+useMigratedDatabase((its) => {
+  database = its;
+});
+
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   posture = new Posture();
   const frameworks = builtinProfiles().map(compileProfile);
   const terms = { regions: ['eu'], processors: [], dataClasses: [], availability: 0.99 };
   const tenants = TENANTS.map((name) => ({ terms: { ...terms, name }, frameworks: ['hipaa'], contract: {} }));
   posture.declare({ tenants, frameworks, deviations: [] }, clock.now());
 }, 60_000);
-afterAll(async () => {
-  await database.close();
-  await server.close();
-});
 beforeEach(async () => {
   exceptions = [];
   await sql`truncate violation, incident cascade`.execute(database.kysely);

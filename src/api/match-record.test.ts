@@ -1,22 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { systemClock as clock } from '../base/clock.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { MatchRecord } from './match-record.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
-}, 60_000);
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
+useMigratedDatabase((its) => {
+  database = its;
 });
 
 test('what was counted outlasts the process that counted it, and goes on from there', async () => {

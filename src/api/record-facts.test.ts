@@ -1,34 +1,29 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeAll, beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { systemClock as clock, toIso } from '../base/clock.ts';
 import type { World } from '../drivers/world.ts';
 import type { RequestsSample } from '../observe/sample.ts';
 import { ServiceTally } from '../observe/service-tally.ts';
-import { type Database, openDatabase } from '../store/database.ts';
+import type { Database } from '../store/database.ts';
 import type { LeaderLease } from '../store/lease.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import { recordCollectors } from './record-facts.ts';
 
 const signal = new AbortController().signal;
 const DAY_MS = 86_400_000;
 const world = { declared: { tenants: [{ metadata: { name: 'clinic' } }, { metadata: { name: 'shop' } }] } };
 
-let server: ThrowawayPostgres;
 let database: Database;
 let lease: LeaderLease;
 let tally: ServiceTally;
 
+useMigratedDatabase((its) => {
+  database = its;
+});
+
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   lease = await holdLease(database);
 }, 60_000);
-afterAll(async () => {
-  await database.close();
-  await server.close();
-});
 beforeEach(async () => {
   tally = new ServiceTally();
   await database.kysely.deleteFrom('service_day').execute();

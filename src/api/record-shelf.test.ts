@@ -1,14 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { fromIso, systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import { type EvidenceKey, keyId } from '../evidence/dsse.ts';
 import { RECORDS_TYPE, type Signer, signStatement } from '../evidence/signed-statement.ts';
 import { createRecord } from '../heal/record.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { RecordShelf } from './record-shelf.ts';
 
 const NOW = fromIso('2026-11-21T09:00:00Z');
@@ -19,18 +18,12 @@ const CSV = [
   '',
 ].join('\n');
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
-}, 60_000);
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
+useMigratedDatabase((its) => {
+  database = its;
 });
+
 beforeEach(async () => {
   for (const table of ['signed_record', 'outbox'] as const) await database.kysely.deleteFrom(table).execute();
 });

@@ -1,30 +1,23 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
 import type { Register } from '../evidence/register.ts';
 import { createRecord } from '../heal/record.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { RegisterDesk } from './register-desk.ts';
 
 const DAY_MS = 86_400_000;
 
-let server: ThrowawayPostgres;
 let database: Database;
+
+useMigratedDatabase((its) => {
+  database = its;
+});
 /** Ms that the clock of the process is ahead. */
 let ahead = 0;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
-}, 60_000);
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
-});
 beforeEach(async () => {
   ahead = 0;
   for (const table of ['register', 'outbox'] as const) await database.kysely.deleteFrom(table).execute();

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { systemClock, toIso } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
@@ -6,24 +7,16 @@ import type { Status } from '../comply/assess.ts';
 import type { Turn } from '../comply/turn.ts';
 import { createRecord } from '../heal/record.ts';
 import type { LedgerEvent } from '../ledger/entry.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { TurnRecord } from './turn-record.ts';
 import { readLastViolations, readViolationTimes } from './violation-times.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
-}, 60_000);
-afterAll(async () => {
-  await database.close();
-  await server.close();
+useMigratedDatabase((its) => {
+  database = its;
 });
+
 beforeEach(async () => {
   await database.kysely.deleteFrom('control_status').execute();
   await database.kysely.deleteFrom('outbox').execute();

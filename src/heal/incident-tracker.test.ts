@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import type { JsonObject } from '../base/json.ts';
 import { violatedControl } from '../../test/sim/readings.ts';
 import { AT } from '../../test/sim/fleet-views.ts';
@@ -19,33 +20,23 @@ import type { LeaderLease } from '../store/lease.ts';
 import { createPostgresqlMemory } from './postgresql-memory.ts';
 import type { Memory } from './memory.ts';
 import { readOpenRepairs } from './repair-store.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { IncidentTracker } from './incident-tracker.ts';
 import { RepairDesk } from './repair-desk.ts';
 
 const record = createRecord(systemClock, systemRandom);
 const sick = diagnosisOf('instance-hung', { kind: 'instance', name: 'records-0', workload: 'records', version: 1 });
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
+useMigratedDatabase((its) => {
+  database = its;
 });
 
 beforeEach(async () => {
   for (const table of ['repair_journal', 'repair', 'plan', 'incident', 'lease'] as const) {
     await database.kysely.deleteFrom(table).execute();
   }
-});
-
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
 });
 
 const memoryUnder = (lease: LeaderLease): Memory =>

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { beforeEach } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { memoryConformance } from '../../test/conformance/memory.ts';
 import { Replica } from '../../test/sim/calamity.ts';
 import { AT } from '../../test/sim/fleet-views.ts';
@@ -7,30 +8,20 @@ import { MemoryInMemory } from '../../test/sim/memory-in-memory.ts';
 import { VirtualClock } from '../../test/sim/virtual-clock.ts';
 import { systemClock } from '../base/clock.ts';
 import { systemRandom } from '../base/random.ts';
-import { type Database, openDatabase } from '../store/database.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { Database } from '../store/database.ts';
 import { createPostgresqlMemory } from './postgresql-memory.ts';
 import { createRecord } from './record.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
+useMigratedDatabase((its) => {
+  database = its;
 });
 
 beforeEach(async () => {
   for (const table of ['repair_journal', 'repair', 'plan', 'incident', 'budget', 'lease'] as const) {
     await database.kysely.deleteFrom(table).execute();
   }
-});
-
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
 });
 
 const record = createRecord(systemClock, systemRandom);

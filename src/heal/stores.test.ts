@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../test/sim/held-lease.ts';
 import { diagnosisOf, planOf } from '../../test/sim/plans.ts';
 import { systemClock } from '../base/clock.ts';
@@ -7,8 +8,7 @@ import { newId } from '../base/ids.ts';
 import { systemRandom } from '../base/random.ts';
 import { type Database, openDatabase } from '../store/database.ts';
 import { fencedTransaction } from '../store/lease.ts';
-import { migrate } from '../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../store/throwaway-postgres.ts';
+import type { ThrowawayPostgres } from '../store/throwaway-postgres.ts';
 import { readBudgets, spendBudgets } from './budgets.ts';
 import { closeIncident, openIncident, readIncident, readOpenIncidents, refuseIncident } from './incident-store.ts';
 import type { Plan } from './plan.ts';
@@ -40,19 +40,13 @@ const TABLES = [
 let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
+useMigratedDatabase((its, on) => {
+  database = its;
+  server = on;
 });
 
 beforeEach(async () => {
   for (const table of TABLES) await database.kysely.deleteFrom(table).execute();
-});
-
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
 });
 
 /** What reached the outbox since the last look: `incident.opened`, in order. */

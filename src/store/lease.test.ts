@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { sql } from 'kysely';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Database, openDatabase } from './database.ts';
 import {
@@ -12,26 +13,19 @@ import {
   releaseLease,
   renewLease,
 } from './lease.ts';
-import { migrate } from './migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from './throwaway-postgres.ts';
+import type { ThrowawayPostgres } from './throwaway-postgres.ts';
 
 let server: ThrowawayPostgres;
 let database: Database;
 const open: LeaderLease[] = [];
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
+useMigratedDatabase((its, on) => {
+  database = its;
+  server = on;
 });
 
 afterEach(async () => {
   await Promise.all(open.splice(0).map((lease) => lease.close()));
-});
-
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
 });
 
 function lead(name: string, holder: string, ttlMs: number, clock: Clock = systemClock): LeaderLease {

@@ -1,26 +1,17 @@
 import { sql } from 'kysely';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { type Database, openDatabase } from './database.ts';
-import { migrate } from './migrate.ts';
+import { beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../test/fixtures/migrated-database.ts';
+import type { Database } from './database.ts';
 import { drain, enqueue, type OutboxEvent } from './outbox.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from './throwaway-postgres.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 
-beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
+useMigratedDatabase((its) => {
+  database = its;
 });
 
 beforeEach(async () => {
   await database.kysely.deleteFrom('outbox').execute();
-});
-
-afterAll(async () => {
-  await database?.close();
-  await server?.close();
 });
 
 function events(from: number, to: number): OutboxEvent[] {

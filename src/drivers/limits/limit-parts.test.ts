@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../../test/sim/held-lease.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -9,27 +10,23 @@ import type { Fleet } from '../../heal/fleet.ts';
 import { createRecord } from '../../heal/record.ts';
 import type { FactName } from '../../resources/fact-kinds.ts';
 import { sessionTrialSchema } from '../../resources/session-trial.ts';
-import { type Database, openDatabase } from '../../store/database.ts';
+import type { Database } from '../../store/database.ts';
 import type { LeaderLease } from '../../store/lease.ts';
-import { migrate } from '../../store/migrate.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { LimitParts } from './limit-parts.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 let lease: LeaderLease;
 let folder: string;
 
+useMigratedDatabase((its) => {
+  database = its;
+});
+
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   lease = await holdLease(database);
   folder = mkdtempSync(join(tmpdir(), 'kin-limits-'));
 });
 afterAll(async () => {
-  await database?.close();
-  await server?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 

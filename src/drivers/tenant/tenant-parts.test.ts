@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { useMigratedDatabase } from '../../../test/fixtures/migrated-database.ts';
 import { holdLease } from '../../../test/sim/held-lease.ts';
 import { systemClock } from '../../base/clock.ts';
 import { systemRandom } from '../../base/random.ts';
@@ -9,24 +10,22 @@ import type { Fleet } from '../../heal/fleet.ts';
 import { createRecord } from '../../heal/record.ts';
 import { API_VERSION } from '../../resources/metadata.ts';
 import { type Tenant, tenantSchema } from '../../resources/tenant.ts';
-import { type Database, openDatabase } from '../../store/database.ts';
+import type { Database } from '../../store/database.ts';
 import { fencedTransaction, type LeaderLease } from '../../store/lease.ts';
-import { migrate } from '../../store/migrate.ts';
 import { applyResources } from '../../store/resource-store.ts';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { TenantParts } from './tenant-parts.ts';
 
-let server: ThrowawayPostgres;
 let database: Database;
 let lease: LeaderLease;
 let folder: string;
 let declared: Tenant[] = [];
 let troubled = false;
 
+useMigratedDatabase((its) => {
+  database = its;
+});
+
 beforeAll(async () => {
-  server = await startThrowawayPostgres();
-  await migrate(server.connection);
-  database = await openDatabase(server.connection);
   folder = mkdtempSync(join(tmpdir(), 'kin-tenant-'));
 });
 beforeEach(async () => {
@@ -37,8 +36,6 @@ beforeEach(async () => {
   troubled = false;
 });
 afterAll(async () => {
-  await database?.close();
-  await server?.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
