@@ -165,15 +165,17 @@ function someOf(names: readonly string[], most = NAMES_SHOWN): string {
   return `${names.slice(0, most).join(', ')}${more}`;
 }
 
-/** Guards that agree are named; those that do not are quoted. */
+/** Guards that agree are named, those that do not are quoted: what they deny was left out, since a plan has nothing that is denied. */
 export function renderVerdicts(verdicts: readonly Verdict[]): string {
-  const allowing = verdicts.filter(({ kind }) => kind === 'allow').map(({ guard }) => guard);
-  const others = verdicts.filter(({ kind }) => kind !== 'allow');
-  const lines = others.flatMap(({ guard, kind, reason, remedy }) => [
-    `${kind === 'ask' ? 'asked for a person' : 'refused'} by ${guard}: ${reason}`,
-    ...(remedy ? [`  -> ${remedy}`] : []),
-  ]);
-  if (allowing.length > 0) lines.push(`allowed by ${allowing.join(', ')}`);
+  const of = (wanted: Verdict['kind']) => verdicts.filter(({ kind }) => kind === wanted);
+  const told = (said: string, all: readonly Verdict[]) =>
+    all.flatMap(({ guard, reason, remedy }) => [`${said} ${guard}: ${reason}`, ...(remedy ? [`  -> ${remedy}`] : [])]);
+  const allowing = of('allow').map(({ guard }) => guard);
+  const lines = [
+    ...told('asked for a person by', of('ask')),
+    ...(allowing.length > 0 ? [`allowed by ${allowing.join(', ')}`] : []),
+    ...told('left out, refused by', of('deny')),
+  ];
   return lines.length > 0 ? lines.join('\n') : 'no verdict is on record';
 }
 
