@@ -3,6 +3,7 @@ import type { Subject, Symptom, SymptomName } from '../detect/symptom.ts';
 import type { Symptoms } from '../detect/symptoms.ts';
 import type { Cause } from '../resources/playbook.ts';
 import { actorSuspects, standsOn } from './actor-suspects.ts';
+import { isOfCollapse } from './collapse.ts';
 import { conditionsIn } from './condition-effects.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { type FleetView, type InstanceView, instanceOf, workloadOf } from './fleet-view.ts';
@@ -98,6 +99,7 @@ function diagnosisOf(id: string, symptoms: readonly Symptom[], scene: Scene): Di
     (each) =>
       each.at - each.since >= (RIPE_AFTER_MS[each.name] ?? 0) &&
       !isContradicted(each) &&
+      !isOfCollapse(each, workload, scene) &&
       !(isShared && each.name === 'instance-errors'),
   );
   const [name, cause] = INSTANCE_CAUSES.find(([each]) => ripe.some((symptom) => symptom.name === each)) ?? [];

@@ -1,5 +1,6 @@
 import type { Symptom } from '../detect/symptom.ts';
 import { suspectsOf, victimsIn } from './changes.ts';
+import { BY_LOAD } from './collapse.ts';
 import { workloadOf } from './fleet-view.ts';
 import { named } from './claims.ts';
 import { accuse, burning, needsOf, type Rule, type Scene, symptomsIn, victimsOf } from './scene.ts';
@@ -8,8 +9,6 @@ import { type Trouble, troublesOf } from './trouble.ts';
 /** What is slow or fails by load is looked at for so long: a moment is no overload. */
 const RIPE_AFTER_MS = 3_000;
 const LASTS_MS = 12_000;
-/** Failures of this kind alone are those of somebody who has too much to do. */
-const BY_LOAD = ['exhausted', 'throttled', 'timeout'] as const;
 
 /** More load than usual, and slower or failing with it, with all that it needs and that cannot keep up. */
 export const overloads: Rule = (scene) => {

@@ -201,9 +201,14 @@ function shapeOf(symptoms: readonly Symptom[]): Shape {
   return SHAPES.find(([, names]) => symptoms.some(({ name }) => names.includes(name)))?.[0] ?? 'slow';
 }
 
+/**
+ * As far as the whole can tell, its own count: each failure at an instance is in it as well, and an instance that gets no
+ * more requests goes on showing what it failed with before.
+ */
 function errorsIn(symptoms: readonly Symptom[]): Partial<Record<ErrorClass, number>> {
+  const whole = symptoms.filter(({ name, evidence }) => name === 'workload-errors' && evidence['errors'] !== undefined);
   const counts: Partial<Record<ErrorClass, number>> = {};
-  for (const { evidence } of symptoms) {
+  for (const { evidence } of whole.length > 0 ? whole : symptoms) {
     for (const [name, count] of Object.entries(evidence['errors'] ?? {})) {
       counts[name as ErrorClass] = (counts[name as ErrorClass] ?? 0) + Number(count);
     }
