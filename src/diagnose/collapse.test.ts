@@ -43,7 +43,7 @@ describe('who stands out while the whole workload cannot keep up', () => {
 });
 
 test('what an instance failed with before it was left out does not say that the workload is overloaded now', () => {
-  const whole = (counts: object) =>
+  const whole = (counts: Readonly<Record<string, number>>) =>
     seen('workload-errors', workloadNamed('records'), {
       failedShare: 0.4,
       errors: counts,
