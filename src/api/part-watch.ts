@@ -66,6 +66,6 @@ export class PartWatch {
 
   async close(): Promise<void> {
     this.#stop();
-    await Promise.all(this.#options.parts.map((part) => part.close?.()));
+    await Promise.all(this.#options.parts.map(async (part) => part.close?.()));
   }
 }
