@@ -32,6 +32,7 @@ import {
   type OwnKeeping,
   type OwnPorts,
   postgresPlaces,
+  publicDoor,
   tenantDoors,
   tlsListenersOf,
 } from './drivers/collector-places.ts';
@@ -278,7 +279,15 @@ export function createCollectors(
     databaseClocks({ places, clock }),
     instanceClocks({ instances: () => httpInstances(world), clock }),
     apiIsolation({ instances: () => trialInstances(world), tenants, clock, random }),
-    auditCanary({ doors, canaryToken: canary.token, ledger, clock, random }),
+    auditCanary({
+      doors,
+      carried: () => publicDoor(world, ports),
+      nobodysKey: canary.key,
+      canaryToken: canary.token,
+      ledger,
+      clock,
+      random,
+    }),
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
     emergencyAccess({
       tenants: () => emergencyDoors(world, state.snapshotFile),

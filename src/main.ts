@@ -213,6 +213,7 @@ async function ledger({ state }: RoleSettings): Promise<void> {
     },
     storage: connection && { kind: 'postgresql', connection },
     socketPath: state.socket('ledger'),
+    recordsTurns: true,
     clock,
     log: createLog('ledger'),
   });

@@ -114,6 +114,17 @@ export function tenantDoors({ declared }: World, { gateway, scheme }: OwnPorts):
   });
 }
 
+/**
+ * The gateways at the path of a workload, as a tenant enters them by its key alone; undefined where no workload has a public
+ * path.
+ */
+export function publicDoor({ declared }: World, { gateway, scheme }: OwnPorts): TenantDoor | undefined {
+  const pathPrefix = declared.workloads.flatMap(({ spec }) => spec.route?.pathPrefix ?? [])[0];
+  if (pathPrefix === undefined) return undefined;
+  const way = { scheme, host: HERE, port: gateway, hostName: undefined, pathPrefix, headers: {}, requireKey: true };
+  return { subject: 'gateway', tenants: [], ...way };
+}
+
 export function tenantsIn({ declared }: World, region: string): readonly string[] {
   return declared.tenants.filter(({ spec }) => spec.regions.includes(region)).map(({ metadata }) => metadata.name);
 }

@@ -54,6 +54,7 @@ export class AccessEvents {
       version: entry?.version ?? null,
       region: entry?.region ?? null,
       requestId: exchange.requestId,
+      ...(exchange.isCanary ? { canary: true } : {}),
       gateway: this.#ordinal,
     };
     return this.#event('request.served', exchange.tenant.name, `Workload/${exchange.route.workload}`, data, personal);

@@ -30,6 +30,8 @@ export interface Exchange {
   readonly repeatable: boolean;
   /** Came through the public door: is put on record. */
   readonly isPublic: boolean;
+  /** Asked by a probe of Kintsugi's own: marked on record, and not counted. */
+  readonly isCanary: boolean;
   /** Instances that were tried. */
   readonly tried: Set<Instance>;
   /** The last of them. */

@@ -207,7 +207,7 @@ export class Traffic {
   async #carry(arrival: Arrival, passage: Passage): Promise<void> {
     const { telemetry, carrier, log } = this.#options;
     const exchange = this.#open(arrival, passage);
-    telemetry.began(passage.tenant.name, passage.route.workload);
+    if (!exchange.isCanary) telemetry.began(passage.tenant.name, passage.route.workload);
     if (arrival.expectsContinue) arrival.response.writeContinue();
     const ending = await carrier.carry(exchange).catch((error: unknown): Ending => {
       log.error({ reason: describeError(error), requestId: exchange.requestId }, 'request.failed');
@@ -218,7 +218,7 @@ export class Traffic {
     else tell(exchange, ending);
   }
 
-  #open({ request, client, requestId, startedMs, target }: Arrival, passage: Passage): Exchange {
+  #open({ request, client, requestId, startedMs, target, isCanary }: Arrival, passage: Passage): Exchange {
     const { scheme, random, fleet } = this.#options;
     const { tenant, route, regions, path, keyInAuthorization, keyName, isPublic, timeoutMs } = passage;
     const passport = { tenant: tenant.name, requestId, keyInAuthorization, internal: !isPublic, scheme };
@@ -230,6 +230,7 @@ export class Traffic {
       route,
       regions,
       isPublic,
+      isCanary,
       startedMs,
       keyName,
       requestBytes: 0,
@@ -250,9 +251,11 @@ export class Traffic {
     };
   }
 
-  #count({ request, tenant, route, path, startedMs, isPublic, caller }: Exchange, ending: Ending): void {
+  #count(exchange: Exchange, ending: Ending): void {
+    const { request, tenant, route, path, startedMs, isPublic, isCanary, caller } = exchange;
     const { telemetry, limits, clock } = this.#options;
     if (isPublic) limits.leave(tenant);
+    if (isCanary) return;
     if (ending.kind === 'gone') return telemetry.abandoned(tenant.name, route.workload);
     const refused = ending.kind === 'failed' && REFUSALS.has(ending.code);
     const status = ending.kind === 'cut' ? CATALOGUE['gateway.broken'].status : statusOf(ending);

@@ -17,7 +17,7 @@ import { scanSegment } from './frame.ts';
 import { verifyInclusion } from './tlog/merkle-proof.ts';
 import { leafHash } from './tlog/merkle-tree.ts';
 import type { SelfCheckState } from './self-check.ts';
-import { type RunningLedger, startLedger } from './server.ts';
+import { type LedgerOptions, type RunningLedger, startLedger } from './server.ts';
 import { httpSource } from './tlog/http-source.ts';
 import { verifyLog } from './tlog/log-verifier.ts';
 import { parseVkey } from './tlog/note-key.ts';
@@ -44,8 +44,9 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
-const start = () =>
+const start = (more: Partial<LedgerOptions> = {}) =>
   startLedger({
+    ...more,
     dir,
     socketPath,
     clock: systemClock,
@@ -258,6 +259,22 @@ describe('the ledger process', () => {
     ledger = await start();
     expect(await client.append([event('c')])).toEqual({ indices: [2] });
   });
+});
+
+it('records that it starts and stops, where that is asked of it', async () => {
+  const first = await start({ recordsTurns: true });
+  await client.append([event('a')]);
+  await first.close();
+  const second = await start({ recordsTurns: true });
+  const told = await client.entries(0, 10);
+  expect(told.map((each) => [each.event.type, each.event.data['atIndex']])).toEqual([
+    ['ledger.started', 0],
+    [event('a').type, undefined],
+    ['ledger.stopped', 2],
+    ['ledger.started', 3],
+  ]);
+  await second.close();
+  expect(await verifyLedger(dir)).toMatchObject({ kind: 'intact', size: 5 });
 });
 
 describe('a ledger that was cut off', () => {

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type Clock, toIso } from '../base/clock.ts';
 import { describeError, isFault } from '../base/errors.ts';
+import type { JsonObject } from '../base/json.ts';
 import type { Log } from '../base/log.ts';
 import { systemRandom } from '../base/random.ts';
 import { listenOnSocket } from '../base/socket-http.ts';
@@ -41,6 +42,8 @@ export interface LedgerOptions {
   readonly segmentBytes?: number;
   /** As of `openLedgerDirectory`. */
   readonly storage?: StorageChoice | undefined;
+  /** Whether its start and its end are entries too, as those of the ledger of a stack are (PCI DSS 10.2.1.6). */
+  readonly recordsTurns?: boolean;
 }
 
 export interface RunningLedger {
@@ -52,10 +55,11 @@ export interface RunningLedger {
 
 /**
  * Opens the ledger in `dir` (creating it) and serves it on a Unix socket. Throws what `openOpenLedger` throws. A
- * write that an earlier end of the process cut off is on the record as `ledger.recovered` before the first request.
+ * write that an earlier end of the process cut off is on the record as `ledger.recovered` before
+ * the first request.
  */
 export async function startLedger(options: LedgerOptions): Promise<RunningLedger> {
-  const { dir, socketPath, clock, log, segmentBytes, storage } = options;
+  const { dir, socketPath, clock, log, segmentBytes, storage, recordsTurns = false } = options;
   const ledger = await threadedLedger(dir, { clock, storage, ...(segmentBytes === undefined ? {} : { segmentBytes }) });
   const cosigner = await openCosigner(ledger, options);
   const custody = await openCustody(ledger, options);
@@ -65,6 +69,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
   const server = createServer((request, response) => void service.handle(request, response));
   try {
     if (ledger.store.recovered) await recordRecovery(ledger, ledger.store.recovered, clock);
+    if (recordsTurns) await recordTurn(ledger, 'ledger.started', clock);
     await listenOnSocket(server, socketPath);
   } catch (error) {
     await custody?.close();
@@ -83,6 +88,7 @@ export async function startLedger(options: LedgerOptions): Promise<RunningLedger
       workers.end();
       service.end();
       await closeServer(server, clock);
+      if (recordsTurns) await recordStop(ledger, options);
       await custody?.close();
       await ledger.close();
     },
@@ -143,19 +149,35 @@ async function openCosigner(ledger: OpenLedger, options: LedgerOptions): Promise
   }
 }
 
-async function recordRecovery({ sequencer, store }: OpenLedger, recovered: Recovered, clock: Clock): Promise<void> {
+async function recordRecovery(ledger: OpenLedger, { droppedBytes, atIndex }: Recovered, clock: Clock): Promise<void> {
+  await recordTurn(ledger, 'ledger.recovered', clock, { droppedBytes, atIndex });
+  await ledger.store.settleRecovery();
+}
+
+/** A disk that takes no more must not keep the process from ending. */
+async function recordStop(ledger: OpenLedger, { clock, log }: LedgerOptions): Promise<void> {
+  await recordTurn(ledger, 'ledger.stopped', clock).catch((error: unknown) =>
+    log.error({ fault: describeError(error) }, 'that the ledger ends is not on record'),
+  );
+}
+
+async function recordTurn(
+  { sequencer, store }: OpenLedger,
+  type: 'ledger.recovered' | 'ledger.started' | 'ledger.stopped',
+  clock: Clock,
+  data: JsonObject = { atIndex: store.size },
+): Promise<void> {
   const at = toIso(clock.now());
   const event = {
-    id: `ledger.recovered/${recovered.atIndex}/${at}`,
+    id: `${type}/${data['atIndex']}/${at}`,
     at,
-    type: 'ledger.recovered',
+    type,
     class: OCSF.applicationLifecycle,
     actor: { kind: 'system', name: 'ledger' } as const,
     subject: 'Ledger',
-    data: { droppedBytes: recovered.droppedBytes, atIndex: recovered.atIndex },
+    data,
   };
   await sequencer.append([entryOf(event)]);
-  await store.settleRecovery();
 }
 
 async function closeServer(server: Server, clock: Clock): Promise<void> {

@@ -94,10 +94,16 @@ function credentials(at: TenantDoor, foreignKey = FOREIGN) {
   return measured(gatewayCredentials({ doors: () => [at], ...secrets, clock, random }));
 }
 
+/** As nobody's tenant enters them at the path of a workload. */
+const letIn = {
+  carried: () => door('kintsugi-canary', { tenants: [], hostName: undefined }),
+  nobodysKey: () => new Redacted(FOREIGN),
+};
+
 type Tail = (from: number, signal: AbortSignal) => AsyncIterable<IndexedEvent>;
 
 function canary(at: TenantDoor, tail: Tail = (from, signal) => ledger.tail(from, signal)) {
-  const options = { doors: () => [at], canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
+  const options = { doors: () => [at], ...letIn, canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
   return measured(auditCanary({ ...options, ledger: { checkpoint: () => ledger.checkpoint(), tail } }));
 }
 
@@ -197,27 +203,48 @@ describe('a canary in the ledger', () => {
   test('is found with its fields, in seconds, and marked as a probe', async () => {
     const facts = await canary(door('clinic'));
     expect(facts).toMatchObject({ 'audit.canary.fieldsMissing': 0 });
-    // One kind is no proof of all of them.
-    expect(facts['audit.canary.missing']).toMatch(/not tried yet/);
+    expect(facts['audit.canary.missing']).toBe(0);
     expect(facts['audit.canary.seconds']).toBeLessThan(10);
     const entries = (await ledger.entries(0, 1_000)).map(({ event }) => event);
-    const refused = entries.filter(({ type }) => type === 'request.refused');
-    expect(refused.length).toBeGreaterThan(0);
-    expect(refused.every(({ data }) => data['canary'] === true)).toBe(true);
+    for (const kind of ['request.refused', 'request.served']) {
+      const own = entries.filter(({ type }) => type === kind);
+      expect(own.length).toBeGreaterThan(0);
+      expect(own.every(({ data }) => data['canary'] === true)).toBe(true);
+    }
+    // Nobody is told of requests that nobody sent.
+    expect(await metrics()).not.toContain('tenant="kintsugi-canary"');
+  });
+
+  test('of one that is let in is missing by itself, and not known where no path is public', async () => {
+    const before = (await ledger.entries(0, 1_000)).length;
+    const refusedAlone: Tail = async function* (_from, signal) {
+      const seen = new Set<string>();
+      for await (const each of ledger.tail(before, signal)) {
+        if (each.event.type !== 'request.served') yield each;
+        if (seen.add(each.event.type).size === 2) return;
+      }
+    };
+    expect(await canary(door('clinic'), refusedAlone)).toMatchObject({
+      'audit.canary.missing': 1,
+      'audit.canary.seconds': 'an access that was let in did not appear within 20 s',
+    });
+    const own = { doors: () => [door('clinic')], ...letIn, carried: () => undefined };
+    const collector = auditCanary({ ...own, canaryToken: () => new Redacted(CANARY_TOKEN), ledger, clock, random });
+    expect((await measured(collector))['audit.canary.missing']).toMatch(/no workload has a public path/);
   });
 
   test('that is dropped on its way is missing', async () => {
     const silent = async function* () {};
-    expect(await canary(door('clinic'), silent)).toMatchObject({ 'audit.canary.missing': 1 });
+    expect(await canary(door('clinic'), silent)).toMatchObject({ 'audit.canary.missing': 2 });
   });
 
   test('of a ledger that stands still is missing too, where it was seen before', async () => {
     let isStill = false;
     const checkpoint = () => (isStill ? new Promise<string>(() => undefined) : ledger.checkpoint());
     const tail: Tail = (from, signal) => (isStill ? (async function* () {})() : ledger.tail(from, signal));
-    const secrets = { canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
+    const secrets = { ...letIn, canaryToken: () => new Redacted(CANARY_TOKEN), clock, random };
     const collector = auditCanary({ doors: () => [door('clinic')], ...secrets, ledger: { checkpoint, tail } });
-    expect((await measured(collector))['audit.canary.missing']).toMatch(/not tried yet/);
+    expect((await measured(collector))['audit.canary.missing']).toBe(0);
     isStill = true;
     expect(await measured(collector)).toMatchObject({ 'audit.canary.missing': 1 });
   });
@@ -229,13 +256,13 @@ describe('a canary in the ledger', () => {
         yield { index, event: { ...event, data } };
       }
     };
-    expect(await canary(door('clinic'), stripped)).toMatchObject({ 'audit.canary.fieldsMissing': 1 });
+    expect(await canary(door('clinic'), stripped)).toMatchObject({ 'audit.canary.fieldsMissing': 2 });
   });
 
   test('of somebody who only says that it is a probe is not marked', async () => {
     const before = (await ledger.entries(0, 1_000)).length;
     const canaryToken = () => new Redacted('guessed');
-    await measured(auditCanary({ doors: () => [door('clinic')], canaryToken, ledger, clock, random }));
+    await measured(auditCanary({ doors: () => [door('clinic')], ...letIn, canaryToken, ledger, clock, random }));
     const [entry] = await ledger.entries(before, 1);
     expect(entry?.event.data['canary']).toBeUndefined();
   });

@@ -30,7 +30,7 @@ export function knock(
   const options = {
     host,
     port,
-    path: `${pathPrefix}/.well-known/kintsugi-canary`,
+    path: `${pathPrefix.replace(/\/$/, '')}/.well-known/kintsugi-canary`,
     headers: {
       ...headers,
       host: hostName ?? `${host}:${port}`,
