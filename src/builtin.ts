@@ -254,6 +254,36 @@ function dataCollectors(situation: CollectorSituation, { keys: kekFolder }: OwnK
   ];
 }
 
+/** Who is let in at the gateways, and what of it is on record. */
+function gatewayCollectors(
+  { world, state, canary, clock, random }: CollectorSituation,
+  ports: OwnPorts,
+  ledger: LedgerClient,
+): readonly Collector[] {
+  const doors = () => tenantDoors(world, ports);
+  return [
+    auditCanary({
+      doors,
+      carried: () => publicDoor(world, ports),
+      nobodysKey: canary.key,
+      canaryToken: canary.token,
+      ledger,
+      clock,
+      random,
+    }),
+    emergencyAccess({
+      tenants: () => emergencyDoors(world, state.snapshotFile),
+      held: () => heldDoor(ports),
+      keys: () => heldKeys(canary.key()),
+      canaryToken: canary.token,
+      ledger,
+      clock,
+      random,
+    }),
+    gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
+  ];
+}
+
 /** What is measured for the posture, besides what the loop sees anyway. */
 export function createCollectors(
   situation: CollectorSituation,
@@ -261,10 +291,9 @@ export function createCollectors(
   own: OwnKeeping,
   ledger: LedgerClient,
 ): readonly Collector[] {
-  const { world, secrets, state, canary, clock, random } = situation;
+  const { world, secrets, state, clock, random } = situation;
   const addresses = () => storeAddresses(world, secrets);
   const places = () => postgresPlaces(world, addresses());
-  const doors = () => tenantDoors(world, ports);
   const listeners = () => [...tlsListenersOf(world, addresses(), ports), ...tlsInstances(world, state)];
   const backed = () => backedStores(world, places(), state);
   const tenantNames = () => world.declared.tenants.map(({ metadata }) => metadata.name);
@@ -279,26 +308,8 @@ export function createCollectors(
     databaseClocks({ places, clock }),
     instanceClocks({ instances: () => httpInstances(world), clock }),
     apiIsolation({ instances: () => trialInstances(world), tenants, clock, random }),
-    auditCanary({
-      doors,
-      carried: () => publicDoor(world, ports),
-      nobodysKey: canary.key,
-      canaryToken: canary.token,
-      ledger,
-      clock,
-      random,
-    }),
     ledgerKeeping({ ledger, folder: state.ledger, clock }),
-    emergencyAccess({
-      tenants: () => emergencyDoors(world, state.snapshotFile),
-      held: () => heldDoor(ports),
-      keys: () => heldKeys(canary.key()),
-      canaryToken: canary.token,
-      ledger,
-      clock,
-      random,
-    }),
-    gatewayCredentials({ doors, canaryToken: canary.token, foreignKey: canary.key, clock, random }),
+    ...gatewayCollectors(situation, ports, ledger),
     tenantStores({ stores: places, tenants: tenantNames, clock }),
     backupAges({ stores: backed, clock }),
     backupRestores({ stores: backed, tenants: tenantNames, clock }),

@@ -17,6 +17,9 @@ import { loop } from '../loop.ts';
 import { type LeaderLease, leaderLease } from '../store/lease.ts';
 import { drain } from '../store/outbox.ts';
 import { BreachDesk } from './breach-desk.ts';
+import { socketClient } from '../base/socket-http.ts';
+import { administrationRecord } from './administration-record.ts';
+import { doorOfNow } from './access/door.ts';
 import { changeRecord } from './change-facts.ts';
 import { BreachWatch } from './breach-watch.ts';
 import { Compliance } from './compliance.ts';
@@ -100,7 +103,7 @@ class RunningControl implements Control {
   constructor(options: ControlOptions, lease: LeaderLease) {
     this.options = options;
     this.lease = lease;
-    this.record = createRecord(options.clock, options.random);
+    this.record = createRecord(options.clock, options.random, doorOfNow);
     this.picture = new Picture(options, lease);
     this.parts = options.createParts(partsSituation(this));
     this.compliance = new Compliance(
@@ -183,6 +186,12 @@ class RunningControl implements Control {
       ...recordCollectors({ ...this.options, lease: this.lease, world: this.world, tally: this.picture.served }),
       ...reviewCollectors({ ...this.options, posture: this.compliance.posture }),
       changeRecord({ ...this.options, world: this.world }),
+      administrationRecord({
+        ...this.options,
+        lease: this.lease,
+        record: this.record,
+        enter: () => socketClient(this.options.state.socket('control'), 'control.unreachable'),
+      }),
       incidentRecords({ ...this.options, world: this.world, posture: this.compliance.posture }),
       this.records.collector(),
       this.registers.collector(),

@@ -35,8 +35,14 @@ const CLASSES: Readonly<Record<string, number>> = {
   drill: OCSF.entityManagement,
 };
 
-export function createRecord(clock: Clock, random: Random): RecordEvent {
+/** What operators do is recorded with `doorOfNow`: from where they did it. */
+export function createRecord(
+  clock: Clock,
+  random: Random,
+  doorOfNow: () => string | undefined = () => undefined,
+): RecordEvent {
   return async (tx, type, subject, data, options = {}) => {
+    const door = options.actor?.kind === 'operator' ? doorOfNow() : undefined;
     const event: LedgerEvent = {
       id: newId('evt', random),
       at: toIso(clock.now()),
@@ -45,7 +51,7 @@ export function createRecord(clock: Clock, random: Random): RecordEvent {
       actor: options.actor ?? { kind: 'system', name: 'control' },
       subject,
       ...(options.tenant === undefined ? {} : { tenant: options.tenant }),
-      data,
+      data: door === undefined ? data : { ...data, door },
     };
     await enqueue(tx, [event]);
     return event.id;

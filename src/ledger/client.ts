@@ -22,6 +22,8 @@ export interface LedgerClient extends Ledger {
   tail(from: number, signal: AbortSignal): AsyncIterable<IndexedEvent>;
   /** Index of the first entry that is there: those before it were pruned after their retention. */
   first(): Promise<number>;
+  /** How many entries were there when its process began. */
+  startedAt(): Promise<number>;
   /** For how many days it keeps what goes first, by what it goes by; null where nothing ever goes. */
   keepDays(): Promise<number | null>;
   /** How far the ledger has read itself again, and what it found. */
@@ -52,6 +54,7 @@ export function ledgerClient(socketPath: string): LedgerClient {
       return (await http.call<{ entries: IndexedEvent[] }>('GET', path)).entries;
     },
     first: async () => (await http.call<LedgerStatus>('GET', '/v1/status')).retention.first,
+    startedAt: async () => (await http.call<LedgerStatus>('GET', '/v1/status')).startedAt,
     keepDays: async () => shortestKeepDays((await http.call<LedgerStatus>('GET', '/v1/status')).retention.policy),
     tail: (from, signal) => http.lines<IndexedEvent>(`/v1/tail?from=${from}`, signal),
     selfCheck: (signal) => http.call<SelfCheckState>('GET', '/v1/self-check', undefined, signal),

@@ -62,6 +62,7 @@ export class LedgerService {
     if (custody && eraser) this.#subjects = subjectRoutes(custody, eraser, workers.holds, ledger.store);
     this.#clock = clock;
     const { nodes, store } = ledger;
+    const startedAt = store.size;
     this.#source = ledgerSource({
       nodes,
       read: (from, limit) => store.read(from, limit),
@@ -80,7 +81,10 @@ export class LedgerService {
       ['GET /v1/consistency', (_, response, query) => this.#consistency(response, query)],
       ['GET /v1/receipt', (_, response, query) => this.#receipt(response, query)],
       ['GET /v1/witnesses', (_, response) => this.#witnesses(response)],
-      ['GET /v1/status', async (_, response) => sendJson(response, await ledgerStatus(dir, ledger, workers))],
+      [
+        'GET /v1/status',
+        async (_, response) => sendJson(response, await ledgerStatus(dir, ledger, workers, startedAt)),
+      ],
       ['POST /v1/holds', async (request, response) => sendJson(response, await holds.set(await readJson(request)))],
       [
         'POST /v1/holds/lift',

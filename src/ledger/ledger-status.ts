@@ -15,6 +15,8 @@ export interface LedgerStatus {
   /** Durable entries, and how many of them are under the signed checkpoint. */
   readonly size: number;
   readonly signedSize: number;
+  /** Entries that were there when its process began. */
+  readonly startedAt: number;
   /** Absent where the ledger has no witnesses. */
   readonly witnessed?: {
     /** Entries under the newest checkpoint that enough witnesses saw, and since when there has been a newer one. */
@@ -49,7 +51,12 @@ export interface TierSize {
 }
 
 /** Rejects with `request.invalid` or `state.corrupt` when the policy or the holds cannot be read. */
-export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: LedgerWorkers): Promise<LedgerStatus> {
+export async function ledgerStatus(
+  dir: string,
+  ledger: OpenLedger,
+  workers: LedgerWorkers,
+  startedAt: number,
+): Promise<LedgerStatus> {
   const { cosigner, selfCheck, time, pruner, tiering } = workers;
   const doubtedMs = time.leftMs();
   const first = ledger.first();
@@ -61,6 +68,7 @@ export async function ledgerStatus(dir: string, ledger: OpenLedger, workers: Led
     vkey: ledger.vkey,
     size: ledger.store.size,
     signedSize: ledger.signed().checkpoint.size,
+    startedAt,
     ...(cosigner ? { witnessed: { size: cosigner.witnessedSize(), ...since, witnesses: cosigner.states() } } : {}),
     retention: {
       ...retention,

@@ -150,7 +150,7 @@ async function openCosigner(ledger: OpenLedger, options: LedgerOptions): Promise
 }
 
 async function recordRecovery(ledger: OpenLedger, { droppedBytes, atIndex }: Recovered, clock: Clock): Promise<void> {
-  await recordTurn(ledger, 'ledger.recovered', clock, { droppedBytes, atIndex });
+  await recordTurn(ledger, 'ledger.recovered', clock, atIndex, { droppedBytes });
   await ledger.store.settleRecovery();
 }
 
@@ -165,17 +165,18 @@ async function recordTurn(
   { sequencer, store }: OpenLedger,
   type: 'ledger.recovered' | 'ledger.started' | 'ledger.stopped',
   clock: Clock,
-  data: JsonObject = { atIndex: store.size },
+  atIndex = store.size,
+  details: JsonObject = {},
 ): Promise<void> {
   const at = toIso(clock.now());
   const event = {
-    id: `${type}/${data['atIndex']}/${at}`,
+    id: `${type}/${atIndex}/${at}`,
     at,
     type,
     class: OCSF.applicationLifecycle,
     actor: { kind: 'system', name: 'ledger' } as const,
     subject: 'Ledger',
-    data,
+    data: { ...details, atIndex },
   };
   await sequencer.append([entryOf(event)]);
 }

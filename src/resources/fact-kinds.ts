@@ -96,6 +96,8 @@ const TABLE = {
   'audit.canary.missing': ['tenant', 'number', 'kinds', HOUR, 'kinds of required events whose canary was not found in the ledger'],
   'audit.canary.seconds': ['tenant', 'number', 'seconds', HOUR, 'longest time until a canary event was found'],
   'audit.canary.fieldsMissing': ['tenant', 'number', 'fields', HOUR, 'required fields that a canary event lacked'],
+  'audit.administration.missing': ['platform', 'number', 'kinds', HOUR, 'kinds of what administrators do, and the start of the recording, that were not found in the ledger'],
+  'audit.administration.fieldsMissing': ['platform', 'number', 'fields', HOUR, 'required fields that entries of administration lacked'],
   'audit.chain.valid': ['platform', 'boolean', 'true: intact', HOUR, 'the verifier found the ledger intact'],
   'audit.readers.surplus': ['platform', 'number', 'readers', DAY, 'who can read or write logs and is not listed'],
   'audit.ship.lagSeconds': ['platform', 'number', 'seconds', 15 * MINUTE, 'age of the oldest entry that no other place has'],

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { assert, InvariantError } from '../../base/assert.ts';
@@ -21,6 +22,16 @@ declare module 'fastify' {
 /** Set by the server on what comes in by the socket, and taken off everything else. */
 export const DOOR = 'x-kintsugi-door';
 
+/** The socket in the state directory, or the address of the API. */
+type Door = 'socket' | 'api';
+
+const passing = new AsyncLocalStorage<Door>();
+
+/** By which door the request came that is being answered; undefined where none is. */
+export function doorOfNow(): Door | undefined {
+  return passing.getStore();
+}
+
 export interface DoorOptions {
   readonly tokens: Pick<TokenStore, 'find'>;
   /** That of the state directory: its owner's. */
@@ -42,6 +53,8 @@ export function guardDoor(app: FastifyInstance, options: DoorOptions): void {
   });
   app.addHook('onRequest', (request) => admit(request, options));
   app.addHook('preHandler', async (request) => keepToOwn(request, options));
+  // After the body was read: what reads it would lose the context.
+  app.addHook('preHandler', (request, _reply, done) => passing.run(cameBySocket(request) ? 'socket' : 'api', done));
   app.addHook('preSerialization', async (request, _reply, answer) => {
     const words = wordsFor(request, options);
     return words ? ownOnly(answer, words) : answer;
@@ -67,7 +80,7 @@ async function admit(request: FastifyRequest, options: DoorOptions): Promise<voi
   if (!caller) throw refuse(request, options, undefined, 'request.unauthorized', 'no valid token');
   request.caller = caller;
   if (request.is404) return;
-  if (rule === undefined || (rule === 'inside' && request.headers[DOOR] !== 'socket'))
+  if (rule === undefined || (rule === 'inside' && !cameBySocket(request)))
     throw refuse(request, options, caller, 'request.forbidden', 'only for processes of Kintsugi');
   if (rule === 'inside') return;
   if (!rule.roles.includes(caller.role)) {
@@ -78,9 +91,13 @@ async function admit(request: FastifyRequest, options: DoorOptions): Promise<voi
     throw refuse(request, options, caller, 'request.forbidden', `a token for ${caller.tenant} alone may not`);
 }
 
+function cameBySocket({ headers }: FastifyRequest): boolean {
+  return headers[DOOR] === 'socket';
+}
+
 async function identify(request: FastifyRequest, { tokens, ownToken }: DoorOptions): Promise<Caller | undefined> {
   // The socket is in a folder that only its owner can enter; that is the authentication.
-  if (request.headers[DOOR] === 'socket') return OWNER;
+  if (cameBySocket(request)) return OWNER;
   const given = /^Bearer (.+)$/.exec(request.headers.authorization ?? '')?.[1];
   if (given === undefined) return undefined;
   // Equal lengths by hashing: the comparison must not tell how long the token is.

@@ -94,6 +94,18 @@ export class TokenStore {
     });
   }
 
+  /** Takes away what a probe made under this name and revoked, and what one that was cut off left behind; nobody has a secret of these. */
+  async forget(name: string): Promise<void> {
+    const { database, lease } = this.#options;
+    await fencedTransaction(database, lease, async (tx) => {
+      await tx
+        .deleteFrom('api_token')
+        .where('name', '=', name)
+        .where(sql<boolean>`revoked_at is not null or created_at < now() - interval '1 hour'`)
+        .execute();
+    });
+  }
+
   /** Whose secret it is; undefined for one that is unknown, expired or revoked. Rejects when the database is away. */
   async find(secret: string): Promise<Caller | undefined> {
     const row = await this.#options.database.kysely

@@ -83,6 +83,7 @@ const RULES: readonly (readonly [type: string, rule: Rule])[] = [
   ['assessment.', { matter: 'compliance', outcome: () => 'unknown' }],
   ['breach.opened', { matter: 'compliance', outcome: () => 'unknown', severity: 'medium' }],
   ['breach.', { matter: 'compliance', outcome: () => 'unknown' }],
+  ['evidence.', { matter: 'datastore', verb: 'read' }],
   ['register.', { matter: 'compliance', outcome: () => 'unknown' }],
   ['record.', { matter: 'entity', verb: 'update' }],
   ['access.refused', { matter: 'api', outcome: () => 'failure', severity: 'low' }],

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { IndexedEvent, LedgerClient } from '../../ledger/client.ts';
+import type { LedgerEvent } from '../../ledger/entry.ts';
 import { Unmeasured } from './place-collector.ts';
 
 /** A canary that has not arrived by then is missing. */
@@ -30,14 +31,31 @@ export class LedgerSearch {
 
   /** The entry of a request that a gateway refused or carried; undefined when it does not appear within 20 s. */
   async entryOf(from: number, requestId: string, signal: AbortSignal): Promise<IndexedEvent | undefined> {
+    const isOf = ({ type, data }: LedgerEvent) => ACCESS.has(type) && data['requestId'] === requestId;
+    return (await this.entriesOf(from, { request: isOf }, signal)).get('request');
+  }
+
+  /** The first entry of each kind that appears within 20 s. */
+  async entriesOf<K extends string>(
+    from: number,
+    kinds: Readonly<Record<K, (event: LedgerEvent) => boolean>>,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<K, IndexedEvent>> {
+    const found = new Map<K, IndexedEvent>();
+    const wanted = new Set(Object.keys(kinds) as K[]);
     try {
       for await (const entry of this.#ledger.tail(from, this.#clock.deadline(FOUND_MS, signal))) {
-        if (ACCESS.has(entry.event.type) && entry.event.data['requestId'] === requestId) return entry;
+        for (const kind of wanted) {
+          if (!kinds[kind](entry.event)) continue;
+          found.set(kind, entry);
+          wanted.delete(kind);
+        }
+        if (wanted.size === 0) break;
       }
     } catch {
-      // The time is over, or the ledger went away: either way the entry was not seen.
+      // The time is over, or the ledger went away: either way the others were not seen.
     }
-    return undefined;
+    return found;
   }
 }
 
