@@ -10,6 +10,8 @@ const SERIES_MAX = 24;
 const LIKE_MAX = 60;
 /** What was unusual longer ago is history. */
 const JUST_MS = 120_000;
+/** What runs out later is asked for by its name. */
+const SOON_MS = 30 * 86_400_000;
 
 /** Why an incident was opened: its evidence with all facts, who else it may be, and the series of what it is about. */
 export function explanationOf(incident: Incident, accounts: readonly Account[], now: Ranking | undefined) {
@@ -47,7 +49,7 @@ export function explanationOf(incident: Incident, accounts: readonly Account[], 
   };
 }
 
-/** Series with all of these words in their names; what is out of the usual or runs out when there are none. */
+/** Series with all of these words in their names; when there are none, what is out of the usual or runs out within a month. */
 export function seriesLike(accounts: readonly Account[], words: string | undefined, now: number): readonly Account[] {
   if (words === undefined || words.trim() === '') {
     return bySurprise(
@@ -64,7 +66,7 @@ export function seriesLike(accounts: readonly Account[], words: string | undefin
 
 function isOdd({ unusual, outlook, budgets }: Account, now: number): boolean {
   if (unusual !== null && now - unusual.at <= JUST_MS) return true;
-  if (outlook?.kind === 'exhausts' || outlook?.kind === 'gone') return true;
+  if (outlook?.kind === 'gone' || (outlook?.kind === 'exhausts' && outlook.earliestMs - now <= SOON_MS)) return true;
   return budgets.some(({ left, burns }) => (left ?? 1) <= 0 || burns.some(({ state }) => state === 'burning'));
 }
 
