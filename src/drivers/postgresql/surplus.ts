@@ -2,7 +2,7 @@ import { escapeIdentifier, type Pool } from 'pg';
 import { z } from 'zod';
 import { SURPLUS_DEFAULTS } from '../../observe/facts/postgresql-grants.ts';
 import { HOLDERS } from '../../observe/facts/row-holders.ts';
-import { BYPASSING_FUNCTIONS } from '../../observe/facts/definer-functions.ts';
+import { callableBy, readDefinerFunctions } from '../../observe/facts/definer-functions.ts';
 import { BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
 import type { StoreAddress } from './store.ts';
 
@@ -92,13 +92,14 @@ export async function readSurplus(
     role.user,
     tables,
   );
-  const functions = await rows<{ name: string }>(BYPASSING_FUNCTIONS, role.user, tables);
+  const callable = await callableBy(pool, role.user, await readDefinerFunctions(pool, tables));
+  const functions = callable.filter(({ reading }) => reading === 'past');
   const bypassing = (await rows<{ name: string }>(BYPASSING_ROLES, role.user, tables)).map(({ name }) => name);
   const memberships = await rows<{ role: string }>(MEMBERSHIPS, role.user, bypassing);
   return [
     ...found,
     ...views.filter(({ plain }) => plain).map(({ name }) => ({ kind: 'view' as const, relation: name })),
-    ...functions.map((each) => ({ kind: 'function' as const, ...each })),
+    ...functions.map(({ name }) => ({ kind: 'function' as const, name })),
     ...memberships.map((each) => ({ kind: 'membership' as const, member: role.user, ...each })),
   ];
 }

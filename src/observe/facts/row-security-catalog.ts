@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { BYPASSING_FUNCTIONS } from './definer-functions.ts';
+import { callableBy, readDefinerFunctions } from './definer-functions.ts';
 import { LEAKING_KEYS } from './leaking-keys.ts';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
 
@@ -208,7 +208,9 @@ const BLIND_SPOTS = `
 export interface Bypasses {
   readonly roles: readonly string[];
   readonly views: readonly string[];
+  /** Functions that read past the policies; apart from them, those of which nobody can tell. */
   readonly functions: readonly string[];
+  readonly unread: readonly string[];
   readonly grants: readonly string[];
   readonly keys: readonly string[];
 }
@@ -217,10 +219,12 @@ export async function readBypasses(client: Client, role: string, tables: readonl
   const oids = tables.map(({ oid }) => oid);
   const names = async (text: string, more: readonly unknown[] = []) =>
     (await rowsOf<{ name: string }>(client, text, [role, oids, ...more])).map(({ name }) => name).toSorted();
+  const functions = await callableBy(client, role, await readDefinerFunctions(client, oids));
   return {
     roles: await names(BYPASSING_ROLES),
     views: await names(BYPASSING_VIEWS),
-    functions: await names(BYPASSING_FUNCTIONS),
+    functions: functions.filter(({ reading }) => reading === 'past').map(({ name }) => name),
+    unread: functions.filter(({ reading }) => reading === 'unread').map(({ name }) => name),
     grants: await names(BLIND_SPOTS),
     keys: await names(LEAKING_KEYS, [tables.map(({ column }) => column)]),
   };

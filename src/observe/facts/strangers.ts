@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { READS_PAST } from './definer-functions.ts';
+import { readDefinerFunctions } from './definer-functions.ts';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
 import { HOLDERS } from './row-holders.ts';
 
@@ -27,7 +27,7 @@ export const BECOMES = `
  * Roles that can log in and reach rows of the schema without a grant of their own on what holds them: superusers, those who
  * pass policies by, replicate the whole server or make roles, members of groups that may read or write (`pg_read_all_data`, the
  * role of the application), and those that may call functions which read past the policies. `$1` is the schema, `$2` the
- * names that are known, `$3` the role of the application, `$4` whether what is so on all of the server is told elsewhere. The
+ * names that are known, `$3` the role of the application, `$4` whether what is so on all of the server is told elsewhere, `$5` those functions. The
  * role that made the cluster (oid 10) and owners of the tables are as people set the server up.
  */
 const STRANGERS = `
@@ -44,11 +44,9 @@ const STRANGERS = `
     from pg_roles where rolsuper or rolbypassrls or rolreplication or rolcreaterole or rolname = any (${POWERS})
   ),
   past as materialized (
-    select p.oid, p.pronamespace from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_roles o on o.oid = p.proowner
-    where p.prosecdef and p.prokind in ('f', 'p') and p.prorettype <> all (array['trigger', 'event_trigger']::regtype[])
-      and n.nspname not in ('pg_catalog', 'information_schema')
-      and not (has_schema_privilege($3::name, n.oid, 'USAGE') and has_function_privilege($3::name, p.oid, 'EXECUTE'))
-      and exists (select from pg_class c join declared d on d.oid = c.oid where c.relrowsecurity and ${READS_PAST})
+    select p.oid, p.pronamespace from pg_proc p
+    where p.oid = any ($5::oid[])
+      and not (has_schema_privilege($3::name, p.pronamespace, 'USAGE') and has_function_privilege($3::name, p.oid, 'EXECUTE'))
   )
   select r.rolname || ' ' || coalesce(
       (select p.what from powers p where p.oid = r.oid and not $4::boolean),
@@ -74,6 +72,22 @@ export async function readStrangers(client: Client, place: PostgresPlace): Promi
     known,
     role?.user ?? admin.user,
     isToldOf,
+    await readPast(client, schema),
   ]);
   return rows.flatMap(({ name }) => name ?? []);
+}
+
+/** Functions that run as their owner and read rows of the schema past the policies. */
+async function readPast(client: Client, schema: string): Promise<readonly number[]> {
+  const tables = await rowsOf<{ oid: number }>(
+    client,
+    `select oid as oid from pg_class
+     where relnamespace = (select oid from pg_namespace where nspname = $1) and relrowsecurity`,
+    [schema],
+  );
+  const functions = await readDefinerFunctions(
+    client,
+    tables.map(({ oid }) => oid),
+  );
+  return functions.filter(({ reading }) => reading === 'past').map(({ oid }) => oid);
 }
