@@ -37,21 +37,26 @@ const SAFE = /^(?:bool|int|big|small|numeric|decimal|real|double|float|date|time
 
 /** Functions whose result is what they were handed, in another shape. */
 const SHAPES = [
-  ...[
-    'lower',
-    'upper',
-    'trim',
-    'btrim',
-    'ltrim',
-    'rtrim',
-    'left',
-    'right',
-    'substr',
-    'substring',
-    'replace',
-    'translate',
-  ],
-  ...['concat', 'concat_ws', 'coalesce', 'nullif', 'array_to_string', 'regexp_replace', 'split_part', 'format'],
+  'lower',
+  'upper',
+  'trim',
+  'btrim',
+  'ltrim',
+  'rtrim',
+  'left',
+  'right',
+  'substr',
+  'substring',
+  'replace',
+  'translate',
+  'concat',
+  'concat_ws',
+  'coalesce',
+  'nullif',
+  'array_to_string',
+  'regexp_replace',
+  'split_part',
+  'format',
 ];
 
 /** Whether a value of the type, as text, can be nothing but itself: no caller puts SQL into a number. */

@@ -32,8 +32,24 @@ const ENDS_FROM = [
 ];
 /** What defines or tends relations, and reads none of their rows, unless it selects. */
 const TENDS = [
-  ...['alter', 'analyze', 'checkpoint', 'cluster', 'comment', 'create', 'drop', 'grant', 'listen', 'lock', 'notify'],
-  ...['refresh', 'reindex', 'reset', 'revoke', 'set', 'unlisten', 'vacuum'],
+  'alter',
+  'analyze',
+  'checkpoint',
+  'cluster',
+  'comment',
+  'create',
+  'drop',
+  'grant',
+  'listen',
+  'lock',
+  'notify',
+  'refresh',
+  'reindex',
+  'reset',
+  'revoke',
+  'set',
+  'unlisten',
+  'vacuum',
 ];
 
 /** What a statement names: relations where it reads or writes them, and functions that it calls. */
