@@ -63,7 +63,15 @@ export function postgresPlaces(world: World, addresses: readonly StoreAddress[])
     const neighbours = addresses.flatMap((each) => (areJudgedAlike(each, address) ? (each.role?.user ?? []) : []));
     const first = addresses.find((each) => areJudgedAlike(each, address) && each.database === address.database);
     const isToldOf = first !== undefined && first.id !== id;
-    return { ...address, subject: `postgresql/${id}`, tenants: tenantsIn(world, region), neighbours, isToldOf };
+    const siblings = addresses.filter((each) => each.server === address.server && each.region === region);
+    return {
+      ...address,
+      subject: `postgresql/${id}`,
+      tenants: tenantsIn(world, region),
+      neighbours,
+      isToldOf,
+      siblings,
+    };
   });
 }
 

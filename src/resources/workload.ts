@@ -244,7 +244,7 @@ export const workloadSchema = resourceSchema(
             .max(100)
             .default([])
             .describe(
-              'Other roles that may reach its rows (of administrators, reports, replication), and publications, slots and servers that carry them. No surplus',
+              'Other roles that may reach its rows (of administrators, reports, replication), and publications, slots, servers and other databases that carry them. No surplus',
             ),
           protections: z.array(z.enum(['row-level-security'])).default([]),
         }),

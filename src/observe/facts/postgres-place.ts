@@ -27,6 +27,8 @@ export interface PostgresPlace extends Place {
   readonly neighbours?: readonly string[];
   /** Another store on the same server tells what concerns all of the server; left out, this one does. */
   readonly isToldOf?: boolean;
+  /** Databases and schemas of the same server that people declared as stores. */
+  readonly siblings?: readonly { readonly database: string; readonly schema: string }[];
   readonly rowSecurity: boolean;
 }
 

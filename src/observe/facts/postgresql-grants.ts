@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { Clock } from '../../base/clock.ts';
 import type { Collector } from '../collector.ts';
 import type { Measured } from '../fact.ts';
+import { readStrayCopies } from './other-databases.ts';
 import { readOutlets } from './outlets.ts';
 import { counted, placeCollector, Unmeasured, unknown, value } from './place-collector.ts';
 import { inSession, type PostgresPlace, rowsOf } from './postgres-place.ts';
@@ -116,12 +117,15 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
       if (!role) throw new Unmeasured('the store does not say as whom its workload logs in');
       if (privileges.length === 0) throw new Unmeasured('the store does not declare the privileges of its role');
       const known = [role.user, admin.user, ...operators];
-      const surplus = await inSession(place, admin, signal, async (client) => {
+      const { surplus, unseen } = await inSession(place, admin, signal, async (client) => {
         const grants = await rowsOf<{ name: string }>(client, SURPLUS, [schema, role.user, privileges, known]);
         const others = [...(await readStrangers(client, place)), ...(await readOutlets(client, place))];
-        return [...grants.map(({ name }) => name), ...others];
+        const { copies, unseen } = await readStrayCopies(client, place, signal);
+        const held = copies.map(({ database, table, of }) => `database ${database} has rows of ${of} in ${table}`);
+        return { surplus: [...grants.map(({ name }) => name), ...others, ...held], unseen };
       });
-      return { readings: { 'access.grants.surplus': counted(surplus) }, transcript: surplus };
+      const measured = surplus.length === 0 && unseen !== null ? unknown(unseen) : counted(surplus);
+      return { readings: { 'access.grants.surplus': measured }, transcript: surplus };
     },
   });
 }

@@ -97,7 +97,7 @@ interface Met {
   readonly reading: Reading;
 }
 
-export function worst(readings: readonly Reading[]): Reading {
+function worst(readings: readonly Reading[]): Reading {
   if (readings.includes('past')) return 'past';
   return readings.includes('unread') ? 'unread' : 'apart';
 }
