@@ -13,7 +13,7 @@ import { isOwnProcess } from './detect/own-process.ts';
 import type { RunningDetector } from './detect/detector.ts';
 import { applyChanges, type Symptoms, withoutStale } from './detect/symptoms.ts';
 import type { Diagnosis, Ranking } from './diagnose/diagnosis.ts';
-import type { FleetView } from './diagnose/fleet-view.ts';
+import { type FleetView, instanceOf } from './diagnose/fleet-view.ts';
 import { rankingOf } from './diagnose/ranking.ts';
 import { Additions } from './diagnose/additions.ts';
 import { SettingChanges } from './diagnose/setting-changes.ts';
@@ -103,7 +103,7 @@ export interface Healer {
 
 export function createHealer(options: HealerOptions): Healer {
   const { memory, clock, fleet, moves, random, log } = options;
-  const tracker = new IncidentTracker({ memory, clock });
+  const tracker = new IncidentTracker({ memory, clock, slotOf: (id) => slotIn(options.view(), id) });
   const heard = { facts: new FactSignal(), changes: new SettingChanges(), additions: new Additions() };
   let symptoms: Symptoms = new Map();
   let panickedAt: number | null = null;
@@ -240,6 +240,12 @@ function graphOf({ detectors, clock, view }: HealerOptions, symptoms: () => Symp
     return symptoms().size === 0 ? NO_READINGS : (first(detectors, (each) => each.readings(now)) ?? NO_READINGS);
   };
   return { readings, ranking: () => rankingOf(symptoms(), view(), readings()) };
+}
+
+/** The slot that an instance is in. */
+function slotIn(view: FleetView, id: string): string | undefined {
+  const instance = instanceOf(view, id);
+  return instance && `${instance.workload}/${instance.region}/${instance.ordinal}`;
 }
 
 function first<Item, Found>(items: readonly Item[], find: (item: Item) => Found | undefined): Found | undefined {

@@ -40,6 +40,7 @@ export function incidentSummary(incident: Incident) {
     detectedAt,
     closedAt: incident.closedAt,
     refusal,
+    ...(incident.body.belongsTo === undefined ? {} : { belongsTo: incident.body.belongsTo }),
   };
 }
 

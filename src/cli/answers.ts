@@ -117,6 +117,8 @@ export interface IncidentSummary {
   readonly detectedAt: string;
   readonly closedAt: string | null;
   readonly refusal: { readonly guards: readonly GuardRefusal[]; readonly proposal?: readonly Proposed[] } | null;
+  /** The incident that it belongs to: one cause, several that are healed for themselves. Left out when it stands alone. */
+  readonly belongsTo?: string;
 }
 
 export interface ViolatedClause {

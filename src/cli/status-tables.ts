@@ -103,7 +103,8 @@ export function renderIncidents(incidents: readonly IncidentSummary[], { paint, 
 }
 
 /** Why nothing is done says more than what is wrong. */
-function summaryOf({ refusal, summary, state }: IncidentSummary): string {
+function summaryOf({ refusal, summary, state, belongsTo }: IncidentSummary): string {
   const guard = state === 'open' ? refusal?.guards[0] : undefined;
-  return guard ? `not healed: ${guard.guard}: ${guard.reason}` : summary;
+  const told = guard ? `not healed: ${guard.guard}: ${guard.reason}` : summary;
+  return belongsTo === undefined ? told : `belongs to ${belongsTo}: ${told}`;
 }

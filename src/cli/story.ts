@@ -59,12 +59,13 @@ export function section(paint: Paint, title: string, body: string): string {
 }
 
 function renderOpening(incident: IncidentAnswer['incident'], { paint, time }: Telling): string {
-  const { id, subject, workload, outcome, state, detectedAt, openedAt } = incident;
+  const { id, subject, workload, outcome, state, detectedAt, openedAt, belongsTo } = incident;
   const place = workload !== null && !subject.endsWith(` ${workload}`) ? ` of workload ${workload}` : '';
   const openedMs = epochMsOf(openedAt) - epochMsOf(detectedAt);
   return [
     `${paint('bold', `Incident ${id}`)}: ${paintWord(paint, outcome ?? state)}`,
     `${subject}${place}`,
+    ...(belongsTo === undefined ? [] : [`belongs to ${belongsTo}: one cause, and each is healed for itself`]),
     `first seen at ${time(detectedAt)}, opened ${printDuration(openedMs)} later; all times below count from when it was seen`,
     '',
   ].join('\n');

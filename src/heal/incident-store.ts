@@ -75,8 +75,10 @@ export async function openIncident(
   detectedAt: string,
   random: Random,
   record: RecordEvent,
+  belongsTo?: string,
 ): Promise<Incident> {
-  const body: IncidentBody = { diagnosis, detectedAt, refusal: null };
+  const belongs = belongsTo === undefined ? {} : { belongsTo };
+  const body: IncidentBody = { diagnosis, detectedAt, refusal: null, ...belongs };
   const inserted = await tx
     .insertInto('incident')
     .values({ id: newId('inc', random), key: diagnosis.key, state: 'open', body: JSON.stringify(body) })
@@ -89,6 +91,7 @@ export async function openIncident(
       cause: diagnosis.cause,
       subject: `${diagnosis.subject.kind} ${diagnosis.subject.name}`,
       summary: diagnosis.summary,
+      ...belongs,
       symptoms: symptomCounts(diagnosis),
       evidence: diagnosis.evidence.slice(0, EXAMPLES_RECORDED).map(inRecord),
       ...violatedIn(diagnosis),

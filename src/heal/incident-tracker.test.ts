@@ -269,6 +269,7 @@ test('who comes and goes is one incident that lasts: each return within minutes 
   }
   const incidents = await readIncidents(database, 1_000);
   expect(incidents.length).toBeLessThanOrEqual(8);
+  expect(new Set(incidents.map(({ id, body }) => body.belongsTo ?? id)).size).toBe(1);
   // When it stays away it is over, if later, and the next one is believed like the first.
   await clock.advance(300_000);
   await tracker.track([], never);
@@ -279,6 +280,24 @@ test('who comes and goes is one incident that lasts: each return within minutes 
   await clock.advance(5_000);
   await tracker.track([], never);
   expect(tracker.open).toEqual([]);
+});
+
+test('who takes the place of a replaced one and shows the same belongs to its incident, and one that is elsewhere does not', async () => {
+  const { clock, memory } = await start();
+  const tracker = new IncidentTracker({ memory, clock, slotOf: (id) => id.slice(0, -2) });
+  const slow = (id: string) => {
+    const evidence = [{ ...sick.evidence[0]!, subject: { ...sick.subject, name: id }, since: clock.now() }];
+    return { ...sick, key: `instance ${id}`, subject: { ...sick.subject, name: id }, evidence };
+  };
+  const [first] = await tracker.track([slow('records-0-a')], never);
+  await memory.closeIncident(first!.id, 'healed');
+  tracker.invalidate();
+  await clock.advance(60_000);
+  const [second] = await tracker.track([slow('records-0-b')], never);
+  expect(second?.body.belongsTo).toBe(first!.id);
+  await clock.advance(60_000);
+  const others = await tracker.track([slow('records-0-b'), slow('records-1-a')], never);
+  expect(others.map(({ body }) => body.belongsTo)).toEqual([first!.id, undefined]);
 });
 
 test('what turns out to be of another cause is merged into it, and has not recovered', async () => {

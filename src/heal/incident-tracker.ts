@@ -1,9 +1,9 @@
 import type { Clock } from '../base/clock.ts';
-import { oncePer } from '../base/once-per.ts';
 import { factOf, type SymptomName, symptomKey } from '../detect/symptom.ts';
 import type { Diagnosis } from '../diagnose/diagnosis.ts';
 import { isStorm } from '../diagnose/storm.ts';
 import type { Cause } from '../resources/playbook.ts';
+import { keysOf, Kinship } from './kinship.ts';
 import type { Incident, Memory } from './memory.ts';
 
 /** An incident whose symptoms are gone for this long, with no repair at work, is over. */
@@ -28,12 +28,19 @@ export class IncidentTracker {
   #puzzled: ReadonlyMap<string, number> = new Map();
   /** When incidents of a key went quiet lately. */
   readonly #quietened = new Map<string, readonly number[]>();
+  readonly #kinship: Kinship;
   #open: readonly Incident[] = [];
   /** What was explained by incidents that a repair closed, and when that was heard of. */
   #healed: { readonly at: number; readonly keys: ReadonlySet<string> }[] = [];
   #stale = true;
 
-  constructor(options: { readonly memory: Memory; readonly clock: Clock }) {
+  /** `slotOf` names the slot of an instance, as long as it is in one; where it is left out a successor is a stranger. */
+  constructor(options: {
+    readonly memory: Memory;
+    readonly clock: Clock;
+    readonly slotOf?: (instance: string) => string | undefined;
+  }) {
+    this.#kinship = new Kinship(options.slotOf ?? (() => undefined));
     this.#memory = options.memory;
     this.#clock = options.clock;
   }
@@ -59,6 +66,7 @@ export class IncidentTracker {
   ): Promise<readonly Incident[]> {
     const now = this.#clock.now();
     await this.#readAgain();
+    this.#relate(diagnoses, now);
     const puzzles = diagnoses.filter(({ cause }) => cause === 'unknown');
     this.#puzzled = new Map(puzzles.map(({ key }) => [key, this.#puzzled.get(key) ?? now]));
     for (const diagnosis of diagnoses) {
@@ -142,8 +150,18 @@ export class IncidentTracker {
 
   async #openNew(diagnosis: Diagnosis, now: number): Promise<void> {
     const first = Math.min(now, ...diagnosis.evidence.map((each) => each.since));
-    const incident = await this.#memory.openIncident(diagnosis, first);
+    const incident = await this.#memory.openIncident(diagnosis, first, this.#kinship.rootOf(diagnosis, now));
     this.#open = [...this.#open, incident];
+    this.#kinship.note(incident, diagnosis, now);
+  }
+
+  /** What is open, and what is said of it now: what begins later may belong to it. */
+  #relate(diagnoses: readonly Diagnosis[], now: number): void {
+    for (const incident of this.#open) {
+      const said = diagnoses.find(({ key }) => key === incident.key);
+      this.#kinship.note(incident, said ?? incident.body.diagnosis, now);
+    }
+    this.#kinship.forget(now);
   }
 
   async #closeQuiet(
@@ -230,8 +248,3 @@ function explains(diagnosis: Diagnosis, { key, body }: Incident): boolean {
   const explained = keysOf(diagnosis);
   return evidence.every((each) => explained.has(symptomKey(each.name, each.subject)));
 }
-
-const keysOf = oncePer(
-  ({ evidence, explains: keys }: Diagnosis): ReadonlySet<string> =>
-    new Set([...keys, ...evidence.map((each) => symptomKey(each.name, each.subject))]),
-);

@@ -24,6 +24,8 @@ export interface IncidentBody {
   readonly detectedAt: string;
   /** The last refusal, which stands on the incident for people to see. */
   readonly refusal: JsonObject | null;
+  /** The incident that this one belongs to: one cause, several that are decided on for themselves. Left out: it stands alone. */
+  readonly belongsTo?: string;
   /** What had been kept out because of it and is let in again, oldest first; left out: nothing was. */
   readonly released?: readonly Release[];
 }
@@ -58,8 +60,8 @@ export interface OpenRepair {
  */
 export interface Memory extends RepairStore {
   readOpenIncidents(): Promise<readonly Incident[]>;
-  /** Opens an incident, or answers with the one that is open under the same key. */
-  openIncident(diagnosis: Diagnosis, detectedAt: number): Promise<Incident>;
+  /** Opens an incident, which may belong to another, or answers with the one that is open under the same key. */
+  openIncident(diagnosis: Diagnosis, detectedAt: number, belongsTo?: string): Promise<Incident>;
   /**
    * More was seen, and the same trouble is explained better: the incident goes on under the key of this diagnosis, and what
    * came of it under the old one no longer stands.

@@ -31,8 +31,10 @@ export function createPostgresqlMemory(options: {
   return {
     ...createRepairStore({ database, lease, record }),
     readOpenIncidents: () => readOpenIncidents(database),
-    openIncident: (diagnosis, detectedAt) =>
-      fencedTransaction(database, lease, (tx) => openIncident(tx, diagnosis, toIso(detectedAt), random, record)),
+    openIncident: (diagnosis, detectedAt, belongsTo) =>
+      fencedTransaction(database, lease, (tx) =>
+        openIncident(tx, diagnosis, toIso(detectedAt), random, record, belongsTo),
+      ),
     rediagnoseIncident: (incident, diagnosis) =>
       fencedTransaction(database, lease, (tx) => rediagnoseIncident(tx, incident, diagnosis, record)),
     widenIncident: (incident, diagnosis) =>

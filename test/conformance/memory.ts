@@ -26,6 +26,19 @@ export function memoryConformance(name: string, open: () => Promise<MemoryUnderT
       expect(await leader.readRelapses(sick.key)).toMatchObject({ count: 1, lastOverAt: expect.any(Number) });
     });
 
+    test('keeps to which incident one belongs, whatever becomes of it', async () => {
+      const { leader } = await open();
+      const first = await leader.openIncident(sick, 1_000);
+      const second = await leader.openIncident({ ...sick, key: 'another' }, 2_000, first.id);
+      await leader.widenIncident(second, { ...sick, key: 'another', summary: 'more of it' });
+      await leader.rediagnoseIncident(second, { ...sick, key: 'a third' });
+      const kept = (await leader.readOpenIncidents()).toSorted((a, b) => (a.openedAt < b.openedAt ? -1 : 1));
+      expect(kept.map(({ key, body }) => [key, body.belongsTo])).toEqual([
+        [sick.key, undefined],
+        ['a third', first.id],
+      ]);
+    });
+
     test('widens an incident without touching what came of it', async () => {
       const { leader } = await open();
       const incident = await leader.openIncident(sick, 1_000);

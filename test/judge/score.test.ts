@@ -116,12 +116,13 @@ describe('what is wrong', () => {
     });
   });
 
-  test('more incidents than there are causes, and none that was merged into another', () => {
+  test('more incidents than there are causes, and none that was merged into another or belongs to it', () => {
     const again = { ...incidentAt(4, 'unknown', 'workload api'), id: 'inc_2' };
     const reasons = (...incidents: readonly (typeof again)[]) =>
       score(scenarioThat(EXPECT.replace('harm', 'incidents: 1\n  harm')), { ...healed, incidents }).reasons;
     expect(reasons(named)).toEqual([]);
     expect(reasons(named, { ...again, outcome: 'merged' })).toEqual([]);
+    expect(reasons(named, { ...again, belongsTo: named.id })).toEqual([]);
     expect(reasons(named, again)).toEqual([
       '2 incidents, 1 may be: configuration of setting api/POOL; unknown of workload api',
     ]);

@@ -61,7 +61,7 @@ export function score(scenario: Scenario, trial: Trial): Score {
 
 /** One cause is one incident. */
 function tooMany({ expect }: Scenario, incidents: readonly TrialIncident[]): readonly string[] {
-  const opened = incidents.filter(({ outcome }) => outcome !== 'merged');
+  const opened = incidents.filter(({ outcome, belongsTo }) => outcome !== 'merged' && belongsTo === undefined);
   if (expect.incidents === undefined || opened.length <= expect.incidents) return [];
   const told = opened.slice(0, 5).map(({ cause, subject }) => `${cause} of ${subject}`);
   return [`${opened.length} incidents, ${expect.incidents} may be: ${told.join('; ')}`];

@@ -90,7 +90,8 @@ export class MemoryInMemory {
       read: (repair) => read(() => [...(this.#repairs.get(repair)?.journal ?? [])]),
       end: (repair, plan, outcome, reason) => write(() => this.#end(repair, plan, outcome, reason)),
       readOpenIncidents: () => read(() => this.incidents.filter((each) => each.state === 'open')),
-      openIncident: (diagnosis, detectedAt) => write(() => this.#openIncident(diagnosis, detectedAt)),
+      openIncident: (diagnosis, detectedAt, belongsTo) =>
+        write(() => this.#openIncident(diagnosis, detectedAt, belongsTo)),
       rediagnoseIncident: (incident, diagnosis) => write(() => this.#rediagnose(incident, diagnosis)),
       widenIncident: (incident, diagnosis) => write(() => this.#widen(incident, diagnosis)),
       refuseIncident: (incident, refusal) => write(() => this.#refuse(incident, refusal)),
@@ -149,7 +150,8 @@ export class MemoryInMemory {
     else if (incident) this.#incidents.set(incident.id, { ...incident, outcome });
   }
 
-  #openIncident(diagnosis: Diagnosis, detectedAt: number): Incident {
+  #openIncident(diagnosis: Diagnosis, detectedAt: number, belongsTo?: string): Incident {
+    const belongs = belongsTo === undefined ? {} : { belongsTo };
     const open = this.incidents.find((each) => each.state === 'open' && each.key === diagnosis.key);
     if (open) return open;
     const incident: Incident = {
@@ -159,7 +161,7 @@ export class MemoryInMemory {
       outcome: null,
       openedAt: toIso(this.#clock.now()),
       closedAt: null,
-      body: { diagnosis, detectedAt: toIso(detectedAt), refusal: null },
+      body: { diagnosis, detectedAt: toIso(detectedAt), refusal: null, ...belongs },
     };
     this.#incidents.set(incident.id, incident);
     this.#record('incident.opened', incident.id, { cause: diagnosis.cause, summary: diagnosis.summary });

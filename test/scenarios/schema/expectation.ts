@@ -59,7 +59,9 @@ export const expectation = z.strictObject({
     .int()
     .min(0)
     .optional()
-    .describe('Most incidents that may be opened from `from` on, merged ones left out; not judged when left out'),
+    .describe(
+      'Most incidents that may be opened from `from` on, merged ones and those that belong to another left out; not judged when left out',
+    ),
   forbidden: z.array(deed).default([]).describe('Deeds that must never be done'),
   within: z
     .strictObject({

@@ -82,6 +82,7 @@ function incidentsOf({ memory, diagnoses }: ControlPlane, at: At): readonly Tria
       openedAt,
       closedAt: each.closedAt === null ? null : at(fromIso(each.closedAt)),
       outcome: each.outcome,
+      belongsTo: each.body.belongsTo,
       diagnoses: all,
     };
   });

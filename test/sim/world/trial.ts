@@ -41,6 +41,8 @@ export interface TrialIncident {
   readonly openedAt: number;
   readonly closedAt: number | null;
   readonly outcome: string | null;
+  /** The incident that it belongs to; undefined when it stands for itself. */
+  readonly belongsTo?: string | undefined;
   /** Every diagnosis that it had, in order, when it changed. */
   readonly diagnoses: readonly { readonly at: number; readonly cause: string; readonly subject: string }[];
 }
