@@ -163,6 +163,16 @@ test('a move that nothing followed is unchecked once its repair is over; a call 
   expect(await measured()).toMatchObject({ 'change.unchecked moves': [0, undefined] });
 });
 
+test('what a person is called for is judged by that person', async () => {
+  const repair = await repaired(['intent', 'applied']);
+  const [step] = planOf({}).steps;
+  const steps = [step, { ...step!, move: 'page' }].map((each) => JSON.stringify(each)).join(',');
+  await sql`update plan set body = jsonb_set(body, '{steps}', ${`[${steps}]`}::jsonb)`.execute(database.kysely);
+  const page = { repair_id: repair, seq: 9, epoch: 1, move_index: 1, event: 'applied', data: '{"delivered":false}' };
+  await database.kysely.insertInto('repair_journal').values(page).execute();
+  expect(await measured()).toMatchObject({ 'change.unchecked moves': [0, undefined] });
+});
+
 test.each([
   ['without the ruling of the regulations', { verdicts: [] }, 1],
   ['without a playbook', { playbook: '' }, 1],

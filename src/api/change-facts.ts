@@ -46,7 +46,7 @@ interface MadeApply {
 /**
  * Whether what was changed is on record. Every move and apply of 90 days in PostgreSQL is looked for in the ledger, which is
  * read from its beginning in small parts; until it was read to its end, nothing is told. A move counts as checked when a
- * verification or its undo follows it in the journal, and as instructed when the ledger has its plan, the plan names a playbook
+ * verification, its undo or the call of a person who judges it follows it in the journal, and as instructed when the ledger has its plan, the plan names a playbook
  * that people declared and the ruling of the regulations, and who approved it where somebody had to. Nothing is proven
  * of changes that were made past Kintsugi.
  */
@@ -137,7 +137,8 @@ async function readMoves({ kysely }: ChangeFactsOptions['database']): Promise<re
       coalesce(plan.body -> 'steps' -> made.move_index -> 'touch' -> 'tenants', '[]') as tenants,
       repair.ended_at is not null as "isOver",
       exists (select from repair_journal later where later.repair_id = made.repair_id and later.seq > made.seq
-        and later.event in ('verified', 'verify-failed', 'undone', 'undo-failed', 'kept')) as "isChecked"
+        and (later.event in ('verified', 'verify-failed', 'undone', 'undo-failed', 'kept') or later.event = 'applied'
+          and plan.body -> 'steps' -> later.move_index ->> 'move' = 'page')) as "isChecked"
     from repair_journal made join repair on repair.id = made.repair_id join plan on plan.id = repair.plan_id
     where made.event = 'applied' and made.at > now() - make_interval(days => ${DAYS})
       and made.at < now() - make_interval(secs => ${SETTLED_SECONDS})

@@ -50,6 +50,8 @@ export interface SettingView {
   readonly history: readonly SettingChange[];
   /** What the law asks of its number, where it is known which facts come of it. */
   readonly floor?: SettingFloor;
+  /** Assets that it governs beside those that name it: stores, by what every session of a role begins with. */
+  readonly governs?: readonly string[];
 }
 
 /** The least that a number has to be by the law of all whom it governs, or the most, and what is measured of it. */

@@ -117,6 +117,19 @@ test('a leak is contained first, for those whose data are there, then what came 
   expect(plan.answers).not.toEqual([]);
 });
 
+test('what every session of the application begins with since a moment ago is taken back with a leak', () => {
+  const id = 'postgresql-server/database/eu/app.tenant of role records_app';
+  const history = [now(null, 0, AT - 900_000), now('clinic-de', AT - 5_000, null)];
+  const context = settingView(id, { kind: 'config', value: 'clinic-de', declared: undefined, history });
+  const fleet = fleetWith();
+  const withIt = (governs: readonly string[]) => {
+    const settings = [...fleet.settings, { ...context, governs }];
+    return movesOf(decided('isolation.sql.foreignRows', { moves: ['reenable'] }, { ...fleet, settings }));
+  };
+  expect(withIt([STORE.name])).toContain(`revert ${id}`);
+  expect(withIt(['store postgresql/other/eu'])).not.toContain(`revert ${id}`);
+});
+
 test('an API that leaks at one instance: its tenants are kept out and it is replaced, and nobody elsewhere is touched', () => {
   const subject = { kind: 'asset', name: 'instance records/eu/1' } as const;
   const claim = symptomOf(

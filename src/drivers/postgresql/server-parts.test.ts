@@ -195,6 +195,21 @@ test.each([
   await expect(app()).rejects.toThrow();
 });
 
+test('what each session of a role begins with governs the stores of that role, when policies may read it', async () => {
+  await parts.look();
+  await admin.query(`alter role records_app set app.tenant = 'clinic-de'`);
+  await admin.query(`alter role records_app set work_mem = '8MB'`);
+  expect(await seen('app.tenant of role records_app')).toMatchObject({
+    value: 'clinic-de',
+    governs: ['store postgresql/records/eu'],
+  });
+  expect((await seen('work_mem of role records_app'))?.governs).toBeUndefined();
+  const taken = await order('app.tenant of role records_app', null);
+  await parts.set(taken, context);
+  expect((await seen('app.tenant of role records_app'))?.value).toBeNull();
+  await admin.query('alter role records_app reset all');
+});
+
 test('a parameter of the whole server goes back to what it was, without a restart', async () => {
   await admin.query(`alter system set statement_timeout = '20s'`);
   await admin.query('select pg_reload_conf()');

@@ -277,7 +277,7 @@ function viewOf({ id, stores }: Server, { setting, history }: Remembered): Setti
   );
   const workloads = new Set(governed.flatMap((each) => each.workloads));
   if (role === null) for (const { server } of stores) workloads.add(server);
-  return {
+  const view: SettingView = {
     id: `${PREFIX}${id}/${setting.name}`,
     kind: kindOf(setting.scope),
     workloads: [...workloads],
@@ -288,10 +288,14 @@ function viewOf({ id, stores }: Server, { setting, history }: Remembered): Setti
     needsRestart: false,
     history,
   };
+  const governs = governed.map((store) => `store postgresql/${store.id}`);
+  return CONTEXT.test(view.id) && !LOGGING.test(view.id) ? { ...view, governs } : view;
 }
 
 /** Parameters that say what comes into the log of a server. */
 const LOGGING = /\/(?:log_|auto_explain\.|pgaudit\.)/;
+/** Parameters by which policies tell tenants apart, such as `app.tenant`, and the one that passes policies by. */
+const CONTEXT = /\/(?:[a-z_]\w*\.\w|row_security\b)[^/]*$/i;
 
 /** By the name that the facts have for the server; governed by what is set of its log. */
 function assetOf({ id, stores: [store] }: Server, settings: readonly SettingView[]): AssetView | undefined {

@@ -95,7 +95,7 @@ export function settingsOf(scene: Scene): readonly SettingView[] {
     if (strayed) return routesOf(strayed, fleet);
     const asset = assetOf(fleet, subject.name);
     const ids = new Set(asset?.settings ?? []);
-    return fleet.settings.filter((each) => ids.has(each.id));
+    return fleet.settings.filter(({ id, governs = [] }) => ids.has(id) || governs.includes(subject.name));
   }
   if (subject.kind === 'actor') return fleet.settings.filter((each) => isHandOf(each.history.at(-1)?.by, subject.name));
   return [];
