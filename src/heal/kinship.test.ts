@@ -98,6 +98,16 @@ describe('an incident belongs to an earlier one', () => {
   });
 });
 
+test('what is measured of one store is another cause with each fact, and no cause of what falls over', () => {
+  const subject = { kind: 'asset', name: 'store postgresql/chat/eu' } as const;
+  const violated = (name: SymptomName, since: number) =>
+    diagnosisOf('compliance', subject, { workload: 'chat', evidence: [seen(name, subject, {}, { since })] });
+  const known = knowing(['inc_1', violated('fact-rls.enabled', AT), AT]);
+  expect(known.rootOf(violated('fact-rls.enabled', AT + 60_000), AT + 60_000)).toBe('inc_1');
+  expect(known.rootOf(violated('fact-rls.views.bypassing', AT + 60_000), AT + 60_000)).toBeUndefined();
+  expect(known.rootOf(sick('chat-0-a', 'exited', AT + 1_000), AT + 1_000)).toBeUndefined();
+});
+
 test('of several that it could belong to it is the nearest in time', () => {
   const known = knowing(
     ['inc_1', sick('chat-0-a', 'exited', AT), AT + 1_000],

@@ -25,6 +25,8 @@ interface Relative {
   readonly workloads: ReadonlySet<string>;
   readonly kind: Subject['kind'];
   readonly isPuzzle: boolean;
+  /** Something measured, and not how somebody is served. */
+  readonly isFact: boolean;
   readonly names: ReadonlySet<SymptomName>;
   readonly began: number;
   /** What was said of it last. */
@@ -89,6 +91,7 @@ export class Kinship {
       workloads: new Set(places.filter((each) => each !== null)),
       kind: subject.kind,
       isPuzzle: cause === 'unknown',
+      isFact: evidence.length > 0 && evidence.every(({ name }) => name.startsWith('fact-')),
       names: new Set(evidence.map(({ name }) => name)),
       began: Math.min(now, ...evidence.map(({ since }) => since)),
       said: diagnosis,
@@ -99,21 +102,21 @@ export class Kinship {
 
 /** The same, or its successor in the same place with the same, or one that was to be that and did not come up. */
 function isReturn(own: Relative, other: Relative): boolean {
-  if (own.key === other.key) return true;
+  if (own.key === other.key) return own.kind === 'instance' || haveInCommon(own.names, other.names);
   if (own.place === null || own.place !== other.place) return false;
   return own.names.has('start-failed') || haveInCommon(own.names, other.names);
 }
 
 /** Several that fell over in the same way at one moment, or whatever began at one moment in one place. */
 function isAtOnce(own: Relative, other: Relative): boolean {
-  if (Math.abs(own.began - other.began) > AT_ONCE_MS) return false;
+  if (own.isFact !== other.isFact || Math.abs(own.began - other.began) > AT_ONCE_MS) return false;
   const areAlike = own.kind === other.kind && FALL_TOGETHER.has(own.kind) && haveInCommon(own.names, other.names);
   return areAlike || (own.kind !== other.kind && haveInCommon(own.workloads, other.workloads));
 }
 
 /** Something larger is wrong where an instance fell over, whichever of the two was seen first; or nobody can tell why. */
 function isOfLarger(own: Relative, other: Relative): boolean {
-  if (!haveInCommon(own.workloads, other.workloads)) return false;
+  if (own.isFact !== other.isFact || !haveInCommon(own.workloads, other.workloads)) return false;
   if (own.isPuzzle) return own.began >= other.began - AT_ONCE_MS && own.began <= other.lastAt + FOLLOWS_MS;
   const isOneLarger = (own.kind === 'instance') !== (other.kind === 'instance');
   return isOneLarger && Math.abs(own.began - other.began) <= FOLLOWS_MS;
