@@ -45,6 +45,7 @@ import {
   backupPrograms,
   declaredStores,
   erasureInstances,
+  restrictionInstances,
   httpInstances,
   runningArtefacts,
   sessionInstances,
@@ -99,6 +100,7 @@ import { declaredTiers } from './observe/facts/declared-tiers.ts';
 import { emergencyAccess } from './observe/facts/emergency-access.ts';
 import { encryptedColumns } from './observe/facts/encrypted-columns.ts';
 import { erasureTrials } from './observe/facts/erasure-trials.ts';
+import { restrictionTrials } from './observe/facts/restriction-trials.ts';
 import { expiredRows } from './observe/facts/expired-rows.ts';
 import { gatewayCredentials } from './observe/facts/gateway-credentials.ts';
 import { hardcodedSecrets } from './observe/facts/hardcoded-secrets.ts';
@@ -244,6 +246,7 @@ function dataCollectors(situation: CollectorSituation, { keys: kekFolder }: OwnK
     sessionTrials({ instances: sessions, tenants, demanded, file: state.sessionTrials, clock, random }),
     cardTrials({ instances: () => cardInstances(world, places()), clock, random }),
     erasureTrials({ instances: () => erasureInstances(world, places()), logs: state.logs, clock, random }),
+    restrictionTrials({ instances: () => restrictionInstances(world), clock, random }),
     encryptedColumns({ stores, clock }),
     columnKeys({ stores, clock, random }),
     vaultKeys({ folder: state.vault, kekFolder, uid, clock }),

@@ -11,6 +11,7 @@ import type { KeptStore } from '../observe/facts/expired-rows.ts';
 import type { DescribedStore } from '../observe/facts/stored-data.ts';
 import type { ErasureInstance } from '../observe/facts/erasure-trials.ts';
 import type { HttpInstance } from '../observe/facts/instance-clocks.ts';
+import type { RestrictionInstance } from '../observe/facts/restriction-trials.ts';
 import type { SessionPlace } from '../observe/facts/session-calls.ts';
 import type { RunningArtefact } from '../observe/facts/software.ts';
 import type { RegionalStore } from '../observe/facts/tenant-stores.ts';
@@ -82,6 +83,15 @@ export function erasureInstances(world: World, stores: readonly RegionalStore[])
     const own = stores.filter(({ subject }) => names.includes(subject));
     const place = { id, workload, region, host, port, tenants: tenantsIn(world, region) };
     return [{ ...place, recipe: spec.erasureTrial, stores: own }];
+  });
+}
+
+/** Those that say how processing is restricted. */
+export function restrictionInstances(world: World): readonly RestrictionInstance[] {
+  return readyInstances(world).flatMap(({ view, host, port, spec }): readonly RestrictionInstance[] => {
+    if (!spec.restrictionTrial || view.role !== 'occupant') return [];
+    const { id, workload, region } = view;
+    return [{ id, workload, region, host, port, tenants: tenantsIn(world, region), recipe: spec.restrictionTrial }];
   });
 }
 

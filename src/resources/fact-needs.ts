@@ -45,8 +45,7 @@ export const FACT_NEEDS: Readonly<Partial<Record<FactName, string>>> = {
   'isolation.api.foreignRows': 'it takes a workload that serves the tenant and declares `isolationTrial`',
   'isolation.provider.access': `${OUTSIDE}: compare \`personal data read\` in the ledger (\`kintsugi subject reveal\`) with what the tenant asked for`,
   'erasure.canary.hits': 'it takes a workload that serves the tenant and declares `erasureTrial`',
-  'restriction.honoured':
-    'no workload can say how it restricts processing: restrict a person of your own, use it, and keep the answer',
+  'restriction.honoured': 'it takes a workload that serves the tenant and declares `restrictionTrial`',
   'emergency.access.works': 'it takes a key of the tenant that `emergency.apiKeys` names',
   'encryption.columns.plaintext': 'it takes a store with `encrypted` columns',
   'encryption.layer': 'it takes a store with `encrypted` columns',

@@ -5,7 +5,7 @@ import type { Workload } from './workload.ts';
 
 type Store = Workload['spec']['stores'][number];
 
-const TRIALS = ['isolationTrial', 'erasureTrial', 'cardTrial', 'sessionTrial'] as const;
+const TRIALS = ['isolationTrial', 'erasureTrial', 'restrictionTrial', 'cardTrial', 'sessionTrial'] as const;
 
 /**
  * What a change of a resource takes away from protections, or allows beyond what was allowed, in words for whoever applies

@@ -46,6 +46,23 @@ const canaryTrialSchema = z.strictObject({
   remove: z.strictObject({ method: z.enum(['DELETE', 'POST']).default('DELETE'), path: canaryPathSchema }),
 });
 
+const canaryCallSchema = (method: 'PUT' | 'DELETE') =>
+  z.strictObject({
+    method: z.enum(['PUT', 'POST', 'PATCH', 'DELETE']).default(method),
+    path: canaryPathSchema,
+    body: z.json().optional(),
+  });
+
+const restrictionTrialSchema = canaryTrialSchema.extend({
+  change: z
+    .array(canaryCallSchema('PUT'))
+    .max(20)
+    .default([])
+    .describe('Calls that use or change what was written: refused while it is restricted, taken when it is not'),
+  restrict: canaryCallSchema('PUT'),
+  lift: canaryCallSchema('DELETE'),
+});
+
 const columnsSchema = z
   .array(z.strictObject({ table: z.string().min(1), column: z.string().min(1) }))
   .max(200)
@@ -150,6 +167,9 @@ export const workloadSchema = resourceSchema(
     erasureTrial: canaryTrialSchema
       .optional()
       .describe('How a canary person is stored and erased at an instance: whether anything of it is found afterwards'),
+    restrictionTrial: restrictionTrialSchema
+      .optional()
+      .describe('How processing of a canary person is restricted and no longer is: whether it is used meanwhile'),
     sessionTrial: sessionTrialSchema
       .optional()
       .describe('How canary accounts try when sessions end, when accounts are locked and which passwords are taken'),

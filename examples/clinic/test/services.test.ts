@@ -284,3 +284,40 @@ describe('ends', () => {
     }
   });
 });
+
+describe('a patient whose processing is restricted', () => {
+  const about = (ref: string) => ({ ...note, patientRef: ref });
+  const restriction = (method: string, ref = 'p-18', tenant = 'law') =>
+    call(records, tenant, method, `/records/restrictions/${ref}`);
+
+  test('is stored, and neither shown, listed, changed, charged, removed nor written about, until that is lifted', async () => {
+    await call(records, 'law', 'PUT', '/records/kept', { ...about('p-18'), kind: 'invoice' });
+    await call(records, 'law', 'PUT', '/records/free', about('p-19'));
+    expect((await restriction('PUT')).status).toBe(204);
+    expect((await restriction('PUT')).status).toBe(204);
+    const asked = [
+      await call(records, 'law', 'GET', '/records/kept'),
+      await call(records, 'law', 'PUT', '/records/kept', about('p-20')),
+      await call(records, 'law', 'DELETE', '/records/kept'),
+      await call(records, 'law', 'POST', '/records/kept/charge', { amountCents: 1, currency: 'EUR' }),
+      await call(records, 'law', 'PUT', '/records/new', about('p-18')),
+      await call(records, 'law', 'POST', '/records', about('p-18')),
+    ];
+    expect(asked.map(({ status }) => status)).toEqual([451, 451, 451, 451, 451, 451]);
+    const { body } = await call(records, 'law', 'GET', '/records');
+    expect((body['records'] as { id: string }[]).map(({ id }) => id)).toEqual(['free']);
+    expect((await call(records, 'law', 'PUT', '/records/free', about('p-19'))).status).toBe(200);
+    expect((await restriction('DELETE')).status).toBe(204);
+    expect((await call(records, 'law', 'GET', '/records/kept')).body['kind']).toBe('invoice');
+    expect((await call(records, 'law', 'DELETE', '/records/kept')).status).toBe(204);
+    await call(records, 'law', 'DELETE', '/records/free');
+  });
+
+  test('is none of another tenant, and nobody is restricted of whom nothing is stored', async () => {
+    await call(records, 'law', 'PUT', '/records/kept', about('p-18'));
+    expect((await restriction('PUT', 'p-18', 'a')).status).toBe(404);
+    expect((await restriction('PUT', 'nobody')).status).toBe(404);
+    expect((await call(records, 'law', 'DELETE', '/records/kept')).status).toBe(204);
+    expect((await call(records, 'law', 'DELETE', '/records/kept')).status).toBe(404);
+  });
+});

@@ -4,12 +4,19 @@ import type { Random } from '../../base/random.ts';
 import { boundedText } from './bounded-text.ts';
 import { Unmeasured } from './place-collector.ts';
 
+/** One call. Names in braces are filled in. */
+export interface CanaryCall {
+  readonly method: string;
+  readonly path: string;
+  readonly body?: unknown;
+}
+
 /** How a canary tenant leaves something in an API, looks for it and takes it away. Names in braces are filled in. */
 export interface CanaryRecipe {
-  readonly write: { readonly method: string; readonly path: string; readonly body?: unknown };
+  readonly write: CanaryCall;
   /** Whatever could show it: itself, lists, searches. */
   readonly read: readonly string[];
-  readonly remove: { readonly method: string; readonly path: string };
+  readonly remove: CanaryCall;
 }
 
 /** An instance with an API for tenants, and how it is tried. */
@@ -65,6 +72,11 @@ export class CanaryCalls {
     const { method, path } = this.recipe.remove;
     const { status } = await this.#call(CANARY_OWNER, method, path);
     if (status >= 300 && status !== 404) throw new Unmeasured(`the canary could not be taken away: ${status}`);
+  }
+
+  /** What its owner asks for besides: the status of the answer. */
+  async ask({ method, path, body }: CanaryCall): Promise<number> {
+    return (await this.#call(CANARY_OWNER, method, path, body)).status;
   }
 
   async #call(tenant: string | undefined, method: string, path: string, body?: unknown) {

@@ -1,17 +1,16 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Random } from '../../base/random.ts';
 import type { Collector } from '../collector.ts';
-import type { Fact, Measured } from '../fact.ts';
+import type { Measured } from '../fact.ts';
 import { LogReader } from '../log-reader.ts';
-import { CANARY_OWNER, CanaryCalls, type TrialInstance } from './canary-calls.ts';
+import { CANARY_OWNER, CanaryCalls } from './canary-calls.ts';
 import { sampleColumns } from './column-samples.ts';
-import { counted, reasonOf, unknown, Unmeasured } from './place-collector.ts';
+import { type PersonInstance, personTrials } from './person-trials.ts';
+import { counted, unknown, Unmeasured } from './place-collector.ts';
 import { inSession, type PostgresPlace } from './postgres-place.ts';
 
 /** An instance of a workload that says how a person is erased, and the stores of that workload in its region. */
-export interface ErasureInstance extends TrialInstance {
-  readonly workload: string;
-  readonly tenants: readonly string[];
+export interface ErasureInstance extends PersonInstance {
   readonly stores: readonly PostgresPlace[];
 }
 
@@ -23,7 +22,6 @@ export interface ErasureTrialsOptions {
   readonly random: Random;
 }
 
-const NAME = 'erasure-trials';
 const TRIAL_MS = 60_000;
 /** What is erased in the background has this long. */
 const ERASED_WITHIN_MS = 10_000;
@@ -44,53 +42,21 @@ export function erasureTrials({ instances, logs, clock, random }: ErasureTrialsO
     const found = await reader.read((text) => (persons.some((each) => text.includes(each)) ? [PERSON] : []), signal);
     return found.map(({ place }) => `log ${place}`);
   };
-  return {
-    name: NAME,
-    facts: ['erasure.canary.hits'],
-    everyMs: 1_800_000,
-    timeoutMs: 600_000,
-    async collect(signal, keep = () => null) {
-      const facts: Fact[] = [];
-      const places = [...Map.groupBy(instances(), ({ workload, region }) => `${workload}/${region}`)];
-      const measured = new Map<string, Measured>();
-      for (const [place, here] of places) {
-        signal.throwIfAborted();
-        const person = `${PERSON}-${random.token(24)}`;
-        persons.splice(0, Math.max(0, persons.length + 1 - REMEMBERED_MAX));
-        persons.push(person);
-        const trial = new Trial(here, person, clock, random, clock.deadline(TRIAL_MS, signal));
-        measured.set(place, await trial.run(inLogs).catch((error: unknown) => blind(place, error)));
-      }
-      const tenants = new Set(places.flatMap(([, here]) => here.flatMap((each) => each.tenants)));
-      for (const tenant of tenants) {
-        const own = places.filter(([, here]) => here.some((each) => each.tenants.includes(tenant)));
-        const worst = worstOf(own.map(([place]) => measured.get(place)!));
-        const evidence = keep({
-          collector: NAME,
-          subject: tenant,
-          places: own.map(([place]) => place),
-          measured: worst,
-        });
-        const about = { subject: tenant, tenants: [tenant], measuredAt: clock.now(), collector: NAME, evidence };
-        facts.push({ name: 'erasure.canary.hits', ...about, measured: worst });
-      }
-      return facts;
+  return personTrials({
+    name: 'erasure-trials',
+    fact: 'erasure.canary.hits',
+    what: 'erasure',
+    instances,
+    trialMs: TRIAL_MS,
+    clock,
+    run: (here, signal) => {
+      const person = `${PERSON}-${random.token(24)}`;
+      persons.splice(0, Math.max(0, persons.length + 1 - REMEMBERED_MAX));
+      persons.push(person);
+      return new Trial(here, person, clock, random, signal).run(inLogs);
     },
-  };
-}
-
-function blind(place: string, error: unknown): Measured {
-  return unknown(`erasure could not be tried at ${place}: ${reasonOf(error)}`);
-}
-
-/** What was found again counts, whatever could not be tried elsewhere. */
-function worstOf(all: readonly Measured[]): Measured {
-  const [first] = all.toSorted((a, b) => rankOf(b) - rankOf(a));
-  return first ?? unknown('nothing was tried');
-}
-
-function rankOf(measured: Measured): number {
-  return measured.kind === 'unknown' ? 0.5 : Number(measured.value);
+    isFault: (value) => Number(value) > 0,
+  });
 }
 
 /** One person at the instances of one workload in one region. */

@@ -7,6 +7,6 @@ const COLUMNS = 'id, patient_reference AS patient_ref, kind, body, created_at, u
 export const queries: RecordQueries = {
   ...release1,
   list: `SELECT ${COLUMNS} FROM records.records
-         WHERE $1::text IS NULL OR kind = $1 ORDER BY created_at DESC, id LIMIT $2`,
-  get: `SELECT ${COLUMNS} FROM records.records WHERE id = $1`,
+         WHERE restricted_at IS NULL AND ($1::text IS NULL OR kind = $1) ORDER BY created_at DESC, id LIMIT $2`,
+  get: `SELECT ${COLUMNS}, restricted_at IS NOT NULL AS restricted FROM records.records WHERE id = $1`,
 };

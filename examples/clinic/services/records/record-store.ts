@@ -28,6 +28,7 @@ interface Row {
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly is_new?: boolean;
+  readonly restricted?: boolean;
 }
 
 function recordOf(row: Row): ClinicalRecord {
@@ -60,14 +61,14 @@ export class RecordStore {
     return rows.map(recordOf);
   }
 
-  /** Rejects with a 404 `Problem` when the tenant has no such record. */
+  /** Rejects with a 404 `Problem` when the tenant has no such record, with a 451 when it is restricted. */
   async get(tenant: string, id: string): Promise<ClinicalRecord> {
     const { rows } = await this.#database.inTenant(tenant, (client) => client.query<Row>(this.#queries.get, [id]));
     if (!rows[0]) throw notFound();
-    return recordOf(rows[0]);
+    return usable(rows[0]);
   }
 
-  /** Creates or replaces; as often as it is repeated, the result is the same. */
+  /** Creates or replaces; as often as it is repeated, the result is the same. Rejects with a 451 when its patient is restricted. */
   async put(tenant: string, id: string, draft: RecordDraft): Promise<{ record: ClinicalRecord; created: boolean }> {
     return this.#database.inTenant(tenant, (client) => this.#write(client, tenant, id, draft));
   }
@@ -83,20 +84,38 @@ export class RecordStore {
       if (earlier === undefined) return (await this.#write(client, tenant, id, draft)).record;
       const { rows } = await client.query<Row>(this.#queries.get, [earlier]);
       if (!rows[0]) throw new Problem(410, 'The record is gone', 'It was created under this key and deleted since.');
-      return recordOf(rows[0]);
+      return usable(rows[0]);
     });
   }
 
-  /** Rejects with a 404 `Problem` when there was nothing to delete. */
+  /** Rejects with a 404 `Problem` when there was nothing to delete, with a 451 when it is restricted. */
   async remove(tenant: string, id: string): Promise<void> {
-    const { rowCount } = await this.#database.inTenant(tenant, (client) => client.query(this.#queries.remove, [id]));
+    const { rows } = await this.#database.inTenant(tenant, (client) =>
+      client.query<{ removed: boolean; restricted: boolean }>(this.#queries.remove, [id]),
+    );
+    if (rows[0]?.restricted) throw restricted();
+    if (!rows[0]?.removed) throw notFound();
+  }
+
+  /** From now on the records of this patient are stored and not used, until it is lifted. May be repeated. */
+  async restrict(tenant: string, patientRef: string): Promise<void> {
+    await this.#mark(tenant, this.#queries.restrict, patientRef);
+  }
+
+  async lift(tenant: string, patientRef: string): Promise<void> {
+    await this.#mark(tenant, this.#queries.lift, patientRef);
+  }
+
+  async #mark(tenant: string, statement: string, patientRef: string): Promise<void> {
+    const { rowCount } = await this.#database.inTenant(tenant, (client) => client.query(statement, [patientRef]));
     if (rowCount === 0) throw notFound();
   }
 
   async #write(client: PoolClient, tenant: string, id: string, draft: RecordDraft) {
     const values = [tenant, id, draft.patientRef, draft.kind, JSON.stringify(draft.body)];
     const { rows } = await client.query<Row>(this.#queries.put, values);
-    const row = rows[0]!;
+    const [row] = rows;
+    if (!row) throw restricted();
     return { record: recordOf(row), created: row.is_new === true };
   }
 
@@ -118,6 +137,15 @@ export class RecordStore {
     }
     return rows[0].record_id;
   }
+}
+
+function usable(row: Row): ClinicalRecord {
+  if (row.restricted) throw restricted();
+  return recordOf(row);
+}
+
+function restricted(): Problem {
+  return new Problem(451, 'Restricted', 'Its processing is restricted (GDPR Art. 18): it is stored, and not used.');
 }
 
 function notFound(): Problem {

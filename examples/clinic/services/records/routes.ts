@@ -7,11 +7,13 @@ import type { ClinicalRecord, RecordDraft, RecordKind, RecordStore } from './rec
 const kind = { enum: ['note', 'observation', 'invoice'] } as const;
 const id = { type: 'string', pattern: '^[A-Za-z0-9_-]{1,64}$' } as const;
 const params = { type: 'object', required: ['id'], properties: { id } } as const;
+const patientRef = { type: 'string', minLength: 1, maxLength: 64 } as const;
+const byPatient = { type: 'object', required: ['patientRef'], properties: { patientRef } } as const;
 const draft = {
   type: 'object',
   required: ['patientRef', 'kind', 'body'],
   additionalProperties: false,
-  properties: { patientRef: { type: 'string', minLength: 1, maxLength: 64 }, kind, body: { type: 'object' } },
+  properties: { patientRef, kind, body: { type: 'object' } },
 } as const;
 const query = {
   type: 'object',
@@ -27,6 +29,10 @@ const order = {
 
 interface ById {
   Params: { id: string };
+}
+
+interface ByPatient {
+  Params: { patientRef: string };
 }
 
 function callerOf(request: FastifyRequest): Caller {
@@ -119,6 +125,18 @@ export function registerRoutes(
     await store.remove(request.tenant, request.params.id);
     return reply.code(204).send();
   });
+  app.put<ByPatient>('/records/restrictions/:patientRef', { schema: { params: byPatient } }, async (request, reply) => {
+    await store.restrict(request.tenant, request.params.patientRef);
+    return reply.code(204).send();
+  });
+  app.delete<ByPatient>(
+    '/records/restrictions/:patientRef',
+    { schema: { params: byPatient } },
+    async (request, reply) => {
+      await store.lift(request.tenant, request.params.patientRef);
+      return reply.code(204).send();
+    },
+  );
   app.post('/records/:id/charge', { schema: { params, body: order } }, (request: ChargeRequest) =>
     charge(store, payments, request),
   );

@@ -37,5 +37,7 @@ export const recordsSchema: ServiceSchema = {
        WITH CHECK (tenant = current_setting('app.tenant', true));
 
      GRANT SELECT, INSERT, UPDATE, DELETE ON records.records, records.idempotency_keys TO records_app;`,
+    `ALTER TABLE records.records ADD restricted_at timestamptz;
+     CREATE INDEX records_restricted ON records.records (tenant, patient_ref) WHERE restricted_at IS NOT NULL;`,
   ],
 };
