@@ -134,6 +134,12 @@ describe('a function that reads past the policies is seen', () => {
     ['by another column', sql('', `select body from records.notes where kind = ${NOW}`)],
     ['by comparing where nothing is narrowed', sql('', `select (tenant = ${NOW})::text from records.notes`)],
     ['by turning the comparison round', sql('', `select body from records.notes where not (tenant = ${NOW})`)],
+    ['by asking whether it is not among them', sql('', `select body from records.notes where tenant not in (${NOW})`)],
+    [
+      'by asking who runs it, which is its owner',
+      `alter policy own on records.notes using (tenant = session_user);
+       ${sql('', 'select body from records.notes where tenant = current_user')}`,
+    ],
     ['by asking whether it is not so', sql('', `select body from records.notes where (tenant = ${NOW}) is not true`)],
     [
       'on one side of UNION',
@@ -312,6 +318,25 @@ describe('a sound function that looks odd is not flagged', () => {
       'a function that says the tenant',
       `create function records.tenant_now() returns uuid language sql stable as $$ select nullif(${NOW}, '')::uuid $$;
        ${sql('', 'select key from records.keys where tenant = records.tenant_now()')}`,
+    ],
+    [
+      'a function that the policies ask',
+      `create function records.me() returns text language sql stable as $$
+         select coalesce(${NOW}, current_setting('request.claims', true)::jsonb ->> 'sub') $$;
+       create table records.people (who text); alter table records.people enable row level security;
+       create policy own on records.people using (who = records.me());
+       ${sql('', 'select who from records.people where who = records.me()')}`,
+    ],
+    [
+      'a list of tenants that a function says',
+      `create function records.mine() returns setof text language sql stable as $$ select 'a' union select 'b' $$;
+       alter policy own on records.notes using (tenant in (select records.mine()));
+       ${sql('', 'select body from records.notes where tenant in (select records.mine())')}`,
+    ],
+    [
+      'whoever logged in',
+      `alter policy own on records.notes using (tenant = session_user);
+       ${sql('', 'select body from records.notes where tenant = session_user')}`,
     ],
     [
       'a choice beside the comparison',

@@ -83,6 +83,13 @@ const TABLES = `
             join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = y.oid and d.refobjid = y.polrelid and d.refobjsubid > 0
             join pg_attribute a on a.attrelid = y.polrelid and a.attnum = d.refobjsubid
           where y.polrelid = any (array_agg(f.root))) as columns,
+    array(select distinct g.proname::text from pg_policy y
+            join pg_depend d on d.classid = 'pg_policy'::regclass and d.objid = y.oid and d.refclassid = 'pg_proc'::regclass
+            join pg_proc g on g.oid = d.refobjid and g.pronargs = 0 and g.prorettype <> 'boolean'::regtype
+          where y.polrelid = any (array_agg(f.root))
+          union
+          select 'session_user' from pg_policy y, lateral (values (y.polqual), (y.polwithcheck)) as e (tree)
+          where y.polrelid = any (array_agg(f.root)) and pg_get_expr(e.tree, y.polrelid) ~* '\\msession_user\\M') as tellers,
     array(select o.oid from pg_roles o where o.oid = any ($2::oid[])
           and (o.rolsuper or o.rolbypassrls or c.relkind = 'm' or not c.relrowsecurity and c.oid <> all ($1::oid[])
                or (pg_has_role(o.oid, c.relowner, 'USAGE') and not c.relforcerowsecurity))

@@ -41,14 +41,24 @@ export class RoutineFrame {
   /** The words by which rows of these tables are narrowed here: no setting that the body sets. */
   wordsFor(tables: readonly GuardedTable[]): TenantWords {
     const settings = new Set(tables.flatMap((each) => each.settings).filter((each) => !this.#sets(each)));
-    const functions = new Set([...this.#functions].flatMap(([name, of]) => (settings.has(of) ? [name] : [])));
+    const told = tables.flatMap((each) => each.tellers);
+    const functions = new Set([
+      ...told,
+      ...[...this.#functions].flatMap(([name, of]) => (settings.has(of) ? [name] : [])),
+    ]);
     const isAny = tables.some(({ columns }) => columns.length === 0);
     const columns = new Set(isAny ? [] : tables.flatMap((each) => each.columns));
-    const plain = { settings, functions, columns, locals: this.#locals, variables: new Set<string>() };
+    const plain = {
+      settings,
+      functions,
+      columns,
+      locals: this.#locals,
+      variables: new Set(told.filter((each) => each === 'session_user')),
+    };
     const variables = [...this.#assigned].flatMap(([name, written]) =>
       written.every((each) => each !== null && isTenant(each, plain)) ? [name] : [],
     );
-    return { ...plain, variables: new Set([...variables, ...checked(this.#body, plain)]) };
+    return { ...plain, variables: new Set([...plain.variables, ...variables, ...checked(this.#body, plain)]) };
   }
 
   #sets(setting: string): boolean {

@@ -29,6 +29,8 @@ export interface GuardedTable {
   readonly name: string;
   readonly settings: readonly string[];
   readonly columns: readonly string[];
+  /** Functions without arguments by which its policies are told who asks; `session_user` where they read that. */
+  readonly tellers: readonly string[];
   readonly unbound: readonly number[];
 }
 

@@ -73,7 +73,23 @@ function foldAt(tokens: readonly Token[], at: number): number {
 }
 
 /** Words after which a parenthesis holds an expression, and no arguments. */
-const BEFORE_GROUP = ['and', 'where', 'on', 'or', 'not', 'select', 'values', 'when', 'then', 'having', 'by', 'return'];
+const BEFORE_GROUP = [
+  'and',
+  'where',
+  'on',
+  'or',
+  'not',
+  'select',
+  'values',
+  'when',
+  'then',
+  'having',
+  'by',
+  'return',
+  'in',
+  'any',
+  'some',
+];
 const CLAUSES = ['where', 'on', 'select', 'set', 'from', 'having', 'case', 'when', 'then', 'values', 'returning', 'if'];
 /** Joins of which one side stays whole; as names of functions they are none. */
 const OUTER = ['left', 'right', 'full'];
@@ -83,12 +99,14 @@ const UNDOES = ['is', 'or', 'isnull', 'notnull', 'in', 'between', 'like'];
 export function comparisonsIn(tokens: readonly Token[], words: TenantWords): number {
   let count = 0;
   for (const [at, token] of tokens.entries()) {
-    if (!isMark(token, '=')) continue;
-    const isRight = tokens[at + 1]?.kind === 'tenant' && isColumn(tokens, at - 1, words);
+    if (!isMark(token, '=') && !isWord(token, 'in')) continue;
+    // `= any (select ...)` of what is the tenant says what `in (select ...)` does.
+    const right = isWord(tokens[at + 1], 'any', 'some') ? at + 2 : at + 1;
+    const isRight = tokens[right]?.kind === 'tenant' && isColumn(tokens, at - 1, words);
     const isLeft =
       tokens[at - 1]?.kind === 'tenant' && isNaming(tokens[at + 1]) && isColumn(tokens, lastOf(tokens, at + 1), words);
     if (!isRight && !isLeft) continue;
-    const end = isRight ? at + 2 : lastOf(tokens, at + 1) + 1;
+    const end = isRight ? right + 1 : lastOf(tokens, at + 1) + 1;
     if (holds(tokens, at, end)) count += 1;
   }
   return count;
