@@ -334,6 +334,26 @@ describe('a sound function that looks odd is not flagged', () => {
        ${sql('', 'select body from records.notes where tenant in (select records.mine())')}`,
     ],
     [
+      'a part of what the session says',
+      `alter policy own on records.notes using (tenant = (current_setting('request.claims', true)::jsonb ->> 'tenant'));
+       ${sql('', `select body from records.notes where tenant = (pg_catalog.current_setting('request.claims', true)::jsonb ->> 'tenant')`)}`,
+    ],
+    [
+      'several tenants that the session says',
+      `alter policy own on records.notes using (tenant = any (string_to_array(current_setting('app.tenants', true), ',')));
+       ${sql('', `select body from records.notes where tenant = any (string_to_array(current_setting('app.tenants', true), ','))`)}`,
+    ],
+    [
+      'rows of a loop, and what an update takes them from',
+      plpgsql(
+        '',
+        `declare r record; begin
+         for r in select * from records.notes n where n.tenant = ${NOW} and n.kind in ('a', 'b') loop return next r.body; end loop;
+         with own as (select id from records.notes where tenant = ${NOW})
+         update records.notes t set body = 'x' from own where t.tenant = ${NOW} and own.id = t.id; end`,
+      ),
+    ],
+    [
       'whoever logged in',
       `alter policy own on records.notes using (tenant = session_user);
        ${sql('', 'select body from records.notes where tenant = session_user')}`,

@@ -38,7 +38,7 @@ function named(tokens: readonly Token[], { settings, variables, functions }: Ten
     const isTold = isCall && functions.has(token.text) && end === at + 2;
     const isField = isMark(tokens[at - 1], '.') || isMark(next, '.');
     const isVariable = !isCall && isNaming(token) && !isField && variables.has(token.text);
-    if (isTold && isMark(out.at(-1), '.') && isNaming(out.at(-2))) out.splice(-2);
+    if ((isTold || isSetting) && isMark(out.at(-1), '.') && isNaming(out.at(-2))) out.splice(-2);
     out.push(isSetting || isTold || isVariable ? TENANT : token);
     if (isSetting || isTold) at = end;
   }
@@ -63,8 +63,9 @@ function foldAt(tokens: readonly Token[], at: number): number {
     if (isMark(tokens[at + 3], '.') && isNaming(tokens[at + 4])) return 5;
     return isMark(tokens[at + 3], '(') ? closing(tokens, at + 3) - at + 1 : 3;
   }
-  if (isWord(first, 'nullif') && isMark(second, '(') && is(2)) return closing(tokens, at + 1) - at + 1;
-  if (isWord(first, 'cast') && isMark(second, '(') && is(2)) return closing(tokens, at + 1) - at + 1;
+  // A part of what the session says: `->> 'tenant'`.
+  if (is(0) && isMark(second, '->>', '->', '#>>', '#>') && tokens[at + 2]?.kind === 'text') return 3;
+  if (isWord(first, ...SHAPES) && isMark(second, '(') && is(2)) return closing(tokens, at + 1) - at + 1;
   const isGroup = isMark(first, '(') && !isNaming(tokens[at - 1] ?? undefined);
   const isOpened = isMark(first, '(') && (isGroup || isWord(tokens[at - 1], ...BEFORE_GROUP));
   if (isOpened && is(1) && isMark(tokens[at + 2], ')')) return 3;
@@ -72,6 +73,8 @@ function foldAt(tokens: readonly Token[], at: number): number {
   return 0;
 }
 
+/** Functions whose result is what they were handed first, in another shape. */
+const SHAPES = ['nullif', 'cast', 'string_to_array', 'regexp_split_to_array', 'unnest', 'btrim', 'trim'];
 /** Words after which a parenthesis holds an expression, and no arguments. */
 const BEFORE_GROUP = [
   'and',

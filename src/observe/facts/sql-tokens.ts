@@ -11,7 +11,7 @@ export function holeMark(n: number): string {
   return `\0${n}\0`;
 }
 
-const MARKS = ['::', ':=', '||', '<>', '!=', '<=', '>='];
+const MARKS = ['->>', '#>>', '->', '#>', '::', ':=', '||', '<>', '!=', '<=', '>='];
 /** What is longer is not looked at. */
 export const BODY_MAX = 200_000;
 
