@@ -54,3 +54,16 @@ test('one that declares no privileges, or is not divided, tells nothing for othe
     false,
   );
 });
+
+test('a store knows which schemas of its server are stores too, so that they are no copies', () => {
+  const addresses = [
+    address('payments', 'eu'),
+    address('records', 'eu', { database: 'other' }),
+    address('records', 'us'),
+  ];
+  const [first] = postgresPlaces(new World(systemClock), addresses);
+  expect(first?.siblings?.map(({ database, schema }) => `${database}/${schema}`)).toEqual([
+    'postgres/payments',
+    'other/records',
+  ]);
+});
