@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import type { Reading, GuardedTable, Routine } from './routine.ts';
 import { RoutineReader } from './routine-reading.ts';
 
@@ -114,7 +115,18 @@ export async function readDefinerFunctions(
   const routines = [...entries, ...called, ...views];
   const owners = [...new Set(routines.map(({ owner }) => owner))];
   const { rows: guarded } = await asked.query<GuardedTable>(TABLES, [tables, owners]);
-  const reader = new RoutineReader(routines, guarded);
+  const key = hash('sha256', JSON.stringify([entries.length, routines, guarded]));
+  const found = KNOWN.get(key) ?? judged(entries, new RoutineReader(routines, guarded));
+  KNOWN.set(key, found);
+  for (const old of [...KNOWN.keys()].slice(0, -KNOWN_MAX)) KNOWN.delete(old);
+  return found;
+}
+
+/** What was read before, by everything that it was read from: a store is looked at every second, and hardly ever another one. */
+const KNOWN = new Map<string, readonly DefinerFunction[]>();
+const KNOWN_MAX = 32;
+
+function judged(entries: readonly Routine[], reader: RoutineReader): readonly DefinerFunction[] {
   return entries.flatMap((entry): DefinerFunction[] => {
     const reading = reader.read(entry);
     return reading === 'apart' ? [] : [{ oid: entry.oid, name: entry.label, reading }];

@@ -30,7 +30,7 @@ interface Original {
 }
 
 /** The newest: a copy is made later than what it was made of. */
-const DATABASES_MAX = 200;
+const DATABASES_MAX = 50;
 /** Of rows that are looked at, on either side. */
 const ROWS_MAX = 1_000;
 /** Nobody may enter, it was dropped meanwhile, or it takes no connections: what the server keeps for itself. */

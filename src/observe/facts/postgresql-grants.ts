@@ -109,7 +109,7 @@ export function postgresqlGrants({ places, clock }: PostgresqlGrantsOptions): Co
     facts: ['access.grants.surplus'],
     everyMs: 60_000,
     timeoutMs: 60_000,
-    placeMs: 10_000,
+    placeMs: 20_000,
     places,
     clock,
     look: async (place, signal) => {

@@ -18,12 +18,12 @@ export class RoutineFrame {
     body: readonly Token[],
     statements: readonly Statement[],
     tables: readonly GuardedTable[],
-    routines: readonly Routine[],
+    told: ReadonlyMap<string, string>,
   ) {
     this.#routine = routine;
     this.#body = body;
     this.#assigned = assignmentsIn(statements);
-    this.#functions = tellers(routines);
+    this.#functions = told;
     const { argumentNames: names, argumentTypes: types } = routine;
     const positions = types.map((_, index) => `$${index + 1}`);
     this.#locals = new Set([...names.filter((each) => each !== ''), ...positions, ...this.#assigned.keys()]);
@@ -113,7 +113,7 @@ const IDLE = ['if', 'is', 'not', 'null', 'or', 'and', 'length', 'char_length', '
 const MILD = ['debug', 'log', 'info', 'notice', 'warning'];
 
 /** Functions without arguments that say a setting of the session, and which: `tenant_now()`. */
-function tellers(routines: readonly Routine[]): ReadonlyMap<string, string> {
+export function tellers(routines: readonly Routine[]): ReadonlyMap<string, string> {
   const told = new Map<string, string>();
   for (const { kind, name, body, argumentsMax } of routines) {
     const tokens = kind === 'function' && argumentsMax === 0 && body.length < 500 ? tokensOf(body) : [];

@@ -1,6 +1,6 @@
 import type { DynamicText, Hole } from './dynamic-text.ts';
 import type { GuardedTable, Reading, Routine, Statement } from './routine.ts';
-import { RoutineFrame } from './routine-frame.ts';
+import { RoutineFrame, tellers } from './routine-frame.ts';
 import { type Mention, mentionsIn } from './sql-mentions.ts';
 import { comparisonsIn, reduced } from './sql-narrowing.ts';
 import { BODY_MAX, isWord, statementsOf, type Token, tokensOf } from './sql-tokens.ts';
@@ -15,11 +15,13 @@ const DEPTH_MAX = 6;
 export class RoutineReader {
   readonly #routines: readonly Routine[];
   readonly #tables: readonly GuardedTable[];
+  readonly #told: ReadonlyMap<string, string>;
   readonly #known = new Map<string, Reading>();
 
   constructor(routines: readonly Routine[], tables: readonly GuardedTable[]) {
     this.#routines = routines;
     this.#tables = tables;
+    this.#told = tellers(routines);
   }
 
   /** As whom: the oid of the role with whose rights a routine runs that has none of its own. */
@@ -42,7 +44,7 @@ export class RoutineReader {
     if (routine.body.length > BODY_MAX) return open.length > 0 ? 'unread' : 'apart';
     const body = tokensOf(routine.body);
     const statements = statementsOf(body);
-    const frame = new RoutineFrame(routine, body, statements, this.#tables, this.#routines);
+    const frame = new RoutineFrame(routine, body, statements, this.#tables, this.#told);
     const judge = (statement: Statement, holes: readonly Hole[]) =>
       this.#judged(statement, holes, { frame, open, owner, depth });
     const dynamic = open.length > 0 ? frame.texts.map((text) => dynamicReading(text, judge)) : [];
