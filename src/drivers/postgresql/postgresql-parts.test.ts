@@ -14,6 +14,7 @@ import type { StoreAddress } from './store.ts';
 
 const PORT = 21_437;
 const ADMIN = 'admin-password';
+const context = { key: 'rep_1:0' };
 let server: ThrowawayPostgres;
 let database: Database;
 let lease: LeaderLease;
@@ -120,7 +121,7 @@ test('row-level security that somebody switched off is seen, and switched on and
   const view = await parts.look();
   expect(holding(view)).toEqual([['disabled', `protection ${id}`]]);
   expect(view.settings[0]).toMatchObject({ id, value: 'off', declared: 'on' });
-  await parts.set(order(id, 'on', 'off'));
+  await parts.set(order(id, 'on', 'off'), context);
   expect(holding(await parts.look())).toEqual([]);
 });
 
@@ -129,7 +130,7 @@ test('a privilege that was revoked is seen and granted again', async () => {
   const id = 'postgresql/records/eu/records.notes/privileges';
   const view = await parts.look();
   expect(holding(view)).toEqual([['revoked', `privilege ${id}`]]);
-  await parts.set(order(id, 'SELECT INSERT', 'SELECT'));
+  await parts.set(order(id, 'SELECT INSERT', 'SELECT'), context);
   expect(holding(await parts.look())).toEqual([]);
 });
 

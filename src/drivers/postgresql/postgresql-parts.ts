@@ -3,6 +3,7 @@ import { KinError } from '../../base/errors.ts';
 import type { JsonObject } from '../../base/json.ts';
 import type { AssetView, SettingChange, SettingView } from '../../diagnose/fleet-view.ts';
 import type { AssetOrder, SettingOrder } from '../../heal/fleet.ts';
+import type { MoveContext } from '../../heal/move.ts';
 import type { ConditionName } from '../../observe/condition.ts';
 import type { ConditionSample } from '../../observe/sample.ts';
 import { NO_PARTS, notOf, type Parts, type PartsView } from '../parts.ts';
@@ -10,6 +11,7 @@ import type { FirstLooks } from './first-looks.ts';
 import type { GoodLooks } from './good-looks.ts';
 import { ProtocolFloor } from './protocol-floor.ts';
 import { PostgresqlStore, type StoreAddress } from './store.ts';
+import { OwnWrites } from './own-writes.ts';
 import { SurplusWatch } from './surplus-watch.ts';
 import { TABLE_KINDS, type TableKind, TableWatch } from './table-watch.ts';
 import { TenantContext } from './tenant-context.ts';
@@ -72,6 +74,7 @@ export class PostgresqlParts implements Parts {
   /** Since when each session has had somebody waiting at every look. */
   readonly #holding = new Map<string, number>();
   readonly #surplus: SurplusWatch;
+  readonly #own = new OwnWrites();
   readonly #tables: TableWatch;
   readonly #context: TenantContext;
   readonly #floor: ProtocolFloor;
@@ -99,14 +102,19 @@ export class PostgresqlParts implements Parts {
       stores.map((store) => this.#lookAt(store).catch((error: unknown) => this.#blind(store, error))),
     );
     return {
-      settings: views.flatMap((view) => view.settings),
+      settings: views.flatMap((view) => view.settings.map((each) => this.#own.signed(each))),
       assets: views.flatMap((view) => view.assets),
       actors: [],
       samples: views.flatMap((view) => view.samples),
     };
   }
 
-  async set(order: SettingOrder): Promise<void> {
+  async set(order: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
+    await this.#put(order);
+    this.#own.note(order.setting, order.value, key, this.#clock.now());
+  }
+
+  async #put(order: SettingOrder): Promise<void> {
     if (this.#floor.owns(order.setting)) return this.#floor.set(this.#serverOf(order.setting), order);
     const store = this.#storeOf(order.setting);
     const [table, kind] = partsOf(order.setting, store);
@@ -121,12 +129,20 @@ export class PostgresqlParts implements Parts {
    * What was surplus is put back, and what a table had: somebody may need it. A protection or a privilege that is declared is never taken away
    * again: it would be the fault once more.
    */
-  async unset(order: SettingOrder): Promise<void> {
-    if (this.#floor.owns(order.setting)) return this.#floor.unset(this.#serverOf(order.setting), order);
-    const store = this.#storeOf(order.setting);
-    const [table, kind] = partsOf(order.setting, store);
-    if (isTableKind(kind)) return this.#tables.takeBack(store, table, kind, order);
-    if (kind === undefined) await this.#surplus.restore(store, order);
+  async unset(order: SettingOrder, { key }: Pick<MoveContext, 'key'>): Promise<void> {
+    if (await this.#takeBack(order)) this.#own.note(order.setting, order.oldValue, key, this.#clock.now());
+  }
+
+  async #takeBack(order: SettingOrder): Promise<boolean> {
+    if (this.#floor.owns(order.setting)) await this.#floor.unset(this.#serverOf(order.setting), order);
+    else {
+      const store = this.#storeOf(order.setting);
+      const [table, kind] = partsOf(order.setting, store);
+      if (isTableKind(kind)) await this.#tables.takeBack(store, table, kind, order);
+      else if (kind === undefined) await this.#surplus.restore(store, order);
+      else return false;
+    }
+    return true;
   }
 
   async act(order: AssetOrder): Promise<JsonObject> {

@@ -19,6 +19,7 @@ import type { StoreAddress } from './store.ts';
 
 const PORT = 21_441;
 const ADMIN = 'admin-password';
+const context = { key: 'rep_1:0' };
 const SETTING = 'postgresql/database/eu/ssl_min_protocol_version';
 let server: ThrowawayPostgres;
 let admin: Client;
@@ -132,13 +133,13 @@ test('it is put back so that no handshake gets below, and without a trace; undo 
   await alter("ssl_min_protocol_version = 'TLSv1'");
   await expect.poll(() => takes('TLSv1.1')).toBe(true);
   for (const _ of [1, 2]) {
-    await parts.set(order(WEAK));
+    await parts.set(order(WEAK), context);
     expect(await takes('TLSv1.1')).toBe(false);
     expect(await takes('TLSv1.2')).toBe(true);
     expect((await setting())?.value).toBe('TLSv1.2');
   }
   for (const _ of [1, 2]) {
-    await parts.unset(order(WEAK));
+    await parts.unset(order(WEAK), context);
     expect((await setting())?.value).toBe(WEAK);
   }
   await expect.poll(() => takes('TLSv1.1')).toBe(true);
@@ -151,10 +152,10 @@ test('what another file says is overruled, and the undo takes only that away', a
   appendFileSync(path, "\nssl_min_protocol_version = 'TLSv1.1'\n");
   await admin.query('select pg_reload_conf()');
   await expect.poll(setting).toMatchObject({ value: 'TLSv1.1' });
-  await parts.set(order('TLSv1.1'));
+  await parts.set(order('TLSv1.1'), context);
   expect((await setting())?.value).toBe('TLSv1.2 by ALTER SYSTEM');
   expect(await takes('TLSv1.1')).toBe(false);
-  await parts.unset(order('TLSv1.1'));
+  await parts.unset(order('TLSv1.1'), context);
   expect((await setting())?.value).toBe('TLSv1.1');
   writeFileSync(path, before);
 });
@@ -162,13 +163,15 @@ test('what another file says is overruled, and the undo takes only that away', a
 test('an undo leaves alone what somebody else wrote since', async () => {
   await alter("ssl_min_protocol_version = 'TLSv1'");
   await expect.poll(setting).toMatchObject({ value: WEAK });
-  await parts.set(order(WEAK));
+  await parts.set(order(WEAK), context);
   await alter("ssl_min_protocol_version = 'TLSv1.3'");
   await expect.poll(setting).toMatchObject({ value: 'TLSv1.3 by ALTER SYSTEM' });
-  await parts.unset(order(WEAK));
+  await parts.unset(order(WEAK), context);
   expect((await setting())?.value).toBe('TLSv1.3 by ALTER SYSTEM');
 });
 
 test('a value that is no version is not written', async () => {
-  await expect(parts.set(order(WEAK, "TLSv1'; drop table x; --"))).rejects.toMatchObject({ code: 'move.invalid' });
+  await expect(parts.set(order(WEAK, "TLSv1'; drop table x; --"), context)).rejects.toMatchObject({
+    code: 'move.invalid',
+  });
 });

@@ -15,6 +15,7 @@ import { surplusOf } from './surplus.ts';
 
 const PORT = 21_438;
 const ADMIN = 'admin-password';
+const context = { key: 'rep_1:0' };
 let server: ThrowawayPostgres;
 let database: Database;
 let lease: LeaderLease;
@@ -153,14 +154,16 @@ test.each([
   const view = await parts.look();
   expect(view.assets.find(({ id }) => id === 'store postgresql/shop/eu')?.settings).toContain(found!.id);
   const order = orderFor(found!);
-  await parts.set(order);
+  await parts.set(order, context);
   const isThere = async () => (await present()).some(({ id }) => id === found!.id);
   expect(await isThere()).toBe(false);
+  const after = (await parts.look()).settings.find(({ id }) => id === found!.id);
+  expect(after?.history.at(-1)).toMatchObject({ value: null, by: 'kintsugi rep_1' });
   // Again, as after a crash: it is there already.
-  await parts.set(order);
-  await parts.unset(order);
+  await parts.set(order, context);
+  await parts.unset(order, context);
   expect(await isThere()).toBe(true);
-  await parts.set(order);
+  await parts.set(order, context);
   expect(await isThere()).toBe(false);
 });
 
@@ -169,7 +172,7 @@ test('a view that showed all tenants shows one after it, and still works', async
   await admin.query('create view shop.every as select * from shop.orders; grant select on shop.every to shop_app');
   expect(await readAs('a', 'shop.every')).toBe(2);
   const found = (await present()).find(({ id }) => id.includes('shop.every'));
-  await parts.set(orderFor(found!));
+  await parts.set(orderFor(found!), context);
   expect(await readAs('a', 'shop.every')).toBe(1);
 });
 
@@ -179,7 +182,7 @@ test('a function that showed all tenants shows one after it, and still works', a
     begin atomic select * from shop.orders; end`);
   expect(await readAs('a', 'shop.every_order()')).toBe(2);
   const found = (await present()).find(({ id }) => id.includes('every_order'));
-  await parts.set(orderFor(found!));
+  await parts.set(orderFor(found!), context);
   expect(await readAs('a', 'shop.every_order()')).toBe(1);
 });
 
