@@ -18,7 +18,7 @@ function sick(instance: string, name: SymptomName, since: number, cause: Cause =
 
 function setting(since: number, workload = 'chat'): Diagnosis {
   const subject = { kind: 'setting' as const, name: `${workload}/RULES` };
-  const felt = seen('workload-errors', { kind: 'workload', name: workload }, {}, { since });
+  const felt = seen('crash-loop', { kind: 'version', name: `${workload}@1`, workload, version: 1 }, {}, { since });
   return diagnosisOf('configuration', subject, { workload, evidence: [felt], explains: ['tenant-errors tenant shop'] });
 }
 
@@ -71,6 +71,7 @@ describe('an incident belongs to an earlier one', () => {
     expect(known.rootOf(sick('chat-0-a', 'exited', AT + 30_000), AT + 90_000)).toBe('inc_1');
     expect(known.rootOf(sick('chat-0-a', 'exited', AT + 70_000), AT + 90_000)).toBeUndefined();
     expect(known.rootOf(sick('shop-0-a', 'exited', AT + 30_000), AT + 90_000)).toBeUndefined();
+    expect(known.rootOf(sick('chat-0-a', 'instance-errors', AT + 30_000), AT + 90_000)).toBeUndefined();
     const before = knowing(['inc_1', sick('chat-0-a', 'exited', AT), AT + 4_000]);
     expect(before.rootOf(setting(AT + 12_000), AT + 15_000)).toBe('inc_1');
     expect(before.rootOf(setting(AT + 12_000, 'shop'), AT + 15_000)).toBeUndefined();

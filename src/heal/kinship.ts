@@ -114,12 +114,25 @@ function isAtOnce(own: Relative, other: Relative): boolean {
   return areAlike || (own.kind !== other.kind && haveInCommon(own.workloads, other.workloads));
 }
 
-/** Something larger is wrong where an instance fell over, whichever of the two was seen first; or nobody can tell why. */
+/** Something larger is wrong in the same way where an instance fell over, whichever was seen first; or nobody can tell why. */
 function isOfLarger(own: Relative, other: Relative): boolean {
   if (own.isFact !== other.isFact || !haveInCommon(own.workloads, other.workloads)) return false;
   if (own.isPuzzle) return own.began >= other.began - AT_ONCE_MS && own.began <= other.lastAt + FOLLOWS_MS;
   const isOneLarger = (own.kind === 'instance') !== (other.kind === 'instance');
-  return isOneLarger && Math.abs(own.began - other.began) <= FOLLOWS_MS;
+  const areAlike = haveInCommon(shapesOf(own), shapesOf(other));
+  return isOneLarger && areAlike && Math.abs(own.began - other.began) <= FOLLOWS_MS;
+}
+
+/** What a claim comes to, of a process or of all that is larger: it ends, hangs, fails or is slow. */
+const SHAPES: readonly (readonly [string, RegExp])[] = [
+  ['ends', /^(exited|crash-loop|start-failed|deaths-recurring|poison)$/],
+  ['hangs', /^(hung|probe-failed)$/],
+  ['fails', /(-errors|-failing)$/],
+  ['slow', /(-slow|^overloaded|-outlier)$/],
+];
+
+function shapesOf({ names }: Relative): ReadonlySet<string> {
+  return new Set([...names].map((name) => SHAPES.find(([, claims]) => claims.test(name))?.[0] ?? name));
 }
 
 function haveInCommon<Item>(some: ReadonlySet<Item>, others: ReadonlySet<Item>): boolean {
