@@ -16,6 +16,7 @@ import { leakDetector } from './detect/leak.ts';
 import { loadAheadDetector } from './detect/load-ahead.ts';
 import { loadGoneDetector } from './detect/load-gone.ts';
 import { routeDetector } from './detect/route.ts';
+import { routeShiftDetector } from './detect/route-shift.ts';
 import { mortalityDetector } from './detect/mortality.ts';
 import { noisyTenantDetector } from './detect/noisy-tenant.ts';
 import { objectiveDetector } from './detect/objective.ts';
@@ -153,6 +154,7 @@ export function createDetectors({ promisedTo, numbers }: DetectionTerms): readon
     run(loadAheadDetector(numbers)),
     run(loadGoneDetector(numbers)),
     run(routeDetector(numbers)),
+    run(routeShiftDetector),
     run(artefactDriftDetector),
     run(workloadDetector(numbers)),
     run(callsDetector(numbers)),

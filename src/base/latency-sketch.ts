@@ -12,6 +12,23 @@ export function bucketOf(ms: number): number {
   return Math.ceil(Math.log(Math.max(ms, 0.1)) / LOG_GAMMA);
 }
 
+/** A sketch that is still counted into. */
+export interface OpenSketch {
+  count: number;
+  readonly buckets: Record<string, number>;
+}
+
+export function openSketch(): OpenSketch {
+  return { count: 0, buckets: {} };
+}
+
+/** Changes `into`. */
+export function addLatency(into: OpenSketch, ms: number): void {
+  const bucket = bucketOf(ms);
+  into.count += 1;
+  into.buckets[bucket] = (into.buckets[bucket] ?? 0) + 1;
+}
+
 export const EMPTY_SKETCH: LatencySketch = { count: 0, buckets: {} };
 
 export function mergeSketches(sketches: readonly LatencySketch[]): LatencySketch {

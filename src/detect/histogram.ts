@@ -18,6 +18,11 @@ export function emptyHistogram(): Histogram {
   return Array.from(NO_COUNTS);
 }
 
+/** The latency that a slot stands for. */
+export function slotMs(slot: number): number {
+  return SLOT_MS[slot]!;
+}
+
 /** Changes `into`. */
 export function addSketch(into: Histogram, sketch: LatencySketch): void {
   const { buckets } = sketch;

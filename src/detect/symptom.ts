@@ -63,6 +63,8 @@ export const SYMPTOMS = [
   /** One route fails or is slow at all instances, while the other routes of the workload are served as ever. */
   'route-errors',
   'route-slow',
+  /** One route takes longer beside the others than it did, by less than anybody acts on. */
+  'route-slower',
   'calls-failing',
   'calls-slow',
   /** Far more calls than before, while tenants do not send more. */

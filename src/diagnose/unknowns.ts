@@ -24,7 +24,13 @@ const LASTS_MS: Readonly<Partial<Record<SymptomName, number>>> = {
 };
 
 /** Of what is counted of the past nobody is called: it stands, with its deadline, for whoever looks. */
-const NO_INCIDENT: readonly SymptomName[] = ['version-slow', 'budget-ending', 'worse-since-change', 'load-gone'];
+const NO_INCIDENT: readonly SymptomName[] = [
+  'version-slow',
+  'budget-ending',
+  'worse-since-change',
+  'load-gone',
+  'route-slower',
+];
 
 /** What nothing explains, and said so. */
 export const unknowns: Rule = (scene) => {

@@ -7,8 +7,24 @@ test('tries are counted by version and route, and forgotten once taken', () => {
   tally.add('records', 1, 'GET /list', false, 900);
   tally.add('records', 2, 'GET /list', true, 5);
   expect(tally.take()).toEqual([
-    { workload: 'records', version: 1, route: 'GET /list', ok: 1, failed: 1, latencyMs: 12 },
-    { workload: 'records', version: 2, route: 'GET /list', ok: 1, failed: 0, latencyMs: 5 },
+    {
+      workload: 'records',
+      version: 1,
+      route: 'GET /list',
+      ok: 1,
+      failed: 1,
+      latencyMs: 12,
+      latency: { count: 1, buckets: { 27: 1 } },
+    },
+    {
+      workload: 'records',
+      version: 2,
+      route: 'GET /list',
+      ok: 1,
+      failed: 0,
+      latencyMs: 5,
+      latency: { count: 1, buckets: { 17: 1 } },
+    },
   ]);
   expect(tally.take()).toEqual([]);
 });

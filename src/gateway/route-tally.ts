@@ -1,10 +1,13 @@
+import { addLatency, openSketch, type OpenSketch } from '../base/latency-sketch.ts';
 import type { RouteCounts } from './telemetry.ts';
 
 /** Routes of one workload that a report tells apart; the further ones are counted together. */
 const ROUTES_MAX = 24;
 const OTHERS = 'other routes';
 
-type Open = { -readonly [Name in keyof RouteCounts]: RouteCounts[Name] };
+type Open = { -readonly [Name in keyof Omit<RouteCounts, 'latency'>]: RouteCounts[Name] } & {
+  readonly latency: OpenSketch;
+};
 
 /** How tries went by route, in spans that `take` ends. Whoever makes up paths makes no report longer than it may be. */
 export class RouteTally {
@@ -16,12 +19,21 @@ export class RouteTally {
     const route = this.#nameOf(workload, given);
     const routes = this.#open.get(`${workload} ${version}`) ?? new Map<string, Open>();
     this.#open.set(`${workload} ${version}`, routes);
-    const counts = routes.get(route) ?? { workload, version, route, ok: 0, failed: 0, latencyMs: 0 };
+    const counts = routes.get(route) ?? {
+      workload,
+      version,
+      route,
+      ok: 0,
+      failed: 0,
+      latencyMs: 0,
+      latency: openSketch(),
+    };
     routes.set(route, counts);
     if (!ok) counts.failed += 1;
     else {
       counts.ok += 1;
       counts.latencyMs += latencyMs;
+      addLatency(counts.latency, latencyMs);
     }
   }
 

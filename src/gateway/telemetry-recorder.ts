@@ -1,4 +1,4 @@
-import { bucketOf } from '../base/latency-sketch.ts';
+import { addLatency, type OpenSketch, openSketch } from '../base/latency-sketch.ts';
 import type { LostRequest } from './inflight-journal.ts';
 import type { Instance } from './instance.ts';
 import { RouteTally } from './route-tally.ts';
@@ -13,16 +13,11 @@ const CALLS_MAX = 1_000;
 /** How a try, or a call with its retries, ended. */
 export type TryKind = 'ok' | 'serverErrors' | 'connectErrors' | 'timeouts';
 
-interface Sketch {
-  count: number;
-  buckets: Record<string, number>;
-}
-
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-type OpenTries = Writable<TryCounts> & { latency: Sketch };
-type OpenCalls = Writable<CallCounts> & { latency: Sketch };
-type OpenClass = Writable<ClassCounts> & { latency: Sketch };
-type OpenRequests = Writable<RequestCounts> & { latency: Sketch; inflight: number; classes?: OpenClass[] };
+type OpenTries = Writable<TryCounts> & { latency: OpenSketch };
+type OpenCalls = Writable<CallCounts> & { latency: OpenSketch };
+type OpenClass = Writable<ClassCounts> & { latency: OpenSketch };
+type OpenRequests = Writable<RequestCounts> & { latency: OpenSketch; inflight: number; classes?: OpenClass[] };
 
 /** What was counted in a span. */
 export interface Counts {
@@ -69,7 +64,7 @@ export class TelemetryRecorder {
     const counts = byTenant.get(tenant) ?? openTries(tenant, instance);
     byTenant.set(tenant, counts);
     counts[kind] += 1;
-    if (kind === 'ok') note(counts.latency, latencyMs);
+    if (kind === 'ok') addLatency(counts.latency, latencyMs);
   }
 
   /** A call of an instance to a workload ended. */
@@ -80,7 +75,7 @@ export class TelemetryRecorder {
     const counts = known ?? openCalls(caller, callee);
     this.#calls.set(key, counts);
     counts[kind] += 1;
-    if (kind === 'ok') note(counts.latency, latencyMs);
+    if (kind === 'ok') addLatency(counts.latency, latencyMs);
   }
 
   /** A request was let in. */
@@ -104,7 +99,7 @@ export class TelemetryRecorder {
       if (status >= 500) each.failed += 1;
       else {
         each.ok += 1;
-        note(each.latency, latencyMs);
+        addLatency(each.latency, latencyMs);
       }
     }
   }
@@ -188,18 +183,18 @@ export class TelemetryRecorder {
 
 function openTries(tenant: string, { entry }: Instance): OpenTries {
   const { workload, version, id } = entry;
-  const latency = { count: 0, buckets: {} };
+  const latency = openSketch();
   return { tenant, workload, version, instance: id, ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency };
 }
 
 function openCalls({ entry }: Instance, callee: string): OpenCalls {
   const { workload, version, id: instance } = entry;
-  const latency = { count: 0, buckets: {} };
+  const latency = openSketch();
   return { workload, version, instance, callee, ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency };
 }
 
 function openRequests(tenant: string, workload: string, inflight: number): OpenRequests {
-  const latency = { count: 0, buckets: {} };
+  const latency = openSketch();
   const counts = { ok: 0, failed: 0, limited: 0, refused: 0, retries: 0, concurrencyMax: inflight, latency };
   return { tenant, workload, ...counts, inflight };
 }
@@ -209,13 +204,7 @@ function classIn(counts: OpenRequests, name: string): OpenClass {
   counts.classes ??= [];
   const known = counts.classes.find((each) => each.name === name);
   if (known) return known;
-  const opened = { name, ok: 0, failed: 0, latency: { count: 0, buckets: {} } };
+  const opened = { name, ok: 0, failed: 0, latency: openSketch() };
   counts.classes.push(opened);
   return opened;
-}
-
-function note(sketch: Sketch, ms: number): void {
-  const bucket = bucketOf(ms);
-  sketch.count += 1;
-  sketch.buckets[bucket] = (sketch.buckets[bucket] ?? 0) + 1;
 }

@@ -70,6 +70,8 @@ export interface RouteCounts {
   readonly failed: number;
   /** Sum over those that were answered. */
   readonly latencyMs: number;
+  /** Of the same; a gateway of before says nothing of it. */
+  readonly latency?: LatencySketch;
 }
 
 /** What one gateway saw since its last report. Sent at least every 500 ms, also when nothing happened: silence is a fault. */

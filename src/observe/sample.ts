@@ -87,6 +87,8 @@ export interface RouteSample extends Reading {
   readonly failed: number;
   /** Sum over those that were answered. */
   readonly latencyMs: number;
+  /** Of the same; left out when nobody told them apart. */
+  readonly latency?: LatencySketch;
 }
 
 export interface PeerCounts extends Omit<InstanceRef, 'workload'> {

@@ -1,5 +1,5 @@
 import { toIso } from '../../../src/base/clock.ts';
-import { bucketOf } from '../../../src/base/latency-sketch.ts';
+import { addLatency, openSketch, type OpenSketch } from '../../../src/base/latency-sketch.ts';
 import type {
   CallCounts,
   RequestCounts,
@@ -20,11 +20,9 @@ export interface Fault {
   readonly failedShare: number;
 }
 
-type Open<T> = { -readonly [Name in keyof T]: T[Name] } & {
-  latency: { count: number; buckets: Record<string, number> };
-};
+type Open<T> = { -readonly [Name in keyof T]: T[Name] } & { latency: OpenSketch };
 
-type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+type OpenRoute = { -readonly [Name in keyof RouteCounts]: RouteCounts[Name] } & { latency: OpenSketch };
 
 /** Share of tries that fail without any reason, by what their tenant was promised. */
 const ERRORS_OF_PROMISE = 0.25;
@@ -47,7 +45,7 @@ export class HealthyTraffic {
   #tries = new Map<string, Open<TryCounts>>();
   #requests = new Map<string, Open<RequestCounts>>();
   #calls = new Map<string, Open<CallCounts>>();
-  #routes = new Map<string, Writable<RouteCounts>>();
+  #routes = new Map<string, OpenRoute>();
 
   constructor(workloads: ReadonlyMap<string, HealthyWorkload>, tenants: readonly TenantPlan[], noise: Noise) {
     this.#workloads = workloads;
@@ -107,26 +105,27 @@ export class HealthyTraffic {
     }
     const tries = this.#triesOf(tenant.name, process);
     tries.ok++;
-    note(tries.latency, ms);
+    addLatency(tries.latency, ms);
     const counted = route.count(process);
     counted.ok++;
     counted.latencyMs += route.times * ms;
+    addLatency(counted.latency, route.times * ms);
     counts.ok++;
-    note(counts.latency, ms);
+    addLatency(counts.latency, ms);
     return { ms, failed: false };
   }
 
   /** Through the gateway again, which knows by the trace who calls. */
   #call(tenant: TenantPlan, { instance, workload, version }: Process, callee: string, at: number) {
     const key = `${instance} ${callee}`;
-    const nothing = { ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency: { count: 0, buckets: {} } };
+    const nothing = { ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency: openSketch() };
     const counts = this.#calls.get(key) ?? { instance, workload, version, callee, ...nothing };
     this.#calls.set(key, counts);
     const answer = this.#carry(tenant, this.#workloads.get(callee)!, at);
     if (answer.failed) counts.serverErrors++;
     else {
       counts.ok++;
-      note(counts.latency, answer.ms);
+      addLatency(counts.latency, answer.ms);
     }
     return answer;
   }
@@ -135,9 +134,10 @@ export class HealthyTraffic {
   #route() {
     const at = this.#noise.uniform();
     const { route, times } = ROUTES.find(({ until }) => at < until)!;
-    const count = ({ workload, version }: Process): Writable<RouteCounts> => {
+    const count = ({ workload, version }: Process): OpenRoute => {
       const key = `${workload} ${version} ${route}`;
-      const known = this.#routes.get(key) ?? { workload, version, route, ok: 0, failed: 0, latencyMs: 0 };
+      const nothing = { ok: 0, failed: 0, latencyMs: 0, latency: openSketch() };
+      const known = this.#routes.get(key) ?? { workload, version, route, ...nothing };
       this.#routes.set(key, known);
       return known;
     };
@@ -165,7 +165,7 @@ export class HealthyTraffic {
     const key = `${tenant} ${instance}`;
     const known = this.#tries.get(key);
     if (known) return known;
-    const nothing = { ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency: { count: 0, buckets: {} } };
+    const nothing = { ok: 0, serverErrors: 0, connectErrors: 0, timeouts: 0, latency: openSketch() };
     const counts = { tenant, workload, version, instance, ...nothing };
     this.#tries.set(key, counts);
     return counts;
@@ -176,14 +176,8 @@ export class HealthyTraffic {
     const known = this.#requests.get(key);
     if (known) return known;
     const nothing = { ok: 0, failed: 0, limited: 0, refused: 0, retries: 0, concurrencyMax: 1 };
-    const counts = { tenant, workload, ...nothing, latency: { count: 0, buckets: {} } };
+    const counts = { tenant, workload, ...nothing, latency: openSketch() };
     this.#requests.set(key, counts);
     return counts;
   }
-}
-
-function note(sketch: { count: number; buckets: Record<string, number> }, ms: number): void {
-  const bucket = bucketOf(ms);
-  sketch.count++;
-  sketch.buckets[bucket] = (sketch.buckets[bucket] ?? 0) + 1;
 }

@@ -179,7 +179,7 @@ export class Observers {
     const { route, ok, failed, latency } = seen;
     if (ok + failed === 0) return;
     const answeredMs = (sumMsOf(latency) * ok) / (ok + failed);
-    const of = { workload, version, route, spanMs, ok, failed, latencyMs: answeredMs } as const;
+    const of = { workload, version, route, spanMs, ok, failed, latencyMs: answeredMs, latency } as const;
     this.emit({ kind: 'route', at: this.#world.now(), vantage, ...of });
   }
 
