@@ -19,6 +19,16 @@ test.each([1, ...NEW])(
   },
 );
 
+test('people who add instances and take them away, and tenants who come and leave, are no incident', {
+  timeout: 300_000,
+}, async () => {
+  const { incidents, faults } = await liveHour({ seed: 14, minutes: 30, comings: true });
+  expect({ incidents: incidents.map(({ body }) => body.diagnosis.summary), faults }).toEqual({
+    incidents: [],
+    faults: [],
+  });
+});
+
 test('clocks that jump, reports that come twice, late, in a heap or not at all are no incident', {
   timeout: 300_000,
 }, async () => {

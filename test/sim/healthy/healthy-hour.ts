@@ -30,6 +30,8 @@ export interface HourOptions {
   readonly deploys?: number;
   /** Something that is really wrong, from when on. */
   readonly fault?: Fault & { readonly fromMs: number };
+  /** People add an instance to each workload and take it away again, and tenants come and go. */
+  readonly comings?: boolean;
   /** Odd things that happen to reports, and that are nobody's fault. */
   readonly oddities?: readonly Oddity[];
 }
@@ -141,13 +143,14 @@ class HealthyWorld {
   readonly #odd: OddReports;
   readonly #intake = new ReportIntake();
 
-  constructor({ seed, minutes = 60, deploys = 2, fault, oddities = [] }: HourOptions) {
+  constructor({ seed, minutes = 60, deploys = 2, fault, oddities = [], comings = false }: HourOptions) {
     this.#odd = new OddReports(oddities);
     this.#lengthMs = minutes * 60_000;
     this.#noise = new Noise(seededRandom(seed));
     this.#fault = fault;
-    this.tenants = tenantPlans(this.#noise, this.#lengthMs);
-    const given = { lengthMs: this.#lengthMs, deploys };
+    const plans = tenantPlans(this.#noise, this.#lengthMs);
+    this.tenants = comings ? plans.map((each, i) => comingAndGoing(each, i, this.#lengthMs)) : plans;
+    const given = { lengthMs: this.#lengthMs, deploys, comings };
     this.#workloads = new Map(PLANS.map((plan) => [plan.name, workloadOf(plan, this.#noise, this.startAt, given)]));
     this.#traffic = new HealthyTraffic(this.#workloads, this.tenants, this.#noise);
   }
@@ -214,10 +217,18 @@ function workloadOf(
   plan: WorkloadPlan,
   noise: Noise,
   startAt: number,
-  { lengthMs, deploys }: { readonly lengthMs: number; readonly deploys: number },
+  { lengthMs, deploys, comings }: { readonly lengthMs: number; readonly deploys: number; readonly comings: boolean },
 ): HealthyWorkload {
   const times = Array.from({ length: deploys }, () => startAt + (0.1 + 0.75 * noise.uniform()) * lengthMs);
-  return new HealthyWorkload(plan, noise, startAt, times);
+  const scaled = [0.2, 0.4, 0.6, 0.8].map((share, i) => ({ at: startAt + share * lengthMs, by: i % 2 === 0 ? 1 : -1 }));
+  return new HealthyWorkload(plan, noise, startAt, times, comings ? scaled : []);
+}
+
+/** The second largest leaves, the third comes, and so on; who sends most of all stays. */
+function comingAndGoing(tenant: TenantPlan, index: number, lengthMs: number): TenantPlan {
+  if (index === 0) return tenant;
+  const at = lengthMs * (0.15 + 0.1 * index);
+  return index % 2 === 0 ? { ...tenant, comesAt: at } : { ...tenant, leavesAt: at };
 }
 
 function refOf({ instance, workload, version, region }: Process) {

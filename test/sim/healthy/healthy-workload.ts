@@ -28,6 +28,8 @@ export class HealthyWorkload {
   readonly plan: WorkloadPlan;
   readonly #noise: Noise;
   readonly #deploys: number[];
+  /** When somebody adds an instance (1) or takes the last away (-1). */
+  readonly #scales: { readonly at: number; readonly by: number }[];
   #occupants: Process[];
   #incoming: Process | undefined;
   #version = 1;
@@ -36,7 +38,14 @@ export class HealthyWorkload {
   #phaseSince = 0;
   #speed = 1;
 
-  constructor(plan: WorkloadPlan, noise: Noise, startAt: number, deploys: readonly number[]) {
+  constructor(
+    plan: WorkloadPlan,
+    noise: Noise,
+    startAt: number,
+    deploys: readonly number[],
+    scales: readonly { readonly at: number; readonly by: number }[] = [],
+  ) {
+    this.#scales = [...scales].sort((a, b) => a.at - b.at);
     this.plan = plan;
     this.#noise = noise;
     this.#deploys = [...deploys].sort((a, b) => a - b);
@@ -56,6 +65,9 @@ export class HealthyWorkload {
   /** Goes on with a deployment, or begins one. Returns whoever is no longer there. */
   step(at: number): readonly Process[] {
     if (this.#phase === 'steady' && at >= (this.#deploys[0] ?? Number.POSITIVE_INFINITY)) this.#deploy(at);
+    const scale =
+      this.#phase === 'steady' && at >= (this.#scales[0]?.at ?? Infinity) ? this.#scales.shift() : undefined;
+    if (scale !== undefined) return this.#scale(scale.by, at);
     const next = this.#incoming;
     if (next && at >= next.readyAt + 500) {
       this.#incoming = undefined;
@@ -69,7 +81,7 @@ export class HealthyWorkload {
   }
 
   view(at: number): WorkloadView {
-    const { name, routed, calls, declares, instances } = this.plan;
+    const { name, routed, calls, declares } = this.plan;
     const versions = Array.from({ length: this.#version }, (_, i) => {
       const isNew = i + 1 === this.#version && this.#phase !== 'steady';
       return versionView(i + 1, { createdAt: isNew ? this.#phaseSince : i + 1, promotedAt: isNew ? null : i + 1 });
@@ -80,7 +92,7 @@ export class HealthyWorkload {
       targetVersion: this.#version,
       phase: this.#phase,
       phaseSince: this.#phaseSince,
-      wanted: { eu: instances },
+      wanted: { eu: this.#occupants.length },
       versions,
       instances: [
         ...this.#occupants.map((each) => viewOf(each, 'occupant', at)),
@@ -92,6 +104,13 @@ export class HealthyWorkload {
   #place(ordinal: number) {
     const slowness = ordinal === 1 ? SLOWEST : 0.9 + 0.3 * this.#noise.uniform();
     return { workload: this.plan.name, ordinal, slowness: slowness * this.#speed };
+  }
+
+  #scale(by: number, at: number): readonly Process[] {
+    if (by < 0) return this.#occupants.splice(-1);
+    const ordinal = this.#occupants.length;
+    this.#occupants.push(startProcess(this.#noise, { ...this.#place(ordinal), version: this.#version }, at));
+    return [];
   }
 
   #deploy(at: number): void {
@@ -108,7 +127,7 @@ export class HealthyWorkload {
     this.#nextAt = Number.POSITIVE_INFINITY;
     const [next] = left;
     if (!next) return this.#turn('steady', at);
-    if (left.length < this.plan.instances && this.#phase === 'canary') this.#turn('rolling', at);
+    if (left.length < this.#occupants.length && this.#phase === 'canary') this.#turn('rolling', at);
     this.#incoming = startProcess(this.#noise, { ...this.#place(next.ordinal), version: this.#version }, at);
   }
 

@@ -10,6 +10,9 @@ export interface TenantPlan {
   readonly phase: number;
   /** What it sends beyond that, from when to when, and how many times its usual. */
   readonly bursts: readonly { readonly from: number; readonly until: number; readonly times: number }[];
+  /** It is a customer only from then, or until then; all the time when left out. */
+  readonly comesAt?: number;
+  readonly leavesAt?: number;
 }
 
 /** From the one that sends most of all to one that sends a request a minute. */
@@ -37,7 +40,11 @@ export function tenantPlans(noise: Noise, lengthMs: number): readonly TenantPlan
 }
 
 /** Requests a second, `atMs` after the hour began. */
-export function rateOf({ perSecond, phase, bursts }: TenantPlan, atMs: number): number {
+export function rateOf(
+  { perSecond, phase, bursts, comesAt = 0, leavesAt = Infinity }: TenantPlan,
+  atMs: number,
+): number {
+  if (atMs < comesAt || atMs >= leavesAt) return 0;
   const day = 0.5 - 0.5 * Math.cos(2 * Math.PI * (atMs / DAY_MS + phase));
   const burst = bursts.find(({ from, until }) => from <= atMs && atMs < until)?.times ?? 1;
   return perSecond * (NIGHT_SHARE + (1 - NIGHT_SHARE) * day) * burst;
