@@ -2,7 +2,7 @@ import { escapeIdentifier, type Pool } from 'pg';
 import { z } from 'zod';
 import { SURPLUS_DEFAULTS } from '../../observe/facts/postgresql-grants.ts';
 import { HOLDERS } from '../../observe/facts/row-holders.ts';
-import { callableBy, readDefinerFunctions } from '../../observe/facts/definer-functions.ts';
+import { callableBy, readDefinerFunctions } from '../../observe/facts/routines/definer-functions.ts';
 import { BYPASSING_ROLES, BYPASSING_VIEWS } from '../../observe/facts/row-security-catalog.ts';
 import type { StoreAddress } from './store.ts';
 

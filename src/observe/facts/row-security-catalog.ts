@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { callableBy, readDefinerFunctions } from './definer-functions.ts';
+import { callableBy, readDefinerFunctions } from './routines/definer-functions.ts';
 import { LEAKING_KEYS } from './leaking-keys.ts';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
 

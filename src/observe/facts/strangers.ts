@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { readDefinerFunctions } from './definer-functions.ts';
+import { readDefinerFunctions } from './routines/definer-functions.ts';
 import { type PostgresPlace, rowsOf } from './postgres-place.ts';
 import { HOLDERS } from './row-holders.ts';
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
+import { startThrowawayPostgres, type ThrowawayPostgres } from '../../../store/throwaway-postgres.ts';
 import { callableBy, readDefinerFunctions } from './definer-functions.ts';
 
 let server: ThrowawayPostgres;
