@@ -4,9 +4,9 @@ import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { systemClock as clock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { cardTrials } from './card-trials.ts';
 
@@ -61,30 +61,8 @@ async function answer(request: IncomingMessage): Promise<{ status: number; text:
 }
 
 async function measured(read: readonly string[] = ['/cards/{id}']) {
-  const {
-    host,
-    port,
-    user,
-    database: name,
-  } = database.connection as {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-  };
   const store = {
-    subject: 'postgresql/shop/eu',
-    tenants: ['shop'],
-    host,
-    port,
-    database: name,
-    schema: 'shop',
-    tables: [],
-    admin: { user, password: new Redacted('') },
-    role: undefined,
-    privileges: [],
-    rowSecurity: true,
-    operators: [],
+    ...placeOn(database, 'shop', ['shop']),
   };
   const recipe = {
     write: { method: 'PUT', path: '/cards/{id}', body: { number: '{card}' } },

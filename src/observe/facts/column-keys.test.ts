@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { dateOf, systemClock as clock, toIso } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { columnKeys, type KeyedStore } from './column-keys.ts';
 import type { Fact } from '../fact.ts';
@@ -60,25 +60,8 @@ describe('keys of columns', () => {
   }
 
   async function measured(changed: Partial<KeyedStore> = {}) {
-    const { host, port, user, database } = server.connection as {
-      host: string;
-      port: number;
-      user: string;
-      database: string;
-    };
     const store: KeyedStore = {
-      subject: 'postgresql/records/eu',
-      tenants: ['clinic'],
-      host,
-      port,
-      database,
-      schema: 'records',
-      tables: [],
-      admin: { user, password: new Redacted('') },
-      role: undefined,
-      privileges: [],
-      rowSecurity: true,
-      operators: [],
+      ...placeOn(server, 'records', ['clinic']),
       encrypted: [{ table: 'notes', column: 'body' }],
       keys: { path: '/keys', keptIn: ['kms'], holders: ['records'] },
       instance: { host: '127.0.0.1', port: (workload.address() as AddressInfo).port },

@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { dataLosses } from './data-losses.ts';
 import type { RegionalStore } from './tenant-stores.ts';
@@ -20,25 +20,10 @@ let now = START;
 /** The time that looks are made at is set by hand: what is measured is spans. */
 const clock: Clock = { ...systemClock, now: () => now };
 
-function storeOn({ connection }: ThrowawayPostgres): RegionalStore {
-  const { host, port, user, database } = connection as { host: string; port: number; user: string; database: string };
-  return {
-    subject: 'postgresql/records/eu',
-    tenants: ['clinic-de'],
-    region: 'eu',
-    server: 'database',
-    host,
-    port,
-    database,
-    schema: 'public',
-    tables: [],
-    admin: { user, password: new Redacted('') },
-    role: undefined,
-    privileges: [],
-    operators: [],
-    rowSecurity: false,
-  };
-}
+const storeOn = (on: ThrowawayPostgres): RegionalStore => {
+  const place = { ...placeOn(on, 'public', ['clinic-de']), subject: 'postgresql/records/eu', rowSecurity: false };
+  return { ...place, region: 'eu', server: 'database' };
+};
 
 const dataOf = ({ folder: of }: ThrowawayPostgres) => join(of, 'postgres', 'data');
 const file = () => join(folder, 'data-losses.json');

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { systemClock as clock } from '../../base/clock.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { type EncryptedStore, encryptedColumns } from './encrypted-columns.ts';
 
@@ -22,25 +22,9 @@ afterAll(async () => {
 beforeEach(() => admin.query('truncate records.notes'));
 
 async function measured(...columns: readonly string[]) {
-  const { host, port, user, database } = server.connection as {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-  };
   const store: EncryptedStore = {
-    subject: 'postgresql/records/eu',
-    tenants: ['clinic'],
-    host,
-    port,
-    database,
-    schema: 'records',
+    ...placeOn(server, 'records', ['clinic']),
     tables: ['notes'],
-    admin: { user, password: new Redacted('') },
-    role: undefined,
-    privileges: [],
-    operators: [],
-    rowSecurity: true,
     encrypted: columns.map((column) => ({ table: 'notes', column })),
   };
   const facts = await encryptedColumns({ stores: () => [store], clock }).collect(new AbortController().signal);

@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import { seededRandom } from '../../base/random.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { erasureTrials } from './erasure-trials.ts';
 
@@ -86,19 +86,7 @@ async function answer(request: IncomingMessage, ordinal: number): Promise<{ stat
 }
 
 function collector(schema = 'web') {
-  const connection = database.connection as { host: string; port: number; user: string; database: string };
-  const store = {
-    ...connection,
-    subject: 'postgresql/web/eu',
-    tenants: ['clinic-de'],
-    schema,
-    tables: [],
-    admin: { user: connection.user, password: new Redacted('') },
-    role: undefined,
-    privileges: [],
-    operators: [],
-    rowSecurity: false,
-  };
+  const store = { ...placeOn(database, schema, ['clinic-de']), subject: 'postgresql/web/eu', rowSecurity: false };
   const instances = apis.map((api, ordinal) => ({
     id: `web-eu-${ordinal}`,
     workload: 'web',

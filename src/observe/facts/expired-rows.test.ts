@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn, roleOf } from '../../../test/fixtures/postgres-place.ts';
 import { systemClock as clock } from '../../base/clock.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { expiredRows, type KeptStore, type RetentionTenant } from './expired-rows.ts';
 
@@ -35,25 +35,13 @@ const BOTH: readonly RetentionTenant[] = [
 ];
 
 async function measured(retention: KeptStore['retention'], tenants = BOTH) {
-  const { host, port, user, database } = server.connection as {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-  };
   const store: KeptStore = {
-    subject: 'postgresql/records/eu',
-    tenants: tenants.map(({ name }) => name),
-    host,
-    port,
-    database,
-    schema: 'records',
-    tables: [],
-    admin: { user, password: new Redacted('') },
-    role: { user: 'records_app', password: new Redacted('') },
-    privileges: [],
-    rowSecurity: true,
-    operators: [],
+    ...placeOn(
+      server,
+      'records',
+      tenants.map(({ name }) => name),
+    ),
+    role: roleOf('records'),
     retention,
   };
   const facts = await expiredRows({ stores: () => [store], tenants: () => tenants, clock }).collect(

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn } from '../../../test/fixtures/postgres-place.ts';
 import { systemClock as clock } from '../../base/clock.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { type DescribedStore, storedData } from './stored-data.ts';
 
@@ -21,25 +21,8 @@ afterAll(async () => {
 beforeEach(() => admin.query('drop schema if exists shop cascade; create schema shop'));
 
 async function measured(described: DescribedStore['described'] = []) {
-  const { host, port, user, database } = server.connection as {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-  };
   const store: DescribedStore = {
-    subject: 'postgresql/shop/eu',
-    tenants: ['shop'],
-    host,
-    port,
-    database,
-    schema: 'shop',
-    tables: [],
-    admin: { user, password: new Redacted('') },
-    role: undefined,
-    privileges: [],
-    rowSecurity: true,
-    operators: [],
+    ...placeOn(server, 'shop', ['shop']),
     described,
     applications: ['shop_app'],
   };

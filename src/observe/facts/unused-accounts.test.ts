@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { placeOn, roleOf } from '../../../test/fixtures/postgres-place.ts';
 import { systemClock as clock } from '../../base/clock.ts';
-import { Redacted } from '../../base/redacted.ts';
 import { startThrowawayPostgres, type ThrowawayPostgres } from '../../store/throwaway-postgres.ts';
 import { type AccountStore, unusedAccounts } from './unused-accounts.ts';
 
@@ -27,25 +27,9 @@ afterAll(async () => {
 beforeEach(() => admin.query('truncate staff."Accounts"'));
 
 async function measured(accounts: AccountStore['accounts']) {
-  const { host, port, user, database } = server.connection as {
-    host: string;
-    port: number;
-    user: string;
-    database: string;
-  };
   const store: AccountStore = {
-    subject: 'postgresql/staff/eu',
-    tenants: ['a', 'b'],
-    host,
-    port,
-    database,
-    schema: 'staff',
-    tables: [],
-    admin: { user, password: new Redacted('') },
-    role: { user: 'staff_app', password: new Redacted('') },
-    privileges: [],
-    rowSecurity: true,
-    operators: [],
+    ...placeOn(server, 'staff', ['a', 'b']),
+    role: roleOf('staff'),
     accounts,
   };
   const collector = unusedAccounts({ stores: () => [store], tenants: () => ['a', 'b'], clock });
