@@ -29,8 +29,9 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(async () => {
   await client?.close();
-  await api?.close();
+  // Before its folder goes.
   await ledger?.close();
+  await api?.close();
 });
 
 /** As control tries it, with a ledger in which some entries are otherwise or absent for who looks. */
