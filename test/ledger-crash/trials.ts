@@ -32,13 +32,16 @@ export async function killAgainAndAgain(options: TrialOptions): Promise<Trials> 
     const told = nothingTold();
     return repeat(options, async (round, random) => {
       const ledger = new LedgerUnderLoad(dir, join(root, 'ledger.sock'), told);
-      if (round % OPENING_EACH === OPENING_EACH - 1) {
-        await ledger.opening(dir);
-      } else {
-        await ledger.ready();
-        await ledger.load(String(round), 1 + Math.floor(random.next() * 800));
+      try {
+        if (round % OPENING_EACH === OPENING_EACH - 1) {
+          await ledger.opening(dir);
+        } else {
+          await ledger.ready();
+          await ledger.load(String(round), 1 + Math.floor(random.next() * 800));
+        }
+      } finally {
+        await ledger.kill();
       }
-      await ledger.kill();
       return inspect(dir, told);
     });
   });
@@ -65,9 +68,12 @@ export async function cutAgainAndAgain(options: TrialOptions & { readonly lying?
           () => ledger.load(String(round), Number.POSITIVE_INFINITY),
           () => undefined,
         );
-        if (!isEarly) await ready;
-        await disk.cutAfter(Math.floor(random.next() * (isEarly ? 12 : 400)));
-        await ledger.kill();
+        try {
+          if (!isEarly) await ready;
+          await disk.cutAfter(Math.floor(random.next() * (isEarly ? 12 : 400)));
+        } finally {
+          await ledger.kill();
+        }
         await load;
         await disk.restore(Math.floor(random.next() * 2 ** 31));
         return inspect(dir, told);
