@@ -194,7 +194,8 @@ describe.each(MOVES)('%s', (move) => {
         children: await real.hands.driver.list(),
       };
       first.child.kill('SIGCONT');
-      await until('it has let go', () => first.out().includes('let go '));
+      // On a busy machine it may have come to the end before it was stopped: then it has nothing to let go of.
+      await until('it has let go, or had ended', () => /^(?:let go|ended) /m.test(first.out()));
       expect(await picture()).toEqual(ended.picture);
       expect(await journalOf(plan)).toEqual(ended.journal);
       expect((await real.hands.driver.list()).map(({ id, state }) => [id, state])).toEqual(
